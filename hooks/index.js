@@ -133,7 +133,7 @@ function proposeAnswers({ appPath, tempAppPath }) {
     `The regions of ${project.folder} are proposed: ${region} and ${destinationRegion}.`,
     `默认采用 ${project.folder} 的地域和区域：${region}、${destinationRegion}。`,
   );
-  if (access) printText(`Its keys of Alibaba Cloud: -a ${access}\n`, `其阿里云密钥别名：-a ${access}\n`);
+  if (access) printText(`To use its Alibaba Cloud keys: -a ${access}\n`, `其阿里云密钥别名：-a ${access}\n`);
 }
 
 /** Return the last value of an option of `s init`, which runs in this process; undefined without the option. */
@@ -331,13 +331,13 @@ function fail(problems, { appPath, tempAppPath }, begun) {
     );
   }
   if (begun?.answers) printRetryCommand(appPath, begun.answers);
-  else printText("Correct this and run it again.", "请更正后重新执行。");
+  else printText("Correct these problems, then run the command again.", "请更正后重新执行。");
   process.exit(1);
 }
 
 function printRetryCommand(appPath, answers) {
   printText(
-    "To begin again with the same answers, correct this command and paste it:\n",
+    "To start over with the same answers, correct this command, and paste it into the terminal:\n",
     "要用已填写的答案重新开始，请更正以下命令后粘贴执行：\n",
   );
   const uri = readOption("--uri");
@@ -462,7 +462,7 @@ function printRequirements() {
     `
 oss-oms-sync submits every object written to an OSS bucket to a sync task of Huawei's OMS, which copies it to OBS.
 It needs
-  - the source bucket, and a second, different bucket of the same region for the records
+  - the source bucket, and another bucket in the same region, for the records
   - the destination bucket in OBS
   - the SYNC_URL of an OMS sync task (OMS console > Synchronization Tasks > the task > its details)
   - the AK/SK of a Huawei Cloud IAM user with the permissions oms:synctask:createEvent, oms:synctask:get,
@@ -501,7 +501,7 @@ function printNextSteps(appPath, { functionName, sourceBucket, objectPrefix, obj
   printText("Next steps:\n", "接下来执行：\n");
   if (folder) print(`  cd ${quoteWord(folder)}`);
   if (!isInGit(appPath)) {
-    printText("  # So that an upgrade keeps your changes.", "  # 以便升级时保留你的修改。");
+    printText("  # Lets an upgrade keep your changes.", "  # 以便升级时保留你的修改。");
     print(`  git init --initial-branch main && git add --all && git commit --message "As s init made it" && git branch template`);
   }
   if (missing.length > 0) {

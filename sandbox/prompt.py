@@ -49,7 +49,7 @@ class Prompt(cmd.Cmd):
         self._print_line(f"{key} is in {cloud.upper()}, {len(data)} bytes.")
 
     def do_parts(self, line: str) -> None:
-        """parts KEY: write an object of two parts to OSS, whose ETag is not an MD5"""
+        """parts KEY: write an object to OSS in two parts, so that its ETag is not an MD5"""
         (key,) = _split_words(line, 1, 1)
         bucket = self._box.bucket(self._box.source_bucket)
         upload_id = bucket.init_multipart_upload(key).upload_id
@@ -86,15 +86,15 @@ class Prompt(cmd.Cmd):
         self._print_line(f"{key} is deleted from {cloud.upper()}.")
 
     def do_oms(self, line: str) -> None:
-        """oms down|up: let OMS answer 503 to every call, or work again"""
+        """oms down|up: make OMS answer 503 to every call, or work again"""
         self._switch_service("OMS", line)
 
     def do_obs(self, line: str) -> None:
-        """obs down|up: let OBS answer 503 to every request, or work again"""
+        """obs down|up: make OBS answer 503 to every request, or work again"""
         self._switch_service("OBS", line)
 
     def do_throttle(self, line: str) -> None:
-        """throttle N|off: let OMS accept N calls a second, and answer 429 to others"""
+        """throttle N|off: make OMS accept N calls a second, and answer 429 to all others"""
         (rate,) = _split_words(line, 1, 1)
         try:
             calls_per_second = None if rate == "off" else float(rate)
@@ -110,7 +110,7 @@ class Prompt(cmd.Cmd):
         )
 
     def do_events(self, line: str) -> None:
-        """events lost|twice|well: from now on, lose, repeat or deliver events of the source bucket"""
+        """events lost|twice|well: from now on, lose, repeat or deliver the source bucket's events"""
         (mode,) = _split_words(line, 1, 1)
         if mode not in _EVENT_FAULTS:
             raise _UsageError("Write lost, twice or well.")
@@ -204,7 +204,9 @@ def _split_words(line: str, minimum: int, maximum: int) -> list[str]:
 
 def _check_count(words: list[str], minimum: int, maximum: int) -> list[str]:
     if not minimum <= len(words) <= maximum:
-        raise _UsageError(f"{len(words)} words are too {'few' if len(words) < minimum else 'many'}.")
+        raise _UsageError(
+            f"The command has too {'few' if len(words) < minimum else 'many'} words after its name: {len(words)}."
+        )
     return words
 
 

@@ -1,11 +1,11 @@
-"""The digests that compare states, computed here from a bucket's listing with only the vendor's SDK.
+"""The digest of a bucket's listing, which compare also reports, computed with only the vendor's SDK.
 
 The output is the number of objects, their bytes and their digest: the sum, modulo 2^256, of the SHA-256 of each
 object's key, a zero byte, and its size in decimal. In OBS, OMS's own lists (class oms_own) are also counted separately,
 as in a certificate. Objects of canaries (`ops.py canary`) and copies of this project's records in OBS are left out, as
 compare does.
 
-First run: pip install oss2 esdk-obs-python
+Before the first run: pip install oss2 esdk-obs-python
 """
 
 import argparse

@@ -44,7 +44,7 @@ def main() -> int:
     console = Console(highlight=False, record=True, width=WIDTH) if arguments.picture else Console(highlight=False)
     console.print(
         choose(
-            "[bold]Simulated clouds on this machine: OSS and Function Compute, OMS and OBS. The project runs in them.",
+            "[bold]This machine simulates both clouds: OSS and Function Compute, OMS and OBS. The project runs there.",
             "[bold]两家云（OSS 和函数计算，OMS 和 OBS）都在本机模拟，项目在其中运行。",
         )
     )

@@ -68,7 +68,7 @@ def play_trouble(box: Sandbox, console: Console) -> Inventory:
     print_faults(box, inventory, console)
     print_result(
         console,
-        f"No object is lost: each of the {len(inventory.missing_keys)} objects missing in OBS has a record with its"
+        f"No object is lost: each of the {len(inventory.missing_keys)} objects missing in OBS has a record with the"
         " reason.",
         f"没有丢失任何对象：OBS 中缺失的 {len(inventory.missing_keys)} 个对象都有记录，并注明原因。",
     )

@@ -25,7 +25,10 @@ def _make_meanings(ok: Text, failed: Text, not_proven: Text | None = None) -> di
 
 
 _DONE_MEANINGS = _make_meanings(t("done"), t("an error"))
-_SHARED_MEANINGS = {ExitCode.REFUSED: t("a usage error, or declined"), ExitCode.STOPPED: t("interrupted")}
+_SHARED_MEANINGS = {
+    ExitCode.REFUSED: t("a usage error, or you answered no at a prompt"),
+    ExitCode.STOPPED: t("interrupted"),
+}
 _UNTRUSTED_MEANINGS = {ExitCode.UNTRUSTED: t("the certificate cannot be trusted")}
 # By command: the meanings of its exit codes, except those that all commands share.
 _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
@@ -60,7 +63,7 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
             t("the pass is not finished, or an error"),
             t("objects are left, or no object is in scope"),
         ),
-        ExitCode.REFUSED: t("changing headers is not permitted, a usage error, or declined"),
+        ExitCode.REFUSED: t("changing headers is not permitted, a usage error, or you answered no at a prompt"),
     },
     "cutover": {**_make_meanings(t("GO"), t("NO-GO, or an error"), t("NOT PROVEN")), **_UNTRUSTED_MEANINGS},
     "check": {

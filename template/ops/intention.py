@@ -134,8 +134,8 @@ class Intentions:
             return
         session.print_text(
             t(
-                "The migration of the existing objects is not finished, and OMS has the access keys {keys}"
-                " for it. To follow it to its end and delete the keys: {command}",
+                "The migration of the existing objects is not finished, and OMS still has the access keys"
+                " {keys}. To follow the migration to its end and delete the keys: {command}",
                 command=Step("migrate"),
                 keys=intention.keys,
             )
@@ -144,7 +144,7 @@ class Intentions:
             if access and intention.group:
                 self._offer_end(session, intention, access, is_confirmed)
         except OpsError as error:
-            session.print_text(t("The keys are not deleted: {happened}", happened=error.happened))
+            session.print_text(t("The keys were not deleted: {happened}", happened=error.happened))
 
     def _offer_end(self, session: Session, intention: Intention, access: Access, is_confirmed: bool) -> None:
         groups, holders = access()
@@ -154,7 +154,7 @@ class Intentions:
             return
         if is_confirmed or session.agrees(t("OMS has finished this migration. End it and delete the keys now? [y/N]")):
             self.end(intention, holders, session.clock.now(), "done" if group else "removed", group)
-            session.print_text(t("The migration has ended, and its access keys are deleted"))
+            session.print_text(t("The migration has ended, and its access keys have been deleted"))
 
     def begin(self, intention: Intention) -> bool:
         """Store the record of a new migration. Return False if another migration has a record already."""

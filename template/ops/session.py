@@ -146,7 +146,7 @@ def run_pass(session: Session, job: str, payload: Payload) -> Answer:
     earlier_hint = session.hint
     # A longer command has set its own hint.
     session.hint = earlier_hint or t(
-        "{job} continues in the cloud. Its progress: {look}",
+        "{job} continues in the cloud. To follow its progress: {look}",
         job=job,
         look=Step(job, {**scope, "look": True}),
     )

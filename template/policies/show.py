@@ -5,7 +5,7 @@
     python3 policies/show.py | bash           runs these commands
     python3 policies/show.py --remove         the commands that undo this
     python3 policies/show.py --json FOLDER    writes the policies into files, for the RAM console
-    python3 policies/show.py --canary         the permissions that only an administrator of `ops.py canary` needs
+    python3 policies/show.py --canary         the permissions for `python3 ops.py canary`
     python3 policies/show.py --migrate        the permissions for `python3 ops.py migrate`
     python3 policies/show.py --checklist      the permissions for `python3 ops.py checklist`
     python3 policies/show.py --headers        the permission of the functions' key for `python3 ops.py headers`
@@ -114,7 +114,7 @@ def canary_permissions(settings: Mapping[str, str]) -> Iterator[str]:
 def headers_permission(settings: Mapping[str, str]) -> Iterator[str]:
     """Yield the permission to change headers in OBS, which the functions' key needs, in both forms of IAM policies."""
     document = statements.headers_policy(settings)
-    yield '# Setup grants it with changeHeaders: "on" in s.yaml. In Alibaba Cloud,'
+    yield '# Setup grants this permission if s.yaml has changeHeaders: "on". In Alibaba Cloud,'
     yield "# compare's role then also gets oss:GetObjectTagging, to check objects for tags."
     yield "# Huawei Cloud, an identity policy of the functions' user"
     yield json.dumps(document, indent=2)
@@ -149,7 +149,7 @@ def creation_commands(roles: list[Role], settings: Mapping[str, str]) -> Iterato
         yield f"# {grant_place[0].upper()}{grant_place[1:]}:"
         yield f"#   {json.dumps(policy)}"
     yield "\n# Alibaba Cloud: pipe this script to bash, with permissions to create RAM roles and policies."
-    yield "# It can run again."
+    yield "# You can run the script again."
     yield SHELL_CODE
     for name, same_name_roles in group_roles(roles):
         yield f"\n# The role of {purposes(same_name_roles)}. An existing role is not changed."
@@ -174,7 +174,7 @@ def creation_commands(roles: list[Role], settings: Mapping[str, str]) -> Iterato
 
 def removal_commands(roles: list[Role]) -> Iterator[str]:
     """Yield shell commands that remove the project's RAM roles and policies. A role with other policies remains."""
-    yield "# After `s remove`: pipe this script to bash. It can run again."
+    yield "# After `s remove`: pipe this script to bash. You can run the script again."
     yield SHELL_CODE
     for name, same_name_roles in group_roles(roles):
         yield f"\n# The role of {purposes(same_name_roles)}. If it has other policies, it is kept."

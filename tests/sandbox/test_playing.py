@@ -213,8 +213,8 @@ def test_the_prompt_advances_the_clock(monkeypatch):
     ("line", "message"),
     [
         ("explode", "Unknown command: explode."),
-        ("put", "0 words are too few."),
-        ("put oss a b c", "3 words are too many."),
+        ("put", "The command has too few words after its name: 0."),
+        ("put oss a b c", "The command has too many words after its name: 3."),
         ("put 'a", "No closing quotation"),
         ("later soon", "soon is not a time: write a number and s, m, h or d, such as 15m."),
         ("throttle -1", "The number of calls must be more than 0."),

@@ -46,9 +46,9 @@ CONTENT_EVENTS = tuple(
     f"oss:ObjectCreated:{event}"
     for event in ("PutObject", "PostObject", "CopyObject", "AppendObject", "CompleteMultipartUpload")
 )
-_READER_TITLE = t("RAM user for OMS to read the source")
-_WRITER_TITLE = t("IAM user for OMS to write to the destination")
-_CALLER_TITLE = t("IAM user for the functions to call OMS and OBS")
+_READER_TITLE = t("RAM user with which OMS reads the source")
+_WRITER_TITLE = t("IAM user with which OMS writes to the destination")
+_CALLER_TITLE = t("IAM user with which the functions call OMS and OBS")
 
 
 class Alibaba:
@@ -113,9 +113,10 @@ class Alibaba:
         A person creates this key by hand, because setup would have to print the secret.
         """
         setup_step = Step("setup", {"only": "huawei"})
-        title = t("access key of {name}, for the setup of Huawei Cloud", name=self.reader.name)
+        title = t("access key of {name}, needed to set up Huawei Cloud", name=self.reader.name)
         text = t(
-            "Create an access key in the RAM console, and hand it over. This command asks for the key: {command}",
+            "Create an access key in the RAM console, and hand it to the administrator of Huawei Cloud,"
+            " who enters it in this command: {command}",
             command=setup_step,
         )
 
@@ -127,7 +128,7 @@ class Alibaba:
         return Need(title, ("ram:ListAccessKeys",), read_state, manual_steps=[text], is_settled=lambda: True)
 
     def _account_need(self) -> Need:
-        return self.account.need(t("account of Alibaba Cloud"))
+        return self.account.need(t("Alibaba Cloud account"))
 
     def _roles(self) -> Iterator[tuple[Sequence[str], RamHolder]]:
         for name, roles in statements.group_roles(statements.list_roles(self._variables)):
@@ -267,13 +268,13 @@ class Huawei:
         return with_reason(need, sentences(*filter(None, reasons)) if any(reasons) else None)
 
     def _account_need(self) -> Need:
-        return self.account.need(t("account of Huawei Cloud"))
+        return self.account.need(t("Huawei Cloud account"))
 
     def _find_project_id(self) -> str:
         projects = read_list(self._iam.call("GET", "/v3/projects", {"name": self._region}), "projects")
         if not projects:
             raise UsageError(
-                t("The account of Huawei Cloud has no project in {region}", region=self._region),
+                t("The Huawei Cloud account has no project in {region}", region=self._region),
                 t("Open the region once in the console, or correct destinationRegion in s.yaml"),
             )
         return str(projects[0]["id"])
@@ -303,7 +304,11 @@ def _unused_keys(holder: Holder, is_used: Callable[[], bool], task_keys: TaskKey
         may_be_in_use = task_keys and note and text and not task_keys.is_late(note)
         planned_ids = [key for key in keys if planned_ids is None or key in planned_ids] if not may_be_in_use else []
         if planned_ids:
-            consequence = t("Without these keys, tasks that OMS creates later cannot copy objects") if text else None
+            consequence = (
+                t("If OMS creates the requested task later, the task cannot copy objects without these keys")
+                if text
+                else None
+            )
             return Line(ResourceState.REMOVE, text, consequence, [*map(untranslated, planned_ids)])
         return Line(ResourceState.EXISTS, text or t("none"), facts=[*map(untranslated, keys)] if text else ())
 
@@ -327,7 +332,7 @@ def _handover_step(names: tuple[str, str]) -> Text:
     )
 
 
-_ROOT_KEY_WARNING = t("This key is, or may be, the account's own and has every permission. A user's key is safer")
+_ROOT_KEY_WARNING = t("This is, or may be, the account's own key, which has every permission. A user's key is safer")
 
 
 class Account(NamedTuple):
@@ -383,7 +388,8 @@ def _alias_need(caller: Caller, name: str, account: str, permissions: Sequence[T
                 t("Set another alias in s.yaml, under access"),
             )
         text = t(
-            "same account ({shown}); the first deployment shows whether its permissions suffice", shown=masked_number
+            "same account ({shown}); the first deployment shows whether the key's permissions suffice",
+            shown=masked_number,
         )
         return Line(ResourceState.EXISTS, text, None, permissions)
 

@@ -28,7 +28,9 @@ _MAX_KEYS = 2
 # Minimum idle time of the older key before it is deleted, because IAM may record uses late.
 _MIN_IDLE = timedelta(days=1)
 _NEVER_USED, _UNKNOWN_USE = datetime.min.replace(tzinfo=timezone.utc), datetime.max.replace(tzinfo=timezone.utc)
-_NEXT_STEP = t("Deploy, and check with doctor. Run this again after more than a day: it then deletes the old key")
+_NEXT_STEP = t(
+    "Deploy, and check with doctor. Run this command again after more than a day: it then deletes the old key"
+)
 
 
 class _RenewalStep(NamedTuple):
@@ -77,8 +79,8 @@ class FunctionsKey:
 
     def need(self) -> Need:
         manual_steps = t(
-            "Create an access key of {name}. After this run, store it in the tool's secret store: {command}"
-            " HW_AK HW_SK",
+            "Create an access key for {name}. After this run, store the key in the tool's secret store:"
+            " {command} HW_AK HW_SK",
             name=self._user.name,
             command=Step("secrets"),
         )
@@ -127,7 +129,7 @@ class FunctionsKey:
     def _plan_renewal(self) -> Line:
         keys, renewal_step = self._next_step()
         facts = [
-            t("{key}, made {made}, last used {used}", key=key.key_id, made=key.created, used=key.last_use or "-")
+            t("{key}, created {made}, last used {used}", key=key.key_id, made=key.created, used=key.last_use or "-")
             for key in keys
         ]
         if renewal_step.old_key is None and renewal_step.creates_key:
@@ -138,17 +140,25 @@ class FunctionsKey:
                 " than a day old"
             )
             return Line(
-                ResourceState.STOP, text, t("Deploy only one of the two keys, and run this again after a day"), facts
+                ResourceState.STOP,
+                text,
+                t("Deploy with only one of the two keys, and run this again after a day"),
+                facts,
             )
         if renewal_step.creates_key:
             text = t(
-                "IAM recorded no use of {key}: a new key replaces it. Answer no if this key was deployed"
-                " less than a day ago",
+                "IAM has recorded no use of {key}, so a new key replaces it. Answer no if you deployed"
+                " {key} less than a day ago",
                 key=renewal_step.old_key.key_id,
             )
             return Line(ResourceState.CHANGE, text, _NEXT_STEP, facts)
-        text = t("{key} will be deleted: the other key was used later", key=renewal_step.old_key.key_id)
-        return Line(ResourceState.REMOVE, text, t("A machine that uses this key gets a new key by this command"), facts)
+        text = t("{key} will be deleted: the other key was used more recently", key=renewal_step.old_key.key_id)
+        return Line(
+            ResourceState.REMOVE,
+            text,
+            t("If another machine uses this key, run this command there to create a new key"),
+            facts,
+        )
 
     def _renew(self) -> None:
         _, renewal_step = self._next_step()

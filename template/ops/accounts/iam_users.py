@@ -141,8 +141,8 @@ class IamUser:
         An account without identity policies needs custom role policies instead (support.huaweicloud.com/api-iam).
         """
         yield t(
-            "Create the IAM user {name} for programmatic access only, with the description {mark}, in its"
-            " own user group",
+            "Create the IAM user {name} for programmatic access only, with the description {mark}, in a"
+            " user group of its own",
             name=self.name,
             mark=self._label,
         )

@@ -191,8 +191,10 @@ def manual_deletion_step(name: str) -> Text:
 
 # For removals.
 NOTHING_CREATED = Line(ResourceState.EXISTS, t("nothing created by setup"))
-_DETACH_TEXT = t("Detach the policies that setup did not attach in the console, then run this again")
-_RENAME_TEXT = t("If it is unused, rename or delete it. Otherwise choose another functionName in s.yaml")
+_DETACH_TEXT = t("In the console, detach the policies that setup did not attach, then run this again")
+_RENAME_TEXT = t(
+    "If these resources are unused, rename or delete them. Otherwise choose another functionName in s.yaml"
+)
 
 
 def policy_changes(
@@ -208,11 +210,11 @@ def policy_changes(
         return
     if document != required_document:
         text, lost_permissions = (
-            t("the policy {name} has different contents", name=name),
+            t("the policy {name} differs from what setup creates", name=name),
             list(list_lost_permissions(document, required_document)),
         )
         yield (
-            t("{difference}, and no longer allows {gone:and}", difference=text, gone=lost_permissions)
+            t("{difference}; the change removes {gone:and}", difference=text, gone=lost_permissions)
             if lost_permissions
             else text
         )
@@ -273,7 +275,7 @@ class PendingGrants:
                 if self._session.clock.now() >= self._end:
                     raise NotYetError(
                         t(
-                            "{what}: the new key still lacks the permission: {happened}",
+                            "{what}: the new key still lacks the permission ({happened})",
                             what=purpose,
                             happened=error.happened,
                         ),

@@ -78,7 +78,7 @@ _STATE_COUNTS = (
     (ResourceState.CREATE, t("{n} to create")),
     (ResourceState.CHANGE, t("{n} to change")),
     (ResourceState.REMOVE, t("{n} to remove")),
-    (ResourceState.BY_HAND, t("{n} by hand")),
+    (ResourceState.BY_HAND, t("{n} to do by hand")),
     (ResourceState.WAIT, t("{n} to wait for")),
 )
 
@@ -127,18 +127,21 @@ class SetupPlan:
         if not counts:
             return t("Total: nothing to do")
         if not numbers[ResourceState.REMOVE]:
-            counts.append(t("nothing removed"))
+            counts.append(t("nothing to remove"))
         return t("Total: {counts}", counts=counts)
 
     def _verdict(self) -> tuple[Text, str, Text]:
         """Return the verdict on the plan: a word, its tone (the colour in reports) and a sentence."""
         if not self.can_be_done:
-            text = t("Setup changes nothing until this is resolved. Hash of the remaining plan: {hash}", hash=self.hash)
+            text = t(
+                "Setup changes nothing until the problems below are resolved. Hash of the remaining plan: {hash}",
+                hash=self.hash,
+            )
             return t("stop"), "bad", text
         if self.has_changes:
             text = t(
-                "Existing buckets are not changed, and no bucket is deleted. The resources of this plan are free"
-                " of charge. To estimate the cost of a migration: {command}. Hash of this plan: {hash}",
+                "Setup changes no existing bucket, and deletes no bucket. The resources of this plan are"
+                " free of charge. To estimate the cost of a migration: {command}. Hash of this plan: {hash}",
                 command=COST_STEP,
                 hash=self.hash,
             )

@@ -24,8 +24,8 @@ def convert_to_role_policies(document: Document, region: str) -> Iterator[tuple[
     grant_places = {
         "oms": t("granted on the project {region}", region=region),
         "obs": t(
-            "twice: as a policy of global services, granted on the account, and as a policy of project-level"
-            " services, granted on the project MOS"
+            "in two copies: a policy for global services, granted on the account, and a policy for"
+            " project-level services, granted on the project MOS"
         ),
     }
     for service, grant_place in grant_places.items():

@@ -116,7 +116,7 @@ class RamHolder:
     def _list_manual_steps(self) -> Iterator[Text]:
         if self._holder_type == "Role":
             yield t(
-                "Run this where aliyun has keys for creating RAM roles and policies: {command}",
+                "Run this command where aliyun has a key that can create RAM roles and policies: {command}",
                 command=f"{interpreter()} policies/show.py | bash",
             )
             return
@@ -147,7 +147,7 @@ class RamHolder:
             return foreign_line([*([self.title] if is_foreign else ()), *foreign_names])
         if holder is None:
             return Line(ResourceState.CREATE, facts=facts)
-        changes = [] if self._has_trust_policy(holder) else [t("trusts another service")]
+        changes = [] if self._has_trust_policy(holder) else [t("the trust policy differs from what setup creates")]
         attached_names = self._list_attached_policies()
         for name, policy in policies.items():
             changes += policy_changes(

@@ -155,8 +155,9 @@ def reading_reason(variables: Mapping[str, str], functions: Iterable[str] = _REA
     if not (can_read_objects(variables) and {*functions} & {*_READING_FUNCTIONS}):
         return None
     return t(
-        "`cutover --sample`, `--deep` and `deletions` read objects; without this permission the first two end NOT"
-        ' PROVEN, and the last makes no list. To omit the permission, set readObjects to "off" in s.yaml'
+        "`cutover --sample`, `--deep` and `deletions` read objects. Without this permission, the first"
+        " two end in NOT PROVEN, and `deletions` makes no list. To omit the permission, set readObjects to"
+        ' "off" in s.yaml'
     )
 
 
@@ -367,5 +368,5 @@ def read_variable(variables: Mapping[str, str], name: str) -> str:
     if not text or "${" in text:
         invalid_text = t("vars.{name} is {text} in s.yaml", name=name, text=text)
         missing_text = t("vars.{name} is missing in s.yaml", name=name)
-        raise UsageError(invalid_text if text else missing_text, t("Write the full name: the policies need it"))
+        raise UsageError(invalid_text if text else missing_text, t("Write the full name: the policies contain it"))
     return text

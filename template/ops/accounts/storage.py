@@ -17,7 +17,7 @@ from oss_oms_sync.answers.text import Text, t
 
 # Default storage classes of a destination to which OMS can write (OMS, "Constraints").
 _STORAGE_CLASSES = ("STANDARD", "WARM")
-_OWNER_REMEDY = t("If the bucket belongs to another account, set another bucket in s.yaml: {name}")
+_OWNER_REMEDY = t("If the bucket belongs to another account, set another {name} in s.yaml")
 _MAX_TRIGGERS = 10
 # The remedy for a bucket in another region.
 _SOURCE_REMEDY = t("Correct sourceBucket or region in s.yaml: the functions run in the region of the source bucket")
@@ -60,24 +60,24 @@ def trigger_need(functions: Functions, bucket: str, own_trigger: OssTrigger) -> 
             oss_trigger for oss_trigger in foreign_triggers if oss_trigger.overlaps(own_trigger)
         ]:
             text = t(
-                "these triggers overlap with the trigger of {name}, which Function Compute would refuse",
+                "Function Compute would refuse the trigger of {name}, because these triggers overlap with it",
                 name=own_trigger.function,
             )
             return Line(
                 ResourceState.STOP,
                 text,
                 t(
-                    "Choose another objectPrefix or objectSuffix in s.yaml, or another prefix or suffix of these"
-                    " triggers, or remove them"
+                    "Choose another objectPrefix or objectSuffix in s.yaml. Or change the prefix or"
+                    " suffix of these triggers, or remove them"
                 ),
                 [_trigger_text(oss_trigger) for oss_trigger in overlapping_triggers],
             )
         if len(foreign_triggers) >= _MAX_TRIGGERS:
-            text = t("other functions have {n} triggers, the maximum for a bucket", n=len(foreign_triggers))
+            text = t("other functions already have {n} triggers on the bucket, the maximum", n=len(foreign_triggers))
             return Line(
                 ResourceState.STOP,
                 text,
-                t("Remove a trigger"),
+                t("Remove one of these triggers"),
                 [_trigger_text(oss_trigger) for oss_trigger in foreign_triggers],
             )
         return Line(ResourceState.EXISTS, t("no conflict"))
@@ -125,9 +125,7 @@ def log_bucket_need(bucket: OssBucketClient, region: str, account: str) -> Need:
             *([t("encrypted with a KMS key")] if info.get("SSEAlgorithm") == "KMS" else ()),
         ]
         if problems:
-            return Line(
-                ResourceState.STOP, t("{wrong}", wrong=problems), t("Set another log bucket in s.yaml (logBucket)")
-            )
+            return Line(ResourceState.STOP, t("{wrong}", wrong=problems), t("Set another logBucket in s.yaml"))
         return Line(ResourceState.EXISTS)
 
     # The last three permissions are for setup's lock in the bucket.
@@ -149,8 +147,8 @@ def destination_bucket_need(bucket: ObsBucketClient, region: str) -> Need:
         if "." in bucket.name:
             return Line(
                 ResourceState.STOP,
-                t("the name has a period, which OBS's TLS certificate does not cover"),
-                t("Set another bucket in s.yaml: destinationBucket"),
+                t("the name contains a period, and OBS's TLS certificate does not cover such names"),
+                t("Set another destinationBucket in s.yaml"),
             )
         location = bucket.location()
         if location is None:
@@ -161,7 +159,7 @@ def destination_bucket_need(bucket: ObsBucketClient, region: str) -> Need:
         if (storage_class := bucket.storage_class()) not in _STORAGE_CLASSES:
             return Line(
                 ResourceState.STOP,
-                t("storage class {kept}, which OMS cannot write", kept=storage_class),
+                t("storage class {kept}, in which OMS cannot write objects", kept=storage_class),
                 t("Choose a bucket of the storage class Standard or Infrequent Access"),
             )
         text = t("encrypted, so ETags prove less") if bucket.read_setting("encryption") is not None else None
@@ -191,7 +189,7 @@ def _read_state_in_region(region: str, remedy: Text, read_state: Callable[[], Li
         actual_region = find_region(error.endpoint)
     if actual_region:
         return _stop_elsewhere(actual_region, region, remedy)
-    return Line(ResourceState.STOP, t("it is not in {region}, the region in s.yaml", region=region), remedy)
+    return Line(ResourceState.STOP, t("the bucket is not in {region}, the region in s.yaml", region=region), remedy)
 
 
 def _check_region(location: str, region: str, remedy: Text) -> Line | None:
@@ -205,7 +203,9 @@ def _check_region(location: str, region: str, remedy: Text) -> Line | None:
 
 def _stop_elsewhere(actual_region: str, region: str, remedy: Text) -> Line:
     return Line(
-        ResourceState.STOP, t("it is in {actual}, but s.yaml has {region}", actual=actual_region, region=region), remedy
+        ResourceState.STOP,
+        t("the bucket is in {actual}, but s.yaml has {region}", actual=actual_region, region=region),
+        remedy,
     )
 
 
@@ -220,5 +220,8 @@ def _website_line(element: ElementTree.Element | None) -> Line:
     return Line(
         ResourceState.BY_HAND,
         t("{wrong}", wrong=problems),
-        t("Switch this off before existing objects are copied; otherwise OMS reads different contents"),
+        t(
+            "Switch this off before existing objects are copied; otherwise OMS may read contents that the"
+            " bucket does not store"
+        ),
     )

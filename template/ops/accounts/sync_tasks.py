@@ -145,20 +145,22 @@ class SyncTasks:
             return self._existing_line(current_tasks)
         note = self._keys.find_recent_note()
         if note and note.task and self._address in ("", self.url(note.task)):
-            return Line(ResourceState.EXISTS, t("created by OMS at {since}, not listed yet", since=note.since))
+            return Line(
+                ResourceState.EXISTS, t("requested at {since} and created, but not listed by OMS yet", since=note.since)
+            )
         if self._address:
             return Line(
                 ResourceState.STOP,
-                t("SYNC_URL belongs to no task of this account and region"),
+                t("SYNC_URL belongs to no task in this account and region"),
                 t("Correct SYNC_URL in s.yaml, or empty it: setup then creates a task"),
             )
         if note and not note.task:
-            text = t("Setup waits until OMS lists the task, at most five minutes; no access key is deleted before")
+            text = t("Setup waits up to five minutes for OMS to list the task, and deletes no access key before that")
             return Line(ResourceState.CREATE, requested_text(note), text)
         if other_tasks := self._find_bucket_tasks(tasks):
             return Line(
                 ResourceState.STOP,
-                t("a task for these buckets exists that setup did not create"),
+                t("these buckets already have a task that setup did not create"),
                 t(
                     "To use the task, set SYNC_URL in s.yaml to {url}. Otherwise delete the task in the"
                     " OMS console: setup then creates a task that migrates metadata",
@@ -169,12 +171,12 @@ class SyncTasks:
             return Line(
                 ResourceState.STOP,
                 t("the account has {n} sync tasks, the maximum", n=len(tasks)),
-                t("Delete a task"),
+                t("Delete a task in the OMS console"),
             )
         if self.is_migrating():
             return Line(
                 ResourceState.STOP,
-                t("the migration of the existing objects, begun with another sync task, is not finished"),
+                t("the migration of the existing objects began with another sync task, and is not finished"),
                 t(
                     "Restore the previous SYNC_URL in s.yaml, and end the migration: {command}",
                     command=Step("migrate", {"remove": True}),
@@ -182,7 +184,7 @@ class SyncTasks:
             )
         return Line(
             ResourceState.CREATE,
-            t("with metadata, compared by CRC64; OMS receives two permanent access keys for the task"),
+            t("copies metadata, and compares by CRC64; OMS receives two permanent access keys for the task"),
             None,
             [
                 untranslated(f"{pair.source} ({pair.source_region}) -> {pair.destination} ({pair.destination_region})"),
@@ -195,8 +197,8 @@ class SyncTasks:
         for task in current_tasks:
             if not self._find_bucket_tasks([task]):
                 text = t(
-                    "Write these buckets into s.yaml. To copy elsewhere, keep these buckets there until everything is"
-                    " removed ({command}), then write the new buckets",
+                    "Write these buckets into s.yaml. To use other buckets, first remove everything with"
+                    " these buckets in s.yaml ({command}), then write the new buckets",
                     command=Step("setup", {"remove": True}),
                 )
                 return _other_buckets_line(task, text)
@@ -204,7 +206,7 @@ class SyncTasks:
         if lost_keys := self._keys.list_lost_keys(task["sync_task_id"]):
             return Line(
                 ResourceState.STOP,
-                t("the access keys of this task no longer exist: {keys}. The task copies nothing", keys=lost_keys),
+                t("the task copies nothing, because its access keys no longer exist: {keys}", keys=lost_keys),
                 t("Delete the task in the OMS console, and empty SYNC_URL in s.yaml: setup then creates another task"),
             )
         if other_tasks := [
@@ -214,13 +216,13 @@ class SyncTasks:
         ]:
             return Line(
                 ResourceState.BY_HAND,
-                t("OMS has other tasks created by setup, which the functions do not use"),
+                t("OMS has other tasks that setup created and that the functions do not use"),
                 t("Delete these tasks in the OMS console"),
                 [untranslated(self.url(other_task["sync_task_id"])) for other_task in other_tasks],
             )
         if task["status"] == "STOPPED":
             text = t("Start the task in the OMS console, unless the migration is finished")
-            return Line(ResourceState.WAIT, t("stopped, copies nothing"), text)
+            return Line(ResourceState.WAIT, t("stopped: the task copies nothing"), text)
         mode, check = task.get("object_overwrite_mode", "-"), task.get("consistency_check", "-")
         policy = task.get("dst_storage_policy")
         if self._keep_storage_class and policy != SOURCE_CLASS_POLICY:
@@ -228,10 +230,10 @@ class SyncTasks:
                 ResourceState.STOP,
                 t("{storage}, and OMS cannot change a sync task", storage=storage_policy(policy)),
                 t(
-                    "Omit --keep-storage-class. Or have setup create another task: resend all failed objects, delete"
-                    " the task in the OMS console, empty SYNC_URL in s.yaml, then run {command}, and deploy. A new"
-                    " task begins without records, counts and proofs: its first comparison checks every object again,"
-                    " and objects in OBS keep their class",
+                    "Omit --keep-storage-class, or let setup create another task: resend all failed"
+                    " objects, delete the task in the OMS console, empty SYNC_URL in s.yaml, then run"
+                    " {command}, and deploy. A new task begins without records, counts and proofs: its"
+                    " first comparison checks every object again, and objects in OBS keep their class",
                     command=_KEEP_CLASS_STEP,
                 ),
             )
@@ -268,7 +270,7 @@ class SyncTasks:
             return NOTHING_CREATED
         return Line(
             ResourceState.REMOVE,
-            t("stopped first"),
+            t("setup stops the task first"),
             None,
             [untranslated(str(task["sync_task_id"])) for task in own_tasks],
         )
@@ -294,6 +296,10 @@ def _other_buckets_line(task: dict[str, Any], text: Text) -> Line:
     source, destination = task["src_bucket"], task["dst_bucket"]
     return Line(
         ResourceState.STOP,
-        t("it copies {source} to {destination}, which differs from s.yaml", source=source, destination=destination),
+        t(
+            "the task copies {source} to {destination}, but s.yaml has other buckets",
+            source=source,
+            destination=destination,
+        ),
         text,
     )

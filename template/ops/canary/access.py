@@ -24,7 +24,7 @@ from oss_oms_sync.answers.text import t
 # Characters to reserve for a run's name, which is a time and four hexadecimal digits.
 _RUN_NAME_CHARACTERS = 24
 
-_FILTER_TEXT = t("No canary key passes the filter: {why}")
+_FILTER_TEXT = t("No object key is possible for a canary: {why}")
 _FILTER_REMEDY = t("Check objectPrefix and objectSuffix in s.yaml")
 
 
@@ -98,7 +98,9 @@ class Accounts:
                 t("Correct SYNC_URL or sourceBucket in s.yaml"),
             )
         if self.variables.get("objectPrefix", "").startswith(RECORDS):
-            raise UsageError(_FILTER_TEXT.filled(why=t("keys with this prefix are records")), _FILTER_REMEDY)
+            raise UsageError(
+                _FILTER_TEXT.filled(why=t("keys with this objectPrefix are the project's records")), _FILTER_REMEDY
+            )
         if (
             max(
                 len(self.key("x" * _RUN_NAME_CHARACTERS, canary_object.ending).encode())
@@ -113,10 +115,10 @@ class Accounts:
             if bucket.read_setting(bucket.retention_query) is not None:
                 raise UsageError(
                     t(
-                        "{name}: a retention rule keeps written objects, so a canary could not be deleted",
+                        "{name}: a retention rule keeps written objects, so the canary's objects could not be deleted",
                         name=bucket.name,
                     ),
-                    t("Try the project with buckets without retention rules"),
+                    t("Try the project with buckets that have no retention rules"),
                 )
         mark = session.ask(LookAnswer, "certify", {"look": True}).closed
         if mark:

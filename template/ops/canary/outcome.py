@@ -23,7 +23,7 @@ _HOP_TITLES = {
     "in_obs": t("copy in OBS"),
     "counted": t("OMS's counts"),
     "listed": t("OMS's lists"),
-    "change": t("event of the change of headers in OSS"),
+    "change": t("event for the header change in OSS"),
 }
 _COLUMNS = 21
 _MISSING_TEXT = t("not arrived: {what}")
@@ -35,11 +35,11 @@ _DOUBLE_TEXTS = {"each counted": t("counted twice"), "merged": t("counted once")
 _UNKNOWN_TEXT = t("unknown")
 _ANSWER_TEXTS = {YES: t("yes"), NO: t("no")}
 _POLICY_TEXTS = {
-    IDENTITY_POLICY: t("the identity policy that setup makes"),
-    ANOTHER_POLICY: t("a policy that setup did not make"),
-    UNKNOWN_POLICY: t("a policy that IAM did not show"),
+    IDENTITY_POLICY: t("the identity policy that setup creates"),
+    ANOTHER_POLICY: t("a policy that setup did not create"),
+    UNKNOWN_POLICY: t("a policy that IAM did not return"),
 }
-_NO_EVENT_TEXT = t("no. OSS sends UpdateObjectMeta, to which the trigger does not subscribe, or no event")
+_NO_EVENT_TEXT = t("no: OSS sends either no event, or UpdateObjectMeta, to which the trigger does not subscribe")
 
 
 def exit_code(watch: Watch) -> ExitCode:
@@ -76,8 +76,9 @@ def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: s
         ).of(lang)
     time, etag, url, expired_url, replaces = (_ANSWER_TEXTS.get(answer, _UNKNOWN_TEXT) for answer in in_place)
     yield t(
-        "header change in OBS: new LastModified: {time}; new ETag: {etag}; URL with an expiry accepted: {url};"
-        " accepted after its expiry: {late}; header removable without another effect: {replaces}",
+        "header change in OBS: new LastModified: {time}; new ETag: {etag}; URL with an expiry time"
+        " accepted: {url}; accepted after that time: {late}; header removable without side effects:"
+        " {replaces}",
         time=time,
         etag=etag,
         url=url,
@@ -85,13 +86,13 @@ def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: s
         replaces=replaces,
     ).of(lang)
     if policy:
-        yield t("the functions' key can change headers in OBS, by {policy}", policy=_POLICY_TEXTS[policy]).of(lang)
+        yield t("the functions' key can change headers in OBS, through {policy}", policy=_POLICY_TEXTS[policy]).of(lang)
     if watch.unfinished_keys:
         yield sentence(
             t(
-                "If OMS never finishes {unfinished} of these keys, its counts keep them as accepted and"
-                " unfinished, indistinguishable from others: status ({command}) and a cutover (OMS_FINISHED) show"
-                " them",
+                "If OMS never finishes {unfinished} of these keys, OMS's counts keep showing them as"
+                " accepted but unfinished, like any other key: status ({command}) and a cutover"
+                " (OMS_FINISHED) report them",
                 command=Step("status", {"acknowledge": True}),
                 unfinished=watch.unfinished_keys,
             ),
@@ -108,9 +109,9 @@ def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: s
         )
     text = {
         ExitCode.OK: success_text,
-        ExitCode.FAILED: t("The arrived objects differ from the written objects."),
+        ExitCode.FAILED: t("Some arrived objects differ from the written objects."),
         ExitCode.NOT_PROVEN: t(
-            "Some objects have not arrived in twice the documented time. Check the missing steps above: {command}",
+            "Some objects have not arrived within twice the documented time. Check the missing steps above: {command}",
             command=Step("doctor"),
         ),
     }[code]

@@ -36,8 +36,8 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
     if (journal.source, journal.destination) != (source.name, accounts.destination.name):
         session.print_text(
             t(
-                "Not deleted: {prefix} is in {source} and {destination}, but s.yaml or its sync task has"
-                " other buckets. Restore these buckets there, then run: {command}",
+                "Not deleted: the objects below {prefix} are in {source} and {destination}, but s.yaml or"
+                " its sync task has other buckets. Restore these buckets in s.yaml, then run: {command}",
                 prefix=prefix,
                 source=journal.source,
                 destination=journal.destination,
@@ -63,7 +63,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
         if clock.monotonic() - start_seconds > _MAX_SECONDS:
             session.print_text(
                 t(
-                    "Some canary objects are still left. In a few minutes: {command}",
+                    "Some canary objects are left. Delete them in a few minutes: {command}",
                     command=Step("canary", {"remove": True}),
                 )
             )
@@ -71,20 +71,20 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
         if seconds_left > 0:
             session.progress(
                 t(
-                    "deleted; OMS may still write objects that it read before, so rechecking for {left}",
+                    "deleted; rechecking for {left}, because OMS may still write objects that it read before",
                     left=format_duration(seconds_left),
                 )
             )
         elif is_waiting:
-            session.progress(t("replay still has keys of the deleted canary objects: waiting for its next run"))
+            session.progress(t("replay still has keys of the deleted canary objects: waiting for replay's next run"))
         if seconds_left > 0 or is_waiting or not is_first:
             clock.sleep(_RECHECK_SECONDS)
         is_first = False
     journals.forget(journal)
     session.print_text(
         t(
-            "Deleted on both sides, with its records: {prefix}. OMS's own lists are kept, because only OMS"
-            " may write there: {name}/{lists}",
+            "Deleted on both sides, together with the records: {prefix}. OMS's own lists are kept,"
+            " because only OMS may write there: {name}/{lists}",
             prefix=prefix,
             name=accounts.destination.name,
             lists=task_lists_folder(accounts.task),

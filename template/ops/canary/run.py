@@ -57,8 +57,8 @@ def canary(session: Session, options: Namespace, folder: Path) -> int:
     intentions.report_keys(session, lambda: _migration_access(session, accounts, file))
     for journal in journals.list_all():
         raise UsageError(
-            t("Another canary is running or was not removed: {run}", run=journal.run),
-            t("If it no longer runs: {command}", command=_REMOVAL_STEP),
+            t("Another canary is running, or its objects were not removed: {run}", run=journal.run),
+            t("If that canary no longer runs, delete its objects: {command}", command=_REMOVAL_STEP),
         )
     return _Run(session, accounts, journals, intentions).run_canary(options)
 
@@ -273,9 +273,11 @@ class _Run:
             accounts.log.put(name, json.dumps(to_json(canary_result)).encode(), {"Content-Type": "application/json"})
         except OpsError as error:
             session.print_text(error.happened, "bad")
-            session.print_text(t("Doctor does not receive the results of this canary: run another canary"))
+            session.print_text(
+                t("Doctor cannot use the results of this canary, because they were not stored: run another canary")
+            )
         else:
-            session.print_text(t("Doctor uses these results: {command}", command=Step("doctor")))
+            session.print_text(t("Doctor now uses these results: {command}", command=Step("doctor")))
 
     def _write_report(self, file: Path, report: dict[str, Any]) -> None:
         session = self._session

@@ -136,7 +136,7 @@ def list_claims(document: Document) -> Iterator[Claim]:
 
 def check_time_made(document: Document, now: datetime) -> Claim:
     """Return the claim that the document was made before `now`, this machine's time, or at most ten minutes later."""
-    text = t("The certificate was made before now")
+    text = t("The certificate was made in the past")
     return Claim(
         text, parse_timestamp(document["made"]) <= now + _MACHINE_TOLERANCE, f"{document['made']}, {timestamp(now)}"
     )

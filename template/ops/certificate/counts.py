@@ -154,7 +154,9 @@ def check_counts(document: Document, *, adds_up: bool, is_go: bool) -> Iterator[
         wrong_titles = [
             title for title, object_class in classes.items() if not _is_possible_class(title, object_class, document)
         ]
-    yield Claim.claim_unless(t("All classes are present, each on its possible sides"), wrong_titles)
+    yield Claim.claim_unless(
+        t("All classes are present, and each has objects only on its possible sides"), wrong_titles
+    )
     for side, name in SIDE_NAMES.items():
         stated_totals, totals = _stated_totals(document[side]), _sum_classes(classes, side)
         text = t("The classes add up to the total of {side}", side=name)
@@ -281,7 +283,7 @@ def _check_storage_classes(document: Document) -> Claim:
         or (source is None and require_count(pair["source_bytes"]) > 0)
         or (destination is None and require_count(pair["destination_bytes"]) > 0)
     ]
-    return Claim.claim_unless(t("The objects by storage class are plausible"), wrong_pairs)
+    return Claim.claim_unless(t("The counts by storage class are plausible"), wrong_pairs)
 
 
 def _is_possible_folder(document: Document, folder: str, title: str) -> bool:

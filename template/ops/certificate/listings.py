@@ -30,8 +30,8 @@ _DIGEST_FILES = 64
 _DIGEST_BYTES = 32
 _KEY_FIELDS, _SIZE_FIELDS = ("Path", "Key", "key"), ("Size", "size")
 _FORMAT_REMEDY = t(
-    'Pass the output of `rclone lsjson -R --files-only`, JSON lines {{"key": ..., "size": ...}}, or'
-    " lines of size, tab and key"
+    'Pass the output of `rclone lsjson -R --files-only`, JSON lines {{"key": ..., "size": ...}}, or lines'
+    " with size, tab and key"
 )
 
 

@@ -64,7 +64,7 @@ def check_sample(document: Document) -> Claim:
         "seed": sample["seed"] == "" or is_hexadecimal(sample["seed"], 32),
     }
     return Claim.claim_unless(
-        t("The numbers of the sample agree"), [name for name, fits in conditions.items() if not fits]
+        t("The numbers of the sample are consistent"), [name for name, fits in conditions.items() if not fits]
     )
 
 
@@ -88,7 +88,7 @@ def check_waiting_keys(document: Document) -> Claim:
         and (waiting_keys["number"] == 0 or waiting_keys["sha256"] != hashlib.sha256().hexdigest()),
         "unread": require_count(waiting_keys["unread"]) >= 0 and require_count(document["lists"]["unread"]) >= 0,
     }
-    text = t("The numbers of waiting keys fit")
+    text = t("The numbers of waiting keys are consistent")
     return Claim.claim_unless(text, [name for name, fits in conditions.items() if not fits])
 
 
@@ -143,7 +143,7 @@ def check_headers(document: Document) -> Claim:
 def check_standstill_headers(document: Document) -> Claim:
     """Return the claim that the standstill pass's numbers of headers agree with the classes, and with each other."""
     comparison, standstill = document["passes"]["compare"], document["passes"]["standstill"]
-    text = t("The numbers of checked headers agree")
+    text = t("The numbers of checked headers are consistent")
     headers = standstill and standstill["headers"]
     if not headers:
         return Claim(text, headers is None)

@@ -127,7 +127,7 @@ def _to_xml(root: ElementTree.Element) -> str:
     )
 
 
-_REPLACEMENT_NOTE = t("The setting replaces all existing rules of the destination")
+_REPLACEMENT_NOTE = t("Applying the document replaces all existing rules of the destination")
 SETTINGS = (
     BucketSetting(
         "lifecycle",
@@ -153,14 +153,14 @@ SETTINGS = (
         t("Bucket policy"),
         _oss_query("policy", "GetBucketPolicy", dialects.policy_of_oss),
         _obs_query("policy", "GetBucketPolicy", "0027", dialects.policy_of_obs),
-        note=t("The policy has users, actions and resources of one cloud"),
+        note=t("A bucket policy names users, actions and resources of a single cloud"),
     ),
     BucketSetting(
         "acl",
         t("ACL"),
         _oss_query("acl", "GetBucketAcl", dialects.acl_of_oss),
         _obs_query("acl", "GetBucketAcl", "0030", dialects.acl_of_obs),
-        note=t("A bucket without an ACL for others is private. Public read has a different meaning in OBS"),
+        note=t("A bucket is private if its ACL grants nothing to others. Public read has a different meaning in OBS"),
     ),
     BucketSetting(
         "website",
@@ -182,8 +182,8 @@ SETTINGS = (
         _obs_query("policy", "GetBucketPolicy", "0027", dialects.referer_of_obs),
         _referer_policy,
         t(
-            "OBS implements hotlink protection in the bucket policy, even for signed requests: without"
-            " {blank} it refuses OMS and SDKs. Set it after the GO",
+            "OBS implements hotlink protection in the bucket policy, and applies it to signed requests,"
+            " too: without {blank}, the policy refuses OMS and SDKs. Set the policy after the GO",
             blank="${null}",
         ),
     ),
@@ -205,7 +205,7 @@ SETTINGS = (
         t("Access logs"),
         _oss_query("logging", "GetBucketLogging", dialects.logging),
         _obs_query("logging", "GetBucketLogging", "0032", dialects.logging),
-        note=t("Access logs go to a bucket of the same cloud and region"),
+        note=t("Access logs go to a bucket in the same cloud and region"),
     ),
     BucketSetting(
         "tags",
@@ -225,6 +225,6 @@ SETTINGS = (
 )
 # Further settings of the clouds, which this command does not read.
 UNCHECKED_SETTINGS = t(
-    "Not checked here; move these by hand: image styles, retention (WORM), requester pays, replication,"
-    " inventories, transfer acceleration, event notifications, blocks on public access"
+    "Not checked by this command; move these settings by hand: image styles, retention (WORM), requester"
+    " pays, replication, inventories, transfer acceleration, event notifications, blocks on public access"
 )

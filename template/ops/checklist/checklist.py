@@ -63,7 +63,7 @@ class State(Enum):
 
 _STATE_LABELS = {
     State.EQUAL: (t("equal"), "good"),
-    State.NONE: (t("none on both sides"), "good"),
+    State.NONE: (t("on neither side"), "good"),
     State.DIFFERS: (t("differs"), "open"),
     State.BY_EYE: (t("compare by hand"), "open"),
     State.ONLY_SOURCE: (t("only at the source"), "open"),
@@ -160,7 +160,7 @@ def report(rows: Sequence[Row], source: str, destination: str, language: str) ->
         else t("{n:setting|settings} to move by hand; this command changes nothing", n=len(open_rows))
         if open_rows
         else t(
-            "The {n} compared settings are equal on both sides: none is left to move by hand",
+            "The {n} compared settings are equal on both sides: nothing is left to move by hand",
             n=len(rows),
         )
     )
@@ -215,7 +215,11 @@ def _store_rule_count(session: Session, log: OssBucketClient, name: str, bucket:
         log.put(name, json.dumps(codec.to_json(back_to_source)).encode(), {"Content-Type": "application/json"})
     except OpsError as error:
         session.print_text(
-            t("Doctor was not informed of the back-to-source rules of OBS: {happened}", happened=error.happened), "open"
+            t(
+                "The number of OBS's back-to-source rules was not stored for doctor: {happened}",
+                happened=error.happened,
+            ),
+            "open",
         )
 
 
@@ -270,7 +274,7 @@ def _read_side(bucket: BucketClient, side: SettingQuery) -> SideReading:
         return SideReading(side.parse(answer), None, answer) if answer else SideReading()
     except RefusedError as error:
         if error.is_denied:
-            return SideReading(unread=t("cannot be read: permission {right} is missing", right=side.right))
+            return SideReading(unread=t("cannot be read: the permission {right} is missing", right=side.right))
         return SideReading(unread=t("cannot be read: {happened}", happened=error.happened), refusal=error)
     except UnreadableResponseError as error:
         return SideReading(unread=t("cannot be read: {happened}", happened=error.happened))
@@ -298,7 +302,7 @@ def _describe_setting(row: Row, language: str) -> Iterator[Block]:
     if row.setting.note:
         yield Paragraph(row.setting.note.of(language))
     if row.document:
-        yield Paragraph(t("To set at the destination by hand:").of(language))
+        yield Paragraph(t("Set this at the destination by hand:").of(language))
         yield Document(row.document)
     if row.left_out:
         yield Paragraph(t("OBS has no equivalent of these settings, so no document above contains them:").of(language))

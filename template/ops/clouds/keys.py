@@ -41,7 +41,7 @@ _KEY_PURPOSES = {
 # The secrets that every function needs.
 _REQUIRED_SECRETS = ("HW_AK", "HW_SK")
 _STORED_SECRETS = {
-    _REQUIRED_SECRETS: t("HW_AK and HW_SK: access key of the IAM user for the functions to call OMS and OBS"),
+    _REQUIRED_SECRETS: t("HW_AK and HW_SK: access key of the IAM user with which the functions call OMS and OBS"),
     ("ALERT_WEBHOOK",): t("ALERT_WEBHOOK: webhook address of the chat robot for status's alarms"),
 }
 _SECRET_LINE_PATTERN = re.compile(r"""^ +(\w+): *["']?\$\{secret\(["']([^"']+)["']\)\}""", re.MULTILINE)
@@ -100,8 +100,8 @@ def read_administrator_keys(session: Session, names: tuple[str, str, str]) -> Ke
             name,
             values[name],
             t(
-                "Set the environment variables {names} to an administrator's keys, not the functions' keys,"
-                " or run this in a terminal and enter them",
+                "Set the environment variables {names} to an administrator's keys (not the functions'"
+                " keys), or run this in a terminal and enter them",
                 names=required_names,
             ),
         )
@@ -151,7 +151,8 @@ def check_form(name: str, value: str) -> None:
     """Raise UsageError for a secret with invalid characters. An empty secret is accepted."""
     if value and not re.fullmatch(r"[!-~]+", value):
         raise UsageError(
-            t("{name} has blanks or characters that are invalid in a key", name=name), t("Copy the key again")
+            t("{name} contains blanks or other characters that are invalid in a key", name=name),
+            t("Copy the key again"),
         )
 
 
@@ -166,7 +167,7 @@ def store_secrets(session: Session, options: Namespace, folder: Path) -> int:
         if name not in secret_names:
             raise UsageError(
                 t("s.yaml has no {name}: ${{secret('...')}} under vars", name=name),
-                t("Add the name used in the tool's secret store"),
+                t("Add this line, with the name that the secret has in the tool's secret store"),
             )
     # All secrets are read before the first is stored, so that a key and its secret belong together.
     values = _read_secrets(session, options.name or [*secret_names])

@@ -53,8 +53,9 @@ _PROXY_STEP = t(
     " host to NO_PROXY. Then run the command again"
 )
 _TRUST_STEP = t(
-    "Check that this machine's clock is right and that it trusts the host's certificate: a proxy that"
-    " decrypts TLS has its own certificate; set SSL_CERT_FILE to its issuer. Then run the command again"
+    "Check that this machine's clock is correct, and that this machine trusts the host's certificate: a"
+    " proxy that decrypts TLS has its own certificate; set SSL_CERT_FILE to the issuer's certificate. Then"
+    " run the command again"
 )
 _KEY_STEP = t("Check that the access key and the secret match, belong to this cloud, and were not deleted")
 _PERMISSION_STEP = t(
@@ -63,7 +64,7 @@ _PERMISSION_STEP = t(
 )
 _LATER_STEP = t("Run the command again in a few minutes")
 _REGION_STEP = t("Correct the region or the bucket in s.yaml")
-_CODE_STEP = t("Look up this response in the cloud's documentation, or give the request number to its support")
+_CODE_STEP = t("Look up this response in the cloud's documentation, or give the request number to the cloud's support")
 
 
 class Request(NamedTuple):
@@ -139,7 +140,10 @@ class Denial(NamedTuple):
     def advice(self) -> Text | None:
         """The sentence that says whom to ask for the permission, or None if the cloud gave no details."""
         if self.kind == "ExplicitDeny":
-            return t("A policy denies {action} and overrides all others: ask its author", action=self.action)
+            return t(
+                "A policy denies {action}, which overrides every permission: ask the policy's author",
+                action=self.action,
+            )
         return t("Ask an administrator of this account for {action}", action=self.action) if self.action else None
 
 
@@ -148,7 +152,7 @@ class UnreadableResponseError(OpsError):
 
     def __init__(self) -> None:
         super().__init__(
-            t("The response is not in the cloud's documentation"),
+            t("The response does not have the form that the cloud documents"),
             t("Make sure that no other service answers, such as a login page"),
         )
 
@@ -275,7 +279,7 @@ def _find_remedy(response: Response) -> Text:
     if response.status in _REDIRECT_STATUSES or response.endpoint:
         return _REGION_STEP
     if re.search(_CLOCK_CODES, code):
-        return t("Set this machine's clock: a signature is valid for 15 minutes")
+        return t("Correct this machine's clock: a signature is valid for 15 minutes")
     if response.status == 401 or re.search(_KEY_CODES, code):
         return _KEY_STEP
     if code.startswith("LimitExceeded") or code == "PAP5.0003":
@@ -319,7 +323,7 @@ def _find_proxy(url: SplitResult) -> SplitResult | None:
     except ValueError:
         is_usable = False
     if not is_usable:
-        raise UsageError(t("HTTPS_PROXY has no usable proxy"), t("Write the proxy as http://host:port"))
+        raise UsageError(t("HTTPS_PROXY does not name a usable proxy"), t("Write the proxy as http://host:port"))
     return proxy
 
 

@@ -54,7 +54,7 @@ def _price(name: str, usual_price: float | None, traffic: Text) -> Option:
 def _listing(name: str, side: Text) -> Option:
     text = t(
         'all objects of the {side}: output of `rclone lsjson -R --files-only`, JSON lines {{"key": ...,'
-        ' "size": ...}}, or lines of size, tab and key',
+        ' "size": ...}}, or lines with size, tab and key',
         side=side,
     )
     return option(name, text, metavar="LISTING", type=Path)
@@ -71,7 +71,7 @@ _PROMETHEUS_OPTION = option(
     "--prometheus", t("also write metrics for node_exporter's textfile collector (*.prom)"), metavar="FILE", type=Path
 )
 _PREFIX_OPTION = option("--prefix", t("only object keys with this prefix"), metavar="PREFIX", type=quantities.prefix)
-_DEEP_OPTION = flag("--deep", t("read unproven objects at the source"))
+_DEEP_OPTION = flag("--deep", t("read unproven objects from the source bucket"))
 _PASS_OPTIONS = (
     _PREFIX_OPTION,
     option(
@@ -115,7 +115,7 @@ COMMANDS = {
         (option("key", t("the object key, unencoded"), metavar="KEY"),),
     ),
     "replay": Command(
-        t("resend failed objects now instead of within a minute"),
+        t("resend failed objects now, instead of within a minute"),
         (
             option(
                 "--key",
@@ -215,7 +215,7 @@ COMMANDS = {
         page=True,
     ),
     "check": Command(
-        t("verify a certificate, and listings of the buckets against it"),
+        t("verify a certificate, and compare listings of the buckets with it"),
         (
             option("certificate", t("the certificate, a JSON file"), metavar="CERTIFICATE", type=Path),
             _listing("--source", t("source bucket")),
@@ -249,14 +249,14 @@ COMMANDS = {
             ),
             option(
                 "--lanes",
-                t("key ranges read at the same time, as in s.yaml (default: {n})", n=MAX_LANES),
+                t("key ranges read in parallel, as in s.yaml (default: {n})", n=MAX_LANES),
                 type=quantities.whole_number(1, 64),
                 metavar="N",
                 default=MAX_LANES,
             ),
             option(
                 "--sample",
-                t("objects that the cutover reads (default: 100)"),
+                t("objects in the cutover's sample (default: 100)"),
                 type=quantities.whole_number(0, 300),
                 metavar="N",
                 default=100,
@@ -264,7 +264,10 @@ COMMANDS = {
             _price("--egress-price", Prices().egress, t("traffic out of OSS")),
             option(
                 "--night-price",
-                t("dollars per gigabyte of traffic out of OSS from 00:00 to 08:00 (half in mainland China)"),
+                t(
+                    "dollars per gigabyte of traffic out of OSS from 00:00 to 08:00 (in mainland China half"
+                    " the usual price)"
+                ),
                 metavar="DOLLARS",
                 type=quantities.dollars,
             ),
@@ -275,8 +278,8 @@ COMMANDS = {
     ),
     "secrets": Command(
         t(
-            "store the secrets of s.yaml in the tool's secret store; values come from environment"
-            " variables of the same names, or are typed"
+            "store the secrets of s.yaml in the tool's secret store; the values come from environment"
+            " variables of the same names, or you type them"
         ),
         (option("name", t("names of secrets, such as ALERT_WEBHOOK (default: all)"), metavar="NAME", nargs="*"),),
     ),
@@ -290,7 +293,7 @@ COMMANDS = {
     "setup": Command(
         t("create the project's resources in both clouds: buckets, roles, users, the sync task"),
         (
-            flag("--plan", t("only show existing resources, and resources to create")),
+            flag("--plan", t("only show which resources exist, and which setup would create")),
             flag(
                 "--remove",
                 t("remove the resources created by setup, except the buckets; first remove the functions: s remove -y"),
@@ -298,8 +301,8 @@ COMMANDS = {
             flag(
                 "--new-key",
                 t(
-                    "create a new key for the functions on this machine; when it is in use, run again to delete "
-                    "the older key"
+                    "create a new key for the functions on this machine; when the new key is in use, run"
+                    " this again to delete the older key"
                 ),
             ),
             option(
@@ -308,7 +311,7 @@ COMMANDS = {
                 choices=("alibaba", "huawei"),
                 default="",
             ),
-            flag("--keep-storage-class", t("have a new sync task write objects in the source's storage class")),
+            flag("--keep-storage-class", t("for a new sync task: write objects in the source's storage class")),
             option("--yes", t("execute the plan with this hash without asking"), metavar="HASH"),
             flag("--agree", t("agree to OMS's privacy statement without being asked")),
         ),

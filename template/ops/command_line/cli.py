@@ -236,7 +236,7 @@ def _run_headers(session: Session, options: Namespace) -> int:
     if options.look:
         return _print_answer(session, options, session.caller.ask("compare", payload), "headers")
     session.hint = t(
-        "{job} continues in the cloud. Its progress: {look}",
+        "{job} continues in the cloud. To follow its progress: {look}",
         job="headers",
         look=Step("headers", {**pass_options, "look": True}),
     )

@@ -182,7 +182,7 @@ class _Version(argparse.Action):
 def _unknown_option_error(command: str, word: str, names: Iterable[str]) -> Text:
     """Return the error for an unknown option, which may be mistyped or belong to other commands."""
     option = word.partition("=")[0]
-    problem = t("{command} takes no {name!r}", command=command, name=option)
+    problem = t("{command} does not take {name!r}", command=command, name=option)
     other_commands = [
         name for name, command_description in COMMANDS.items() if option in _option_names(command_description)
     ]
@@ -244,7 +244,8 @@ def _check_cutover(parser: argparse.ArgumentParser, options: argparse.Namespace,
             )
         if not has_name_and_reason(acceptance_text):
             advice = t(
-                'write the name, a comma, and the reason, such as --accept {name}="the owner, compared by hand"',
+                "write the person's name, a comma, and the reason, such as --accept {name}=\"the owner,"
+                ' compared by hand"',
                 name=name,
             )
             parser.error(translate(t("--accept {acceptance!r}: {wanted}", acceptance=acceptance, wanted=advice)))

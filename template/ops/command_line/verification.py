@@ -93,10 +93,10 @@ def _compare_listings(
         if may_be_in_scope and not source and not claim.holds:
             raise UsageError(
                 t(
-                    "The destination's listing has keys like those of records or of OMS's own lists: they"
-                    " count only if the source has them, too"
+                    "The destination's listing has keys like those of records or of OMS's own lists: such"
+                    " keys count only if the source has them, too"
                 ),
-                t("Pass --source, too"),
+                t("Pass --source as well"),
             )
         yield claim
     if (

@@ -47,7 +47,9 @@ def window(text: str) -> Window:
         raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=expected_form))
     start, end, speed = match.groups()
     if start >= end:
-        problem = t("{text!r} runs over midnight: give two windows, and write 23:59 for the end of the day", text=text)
+        problem = t(
+            "{text!r} extends past midnight: pass two windows, and write 23:59 for the end of the day", text=text
+        )
         raise ValueError(problem)
     bandwidth = round(_parse_scaled(speed, 1000, "([kmg])b", expected_form))
     if not _MIN_BYTES_PER_SECOND <= bandwidth <= _MAX_BYTES_PER_SECOND:
@@ -59,7 +61,7 @@ def per_day(text: str) -> int:
     """Parse a rate, such as 1M, 1M/day, 40000/h or 50/s, and return objects a day."""
     number, _, unit = text.partition("/")
     unit = unit.strip().lower() or "day"
-    expected_form = t("a number in a time, such as 1M/day or 50/s")
+    expected_form = t("a rate, such as 1M/day or 50/s")
     if unit not in _UNIT_SECONDS:
         raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=expected_form))
     return round(_parse_scaled(number, 1000, r"([kmbgt]?)", expected_form) * _DAY_SECONDS / _UNIT_SECONDS[unit])

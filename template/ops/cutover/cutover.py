@@ -63,14 +63,15 @@ _GIVE_UP_HINT = t(
 ).filled(command=Step("open"))
 _STOPPED_TEXT = t("stopped: {why}")
 
-_MIGRATION_TEXT = t("The migration of the existing objects is not finished; no project can be closed before")
+_MIGRATION_TEXT = t("The migration of the existing objects is not finished, so the project cannot be closed yet")
 _NOT_CLOSED_TEXT = t("The project is not closed: some objects must be repaired or proven first.")
-_HEADERS_LEFT = t("The project is not closed: headers in OBS are not finished. Run the same command again.")
+_HEADERS_LEFT = t("The project is not closed, because not all headers in OBS are finished. Run the same command again.")
 _REFUSAL_TEXT = t(
     "The project is not closed, so the cutover cannot end in GO. Run the same command with --close, or in a terminal."
 )
 _CLOSED_BEFORE_TEXT = t(
-    "The project was already closed and is not closed again: some objects must be repaired or proven first."
+    "The project was closed before this run, which does not close it again: some objects must be repaired"
+    " or proven first."
 )
 
 
@@ -80,7 +81,7 @@ def require_sound_setup(session: Session, message: Text) -> None:
     if not answer.ok:
         for line in draw(jobs.doctor(answer, session.lang)):
             session.screen.print_line(line)
-        raise CloudError(message, t("Correct this, then run the command again"))
+        raise CloudError(message, t("Correct the faults, then run the command again"))
 
 
 class Cutover:
@@ -190,9 +191,7 @@ class Cutover:
         self._print_step(t("Wait for the last writes to settle"))
         minimum_age_time = freeze_time + MIN_OBJECT_AGE
         seconds = (minimum_age_time - self._session.clock.now()).total_seconds()
-        pause(
-            self._session, seconds, t("waiting until {until}, {left} to go").filled(until=timestamp(minimum_age_time))
-        )
+        pause(self._session, seconds, t("waiting until {until}, {left} left").filled(until=timestamp(minimum_age_time)))
         self._print_result(True, t("source frozen since {frozen}", frozen=timestamp(freeze_time)))
 
     def _compare(self, *, restart: bool) -> CompareAnswer:
@@ -331,7 +330,7 @@ class Cutover:
         unsettled_count = sum(number for outcome, number in answer.outcomes.items() if not outcome.is_settled)
         self._print_result(
             not unsettled_count,
-            t("{left:object is|objects are} unchanged", left=unsettled_count) if unsettled_count else None,
+            t("{left:object was|objects were} not changed", left=unsettled_count) if unsettled_count else None,
         )
         return True
 
@@ -369,7 +368,7 @@ class Cutover:
             self._mark is not None, t("closed since {since}", since=self._mark.since) if self._mark else None
         )
         if not self._mark and not go:
-            self._session.print_text(t("Another cutover has closed the project. Continue there."))
+            self._session.print_text(t("Another cutover has closed the project. Continue that cutover."))
         return go
 
     def _wait_for_oms(self) -> bool:

@@ -51,9 +51,12 @@ _STOP_TASK_TEXT = t(
     " the task first."
 )
 _OPENED_TEXT = t(
-    "The project is open again, because some objects must be submitted ({checks}). Then run the cutover again."
+    "The project is open again, because some objects must be submitted ({checks}). After the step above,"
+    " run the cutover again."
 )
-_CLOSED_TEXT = t("The project stays closed. After that step, run the cutover again: it continues from there.")
+_CLOSED_TEXT = t(
+    "The project stays closed. After the step above, run the cutover again, which continues from this state."
+)
 _GIVE_UP_TEXT = t("To give up: {command}", command=Step("open"))
 # Classes of objects that are newer in OBS, or only there, by a comparison since the GO.
 _APPLICATION_CLASSES = (ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS, ObjectClass.UNKNOWN, ObjectClass.ARRIVING)
@@ -161,14 +164,14 @@ def _list_application_writes(session: Session, go: str) -> Iterator[Text]:
     if unproven_count:
         yield t("  {n:object|objects} of equal size, not proven equal", n=unproven_count)
     if not unproven_count and not any(map(counts.get, _APPLICATION_CLASSES)):
-        yield t("  no objects newer than the source objects, or only in OBS")
+        yield t("  no objects that are only in OBS, or newer there than in the source")
 
 
 def opening_step(mark: MarkWithGo) -> Text:
     """Return the remedy for a command that needs an open project: to run `open`, or nothing if a GO is in effect."""
     if mark.go:
         return t("Nothing to do: a GO is in effect, and applications write to OBS")
-    return t("If you want that, open the project first: {command}", command=Step("open"))
+    return t("To let the project submit objects again, open it first: {command}", command=Step("open"))
 
 
 def act_on_certificate(session: Session, certificate: Certificate, mark: Mark | None) -> None:

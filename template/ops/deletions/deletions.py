@@ -33,7 +33,7 @@ def deletions(session: Session, options: Namespace) -> ExitCode:
     for path in (file, details_file):
         if path.exists():
             raise UsageError(
-                t("{file} exists already; an old list can name objects that exist again", file=path),
+                t("{file} exists already; an old list can name objects that exist at the source again", file=path),
                 t("Delete the file, or choose another name"),
             )
         check_writable(path)

@@ -83,7 +83,7 @@ class _StatusPrograms:
 
     def _query(self, folder: Path, name: str) -> Member:
         if not (folder / "ops.py").is_file():
-            return Member(name, folder, None, t("there is no ops.py in this folder"))
+            return Member(name, folder, None, t("this folder has no ops.py"))
         try:
             output, errors, code = self._run(folder)
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -94,7 +94,12 @@ class _StatusPrograms:
         try:
             overview = codec.from_json(StatusOverview, json.loads(answer_lines[-1]))
         except (UnreadableError, ValueError):
-            return Member(name, folder, None, t("its status has an unknown format: its version differs too much"))
+            return Member(
+                name,
+                folder,
+                None,
+                t("the status has an unknown format: the project's version differs too much from this one"),
+            )
         return Member(name, folder, overview, is_healthy=code == ExitCode.OK)
 
     def _run(self, folder: Path) -> tuple[str, str, int]:
@@ -126,4 +131,4 @@ def _failure_reason(errors: str) -> Text:
     `errors` is the standard error of the project's `status`. Lines that say what to do about an error are skipped.
     """
     lines = [line for line in errors.splitlines() if line.strip() and not line.startswith(_IGNORED_PREFIXES)]
-    return untranslated(lines[-1].strip()) if lines else t("its status did not answer")
+    return untranslated(lines[-1].strip()) if lines else t("the project's `status` command did not answer")

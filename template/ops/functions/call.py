@@ -189,7 +189,7 @@ class Tool(Caller):
             except subprocess.TimeoutExpired:
                 raise ToolError(
                     t(
-                        "`s {job}` did not end within {seconds:.0f} minutes, longer than a function can run",
+                        "`s {job}` did not end within {seconds:.0f} minutes, which is longer than a function can run",
                         job=words[0] if words else "secret",
                         seconds=self._seconds / 60,
                     ),

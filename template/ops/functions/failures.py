@@ -30,13 +30,13 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
     (
         r"\$\{secret\([\s\S]{0,200}undefined not found",
         ToolError,
-        t("A secret in s.yaml is missing in this machine's secret store"),
+        t("A secret that s.yaml names is missing in this machine's secret store"),
         t("Store the secret: {command}", command=Step("secrets")),
     ),
     (
         r"edition field in the s\.yaml",
         ToolError,
-        t("This `s` is Serverless Devs 2, but the project needs 3"),
+        t("This `s` is Serverless Devs 2, but the project needs version 3"),
         t("Install version 3: npm install -g @serverless-devs/s@3"),
     ),
     (
@@ -64,7 +64,7 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
         r"InvalidAccessKeyId|Signature(DoesNot|Not)Match|InvalidSecurityToken",
         CloudError,
         t("Alibaba Cloud does not accept the tool's AccessKey"),
-        t("Store the right AccessKey: s config add"),
+        t("Store the correct AccessKey: s config add"),
     ),
     (
         r"ResourceThrottled|ResourceExhausted|TooManyRequests|ConcurrencyExceeded|Throttl",
@@ -87,7 +87,7 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
     (
         r"s\.ya?ml.{0,80}(not found|not exist)|(not found|[Nn]o such file|cannot find).{0,80}\.ya?ml",
         ToolError,
-        t("The tool finds no s.yaml"),
+        t("The tool did not find s.yaml"),
         t("Pass the file: -t FILE"),
     ),
 ]

@@ -34,8 +34,8 @@ _SIZE_TEXT = t(
     " OMS's usual limits this takes at least {time:time} (estimate)."
 )
 _MAX_SIZE_TEXT = t(
-    "According to the last comparison ({began}), the migration copies at most {objects:object|objects},"
-    " {size:size}: the comparison counts whole first-level folders. At OMS's usual limits this takes at least"
+    "According to the last comparison ({began}), which counts whole first-level folders, the migration"
+    " copies at most {objects:object|objects}, {size:size}. At OMS's usual limits this takes at least"
     " {time:time} (estimate)."
 )
 
@@ -49,13 +49,13 @@ def plan(
     that the project migrates.
     """
     yield t(
-        "A task group of OMS copies the current objects of {source} to {destination} once; the sync task keeps"
-        " running. With metadata; {there}.",
+        "A task group of OMS copies the current objects of {source} to {destination} once, with metadata;"
+        " the sync task keeps running. In OBS, {there}.",
         source=intention.source,
         destination=intention.destination,
-        there=t("existing objects in OBS are overwritten, equal or not")
+        there=t("existing objects are overwritten, even if they are equal")
         if intention.overwrite
-        else t("objects that OBS already has with the same CRC64 are skipped"),
+        else t("existing objects with the same CRC64 are skipped"),
     ).of(language)
     for prefix in filter(None, intention.prefixes):
         yield t("Only keys with the prefix {prefix}", prefix=prefix).of(language)
@@ -73,7 +73,7 @@ def plan(
         ),
         storage_class_plan(Step("migrate", {"keep_storage_class": True}), keeps_class=intention.keep_storage_class),
         t(
-            "If an object is written during the migration, OBS may end up with its older version: a"
+            "If an object is written during the migration, OBS may end up with the older version: a"
             " comparison after the migration finds such objects."
         ),
     ):
@@ -227,7 +227,9 @@ def end_lines(group: TaskGroup, language: str) -> Iterator[Line]:
     yield f"  {progress_line(group).of(language)}"
     yield f"-> {t('Now find missing objects, and objects written during the migration:').of(language)}"
     yield UnwrappedLine(f"   {command(Step('compare', {'deep': True, 'since': '1970-01-01'}))}")
-    overwriting_text = t("Another migration overwrites objects that still differ and have a CRC64 on both sides:")
+    overwriting_text = t(
+        "To overwrite objects that still differ and have a CRC64 on both sides, run another migration:"
+    )
     yield f"-> {overwriting_text.of(language)}"
     yield UnwrappedLine(f"   {command(Step('migrate'))}")
 

@@ -168,7 +168,7 @@ class ProjectMigration:
         )
         self._delete_groups(intention, groups, result_name)
         self._end(intention, result_name)
-        self._print_texts([t("Ended. Copied objects are kept; the task group and its access keys are deleted.")])
+        self._print_texts([t("Ended. Copied objects are kept; the task group and its access keys have been deleted.")])
         return 0
 
     def _delete_groups(self, intention: Intention, groups: Sequence[TaskGroup], result_name: str) -> None:
@@ -299,7 +299,7 @@ class ProjectMigration:
         """Print the progress of the task group until it leaves `states`, and return the group in its new state."""
         session = self._session
         session.hint = session.hint or t(
-            "The migration continues at OMS. Its progress: {look}. To pause it: {pause}",
+            "The migration continues at OMS. To follow its progress: {look}. To pause it: {pause}",
             look=Step("migrate", {"look": True}),
             pause=Step("migrate", {"pause": True}),
         )

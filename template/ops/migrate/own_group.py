@@ -28,7 +28,7 @@ class OwnGroup:
             if len(own_groups) > 1:
                 raise UsageError(
                     t(
-                        "OMS has several task groups of this migration: {groups}",
+                        "OMS has several task groups for this migration: {groups}",
                         groups=[task_group.id for task_group in own_groups],
                     ),
                     messages.END_TEXT,

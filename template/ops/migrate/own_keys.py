@@ -47,7 +47,7 @@ class OwnKeys:
         intention.group = earlier_intention.group
         intention.maker = self._command
         if earlier_intention.maker:
-            reason = t("Waiting {left} for requests of the previous command on this migration")
+            reason = t("Waiting {left} until the previous command's requests for this migration have ended")
             pause(self._session, _IN_FLIGHT_SECONDS, reason)
             self.check(intention)
 

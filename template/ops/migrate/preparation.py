@@ -128,8 +128,8 @@ def _restrict_prefixes(requested_prefixes: Sequence[str], project_prefix: str) -
     for prefix in requested_prefixes:
         if not prefix.startswith(project_prefix) and not project_prefix.startswith(prefix):
             raise UsageError(
-                t("The project's scope has no keys with the prefix {prefix}", prefix=prefix),
-                t("The project's scope is the prefix {own}", own=project_prefix),
+                t("The project does not cover keys with the prefix {prefix}", prefix=prefix),
+                t("The project covers only keys with the prefix {own}", own=project_prefix),
             )
     return [max(prefix, project_prefix, key=len) for prefix in requested_prefixes] or [project_prefix]
 

@@ -25,7 +25,8 @@ def read_windows(options: Namespace) -> list[Window] | None:
     windows = sorted(options.bandwidth)
     if len(windows) > MAX_WINDOWS:
         raise UsageError(
-            t("--bandwidth: OMS takes at most {n} windows", n=MAX_WINDOWS), t("Join some of them, and start again")
+            t("--bandwidth: OMS takes at most {n} windows", n=MAX_WINDOWS),
+            t("Combine some of the windows, and start again"),
         )
     for window, following in pairwise(windows):
         if window.end > following.start:

@@ -14,11 +14,15 @@ from oss_oms_sync.answers.text import t
 
 # Parts of the failures, in the order of a bar.
 _PART_LABELS = {
-    "done": ("good", t("resolved"), t("Now in OBS, deleted at the source, or resent, which OMS counts separately.")),
+    "done": (
+        "good",
+        t("resolved"),
+        t("Now in OBS, deleted at the source, or resent. OMS counts a resent object separately."),
+    ),
     "waiting": ("way", t("waiting"), t("Replay resends them.")),
-    "stuck": ("bad", t("stuck"), t("Replay resends them; first remove the cause.")),
+    "stuck": ("bad", t("stuck"), t("Remove the cause; replay keeps resending them.")),
     "unknown": ("open", t("unknown"), t("Not in any OMS list that replay has read.")),
-    "outside": ("calm", t("another project's"), t("Outside the prefix and suffix.")),
+    "outside": ("calm", t("another project"), t("Outside this project's prefix and suffix.")),
 }
 # Groups of causes: lasting causes need an action, and passing causes do not.
 _GROUP_LABELS = {
@@ -115,7 +119,7 @@ def _tabulate_codes(codes: Mapping[str, CodeFailures], translate: Translator) ->
         fix = (
             translate(code_failures.fix)
             if code
-            else translate("Resent since, but not accepted by OMS: see the reasons above.")
+            else translate("Resent, but not accepted by OMS: see the reasons above.")
         )
         causes.append(Cause(code or "–", code_failures.objects, fix, "passing" if code_failures.passes else "lasting"))
     title = Paragraph(translate("Waiting and stuck objects, by OMS's codes"), "note") if causes else None

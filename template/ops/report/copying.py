@@ -63,7 +63,7 @@ def drain_estimate(answer: StatusAnswer, translate: Translator) -> Figure:
     if not objects_left and not backlog.more_may_wait:
         return Figure(translate("Time to drain"), translate("none"), translate("nothing to drain"))
     objects = translate("at least {number}", number=objects_left) if backlog.more_may_wait else f"{objects_left:,}"
-    note = translate("{objects} objects waiting here or at OMS, at the highest rate of this period", objects=objects)
+    note = translate("{objects} objects waiting here or at OMS, at the highest rate in this period", objects=objects)
     max_count = max((number for _, number in statistics.series["SUCCESS"]), default=0)
     if not max_count or not objects_left:
         return Figure(translate("Time to drain"), translate("unknown"), note if objects_left else None, "open")
@@ -202,7 +202,7 @@ def _tabulate_counts(answer: StatusAnswer, translate: Translator) -> Blocks:
             units.count_cell(unfinished_objects.objects if unfinished_objects else None, translate, "way"),
         ),
         (
-            translate("of these for over 15 minutes"),
+            translate("of these, accepted over 15 minutes ago"),
             units.count_cell(unfinished_objects.overdue if unfinished_objects else None, translate, "open"),
         ),
     ]

@@ -16,11 +16,11 @@ _EXPENSE_LABELS = {
     "egress": t("traffic out of OSS, read by OMS over the internet"),
     "oms": t("OMS fee"),
     "oms_requests": t("OMS's requests to both buckets"),
-    "backfill": t("submission by this project (not with an OMS migration task)"),
-    "events": t("an event, a call and a record per object"),
+    "backfill": t("submission by this project (not needed with an OMS migration task)"),
+    "events": t("one event, one call and one record per object"),
     "reconciles": t("daily reconcile"),
     "compares": t("weekly compare"),
-    "timers": t("timers, without writes"),
+    "timers": t("timers, even without writes"),
     "compare": t("comparing both buckets"),
     "standstill": t("standstill pass, which checks that both buckets are unchanged"),
     "sample": t("sample read on both sides"),
@@ -70,12 +70,13 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
             [(translate("total"), total[1])],
             translate("Freeze"),
         ),
-        Paragraph(translate("With --deep, add up to {hours} hours.", hours=f"{estimate.deep_hours:,.1f}")),
+        Paragraph(translate("If you use --deep, add up to {hours} hours.", hours=f"{estimate.deep_hours:,.1f}")),
         Paragraph(
             translate(
-                "With the command `headers`, if all headers differ: up to {stays} minutes before the freeze, and"
-                " {recorded} minutes more during the freeze. If OBS changes LastModified ({command} measures"
-                " this): up to {moves} minutes more during the freeze instead.",
+                "If all headers differ, the command `headers` takes up to {stays} minutes before the"
+                " freeze, and {recorded} minutes more during the freeze. If OBS changes LastModified"
+                " ({command} measures this), the command takes up to {moves} minutes more during the"
+                " freeze instead.",
                 stays=f"{estimate.headers_minutes['stays']:,}",
                 recorded=f"{estimate.headers_minutes['recorded']:,}",
                 moves=f"{estimate.headers_minutes['moves']:,}",
@@ -84,16 +85,17 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
         ),
         Paragraph(
             translate(
-                "The standstill pass then checks headers as well: {standstill} minutes and {requests} requests more.",
+                "The standstill pass then checks headers as well, which takes {standstill} minutes and"
+                " {requests} requests more.",
                 standstill=f"{estimate.headers_minutes['standstill']:,}",
                 requests=estimate.headers_requests,
             )
         ),
         Paragraph(
             translate(
-                "An estimate; its sources are in docs/costs.md. According to Huawei, OMS is free at present;"
-                " otherwise pass --oms-price. Not included: logs, storage in OBS, a NAT gateway. To measure the"
-                " length of your freeze, rehearse it: {command}",
+                "This is an estimate, whose sources are in docs/costs.md. According to Huawei, OMS is"
+                " currently free; if you pay for it, pass --oms-price. Not included: logs, storage in OBS,"
+                " a NAT gateway. To measure the length of your freeze, rehearse the cutover: {command}",
                 command=Step("cutover", {"rehearse": True}),
             )
         ),
@@ -120,8 +122,8 @@ def _compare_ways(ways: CopyWays, translate: Translator) -> Blocks:
         return []
     rows = [
         (translate("day and night"), ways.day_and_night),
-        (translate("by night: {command}", command=Step("migrate", {"nights": True})), ways.nights),
-        (translate("by night, if OMS reads the hours in UTC"), ways.in_utc),
+        (translate("at night: {command}", command=Step("migrate", {"nights": True})), ways.nights),
+        (translate("at night, if OMS takes the hours as UTC"), ways.in_utc),
     ]
     return [
         Table(
@@ -131,13 +133,14 @@ def _compare_ways(ways: CopyWays, translate: Translator) -> Blocks:
                 Column(translate("traffic, dollars"), "n"),
             ],
             [(title, _time_range(copies, translate), _price_range(copies, translate)) for title, copies in rows],
-            caption=translate("Copying day and night, or by night"),
+            caption=translate("Copying day and night, or only at night"),
         ),
         Paragraph(
             translate(
-                "Traffic out of OSS costs half from 00:00 to 08:00 China time. OMS documents neither the time zone of"
-                " its limits nor whether each task of a large group has the limit for itself: {command} measures the"
-                " time zone within a day. The sync task has no limit.",
+                "Traffic out of OSS costs half the price from 00:00 to 08:00 China time. OMS documents"
+                " neither the time zone of its limits nor whether a limit applies to each task of a large"
+                " group separately: {command} measures the time zone within a day. The sync task has no"
+                " limit.",
                 command=Step("migrate", {"look": True}),
             )
         ),

@@ -398,14 +398,15 @@ def _describe_document(
                 (translate("SHA-256"), (Span("digest", stated_hash), " ", result)),
             ]
         ),
-        Paragraph(translate("To verify the document, also against two listings of yours:")),
+        Paragraph(translate("To verify the document, alone or against your own listings of both buckets:")),
         CommandBlock(f"{interpreter()} ops.py check {quote_word(str(file or file_name(document)))}"),
         Detail(
             [
                 Paragraph(
                     translate(
-                        "With any other tool: compute the SHA-256 of the JSON document without “sha256”, in"
-                        " ASCII, with sorted names and no spaces. The hash detects damage, not forgery."
+                        "With any other tool, compute the SHA-256 of the JSON document without its field"
+                        " “sha256”, in ASCII, with sorted names and no spaces. The hash detects damage,"
+                        " not forgery."
                     ),
                     "note",
                 )

@@ -113,7 +113,7 @@ def report(summary: Summary, file: Path, language: str) -> Report:
     blocks: Blocks = [
         FactList(
             [
-                (translate("Comparison begun"), summary.facts.began),
+                (translate("Start of the comparison"), summary.facts.began),
                 (translate("Oldest object"), summary.oldest_time or None),
                 (translate("Newest object"), summary.newest_time or None),
             ]

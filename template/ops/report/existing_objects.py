@@ -25,7 +25,7 @@ _STATE_TONES = {
 
 RESENT_TEXT = t("Replay has read all failed keys and is resending them.")
 _RESEND_TEXT = t(
-    "Replay finds the failed objects in OMS's lists, and resends them; so does {command}.",
+    "Replay finds the failed objects in OMS's lists, and resends them. To have OMS retry them instead: {command}",
     command=Step("migrate", {"retry": True}),
 )
 _TOO_MANY_TEXT = t(
@@ -42,9 +42,9 @@ def tone(group: TaskGroup) -> str:
 def progress_text(group: TaskGroup) -> Text:
     """Describe a task group's progress: objects copied, skipped and failed, bytes, and speed."""
     if group.percent is None and group.state not in WORKING_STATES:
-        return t("Nothing was copied")
+        return t("No objects were copied")
     if group.percent is None:
-        return t("OMS lists the source: nothing is copied yet")
+        return t("OMS is listing the source: nothing has been copied yet")
     return _PROGRESS_TEXT.filled(
         share=group.percent,
         total=group.total,
@@ -71,7 +71,7 @@ def bandwidth(windows: Sequence[Window]) -> Text:
 def failures(group: TaskGroup) -> Iterator[Text]:
     """Yield OMS's reason for the failures, the folder of its lists of failed objects, and how they are resent."""
     if group.why:
-        yield t("OMS says: {why}", why=group.why)
+        yield t("OMS reports: {why}", why=group.why)
     if group.lists:
         yield t("Failed objects are listed in OBS, below {folder}", folder=group.lists)
     if (resend_text := _resend_text(group)) is not None:

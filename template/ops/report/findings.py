@@ -25,14 +25,14 @@ _RESULT_LABELS = {
 def next_step(certificate: Certificate, translate: Translator) -> StepBlock:
     """Return the step that a user takes next, after the cutover or rehearsal that made this certificate."""
     if certificate.verdict is CutoverVerdict.GO:
-        return StepBlock(translate("Switch over: the project is closed already."))
+        return StepBlock(translate("Switch over: the project is already closed."))
     # Failures come before waiting.
     failed_checks = [check for check in certificate.checks if check.gates and check.result is answered.Result.FAILED]
     for finding in [*failed_checks, *find_causes(certificate.checks)]:
         if finding.next.en:
             return StepBlock(translate(finding.next), command(finding.step))
     return StepBlock(
-        translate("On the day, stop the writes to the source bucket, and run:"),
+        translate("On cutover day, stop the writes to the source bucket, and run:"),
         command(Step("cutover", {"frozen_since": "now"})),
     )
 
@@ -45,7 +45,7 @@ def checks(certificate: Certificate, translate: Translator) -> Blocks:
     """Return a block for each check that has not passed, and a table of the other checks."""
     sorted_checks = _sort_by_result(certificate)
     if not sorted_checks:
-        return [Paragraph(translate("No checks: unknown."), "bad")]
+        return [Paragraph(translate("The result is unknown, because no checks are recorded."), "bad")]
     failing_checks = [
         finding for finding in sorted_checks if finding.gates and finding.result is not answered.Result.PASSED
     ]
@@ -88,7 +88,9 @@ def _finding_block(certificate: Certificate, check: answered.Finding, translate:
             (translate("in the document"), _count_objects(certificate, check.id, translate)),
         ],
         keys(check.keys),
-        translate("The first {number}", number=len(check.keys)) if len(check.keys) > 1 else translate("object key"),
+        translate("The first {number:object key|object keys}", number=len(check.keys))
+        if len(check.keys) > 1
+        else translate("object key"),
     )
 
 

@@ -81,7 +81,7 @@ def _list_headers_and_folders(answer: HeadersAnswer, translate: Translator) -> l
         ]
     if folders:
         rows = [(folder or translate("(no folder)"), f"{-number:,}") for number, folder in folders]
-        blocks += [Paragraph(translate("Objects left, by folder:")), FactList(rows)]
+        blocks += [Paragraph(translate("Remaining objects, by folder:")), FactList(rows)]
     return blocks
 
 
@@ -96,7 +96,7 @@ def _verdict(answer: HeadersAnswer) -> tuple[Text, str]:
     if answer.has_no_objects:
         return t("No object is in scope: check the source bucket, the prefix and the suffix for typos."), "open"
     if answer.work == HeadersMode.UNDO.value:
-        restored = t("The headers before the changes are in OBS again.")
+        restored = t("The headers that OBS had before the changes are restored.")
         return (t("Not all headers could be restored."), "open") if code else (restored, "good")
     if code is ExitCode.OK:
         return t("All objects in OBS have the headers of the source."), "good"

@@ -48,8 +48,10 @@ _SUCCESS_TEXTS = {
     True: t("Nothing is left to resend."),
     False: t("None of the requested objects is left to resend."),
 }
-_READ_BACK_TEXT = t("The mark was read back two minutes after it was written.")
-_RECORDED_TEXT = t("Later writes to the source are recorded as failed (CLOSED): {command}", command=Step("status"))
+_READ_BACK_TEXT = t("The closing mark was read back two minutes after it was written.")
+_RECORDED_TEXT = t(
+    "Later writes to the source are recorded as failed (CLOSED). To check for them: {command}", command=Step("status")
+)
 
 
 def doctor(answer: DoctorAnswer, language: str) -> Report:
@@ -77,7 +79,7 @@ def doctor(answer: DoctorAnswer, language: str) -> Report:
             _assumption_block([doctor_check for doctor_check in assumptions if doctor_check.fix.en == fix], translate)
             for fix in dict.fromkeys(doctor_check.fix.en for doctor_check in assumptions)
         ),
-        Paragraph((translate("unknown until resolved"), translate(": "), dependent_names))
+        Paragraph((translate("unknown until the faults are resolved"), translate(": "), dependent_names))
         if dependent_checks
         else None,
     ]
@@ -107,8 +109,8 @@ def _assumption_block(checks: Sequence[DoctorCheck], translate: Translator) -> F
 
 def replay_text(answer: ReplayAnswer) -> Text:
     """Return the result of a run of replay on one line, in numbers of keys."""
-    text = t("taken {taken}, accepted {accepted}, failed again {failed}, no longer needed {resolved}, left {left}")
-    return t("counted, nothing submitted: {n}", n=answer.taken) if answer.dry_run else text.filled(**vars(answer))
+    text = t("handled {taken}, accepted {accepted}, failed again {failed}, no longer needed {resolved}, left {left}")
+    return t("counted {n}, submitted nothing", n=answer.taken) if answer.dry_run else text.filled(**vars(answer))
 
 
 def replay(answer: ReplayAnswer, language: str) -> Report:

@@ -29,11 +29,12 @@ _NO_OBJECT_TEXT = t("No object is in scope: check the source bucket, the prefix 
 _EMPTY_SOURCE_TEXT = t("The source has no object in scope, but OBS has some.")
 _UNREAD_TEXTS = {
     "unreadable": t(
-        "{number} could not be read: archived, or encrypted with a key that the function's role cannot use"
+        "{number:object|objects} could not be read: archived, or encrypted with a key that the function's"
+        " role cannot use"
     ),
-    "too_big": t("{number:is|are} too large to read in the time available"),
-    "encrypted": t("{number:is|are} encrypted in OBS"),
-    "unknown_parts": t("{number} were written to OBS with a part size that OMS does not use"),
+    "too_big": t("{number:object is|objects are} too large to read in the time available"),
+    "encrypted": t("{number:object is|objects are} encrypted in OBS"),
+    "unknown_parts": t("{number:object was|objects were} written to OBS with a part size that OMS does not use"),
     **MISSING_PERMISSION_TEXTS,
 }
 
@@ -88,7 +89,7 @@ def report(answer: ReconcileAnswer | CompareAnswer, language: str) -> Report:
         if answer.finished and answer.standstill:
             facts += [
                 (translate("source, with times and ETags"), answer.state),
-                (translate("twin digest of OBS"), answer.twin),
+                (translate("copies in OBS (twin digest)"), answer.twin),
             ]
         if isinstance(answer, ComparisonResult):
             details = _describe_comparison(answer, translate)
@@ -128,13 +129,13 @@ def _verdict(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
         is_in_obs = any(name in IN_SCOPE for name in counted_classes(answer))
         return (_EMPTY_SOURCE_TEXT if is_in_obs else _NO_OBJECT_TEXT), tone
     if _is_single_call(answer) and not isinstance(answer, ComparisonResult):
-        return t("A single call without a pass; nothing continues."), tone
+        return t("This was a single call without a pass, so no work continues."), tone
     if not answer.finished:
         return t("The pass is not finished.") if answer.pass_ else t("No pass over this scope has started yet."), "open"
     if isinstance(answer, ReconcileAnswer):
         return t("The pass is finished."), tone
     if answer.standstill:
-        return t("Both buckets were listed; no object was judged."), "good"
+        return t("Both buckets were listed, but no objects were compared."), "good"
     if code == 1:
         return t("Some objects are missing or different in OBS."), "bad"
     classes = counted_classes(answer).keys()

@@ -52,13 +52,16 @@ _VERDICT_LABELS = {
     VerdictState.CLOSED: (t("Closed"), "way"),
 }
 _WATERMARK_TEXT = t(
-    "all objects written before were in OBS at the last comparison; {unproven} of {total} objects are not proven equal"
+    "all objects written before this time were in OBS at the last comparison; {unproven} of {total}"
+    " objects are not proven equal"
 )
 _ALARM_REFUSED_TEXT = t(
     "The webhook refused the last alarm: {problem}. Check the webhook's address and the robot's"
     " security settings (keywords, sender addresses)."
 )
-_LAST_REPLAY_TEXT = t("The last replay ({age}) took {taken}: {accepted} accepted, {failed} failed again.")
+_LAST_REPLAY_TEXT = t(
+    "The last run of replay ({age}) handled {taken:key|keys}: {accepted} accepted, {failed} failed again."
+)
 _PASS_TONES = {
     "covered": "good",
     "submitted": "way",
@@ -95,7 +98,7 @@ def report(answer: StatusAnswer, language: str) -> Report:
             Section(
                 "waiting",
                 translate("Waiting to be resent"),
-                translate("Keys that OMS did not accept or failed to copy."),
+                translate("Keys of objects that OMS did not accept, or failed to copy."),
                 _describe_backlog(answer, now, translate),
             ),
             Section(
@@ -203,7 +206,7 @@ def _describe_backlog(answer: StatusAnswer, now: datetime, translate: Translator
         Figure(name, translate("{n}", n=number)) for index, (name, number) in enumerate(counts) if number or index < 2
     ]
     return [
-        Paragraph(translate("No objects waiting.")) if is_empty else Figures(figures, is_in_section=True),
+        Paragraph(translate("No objects are waiting.")) if is_empty else Figures(figures, is_in_section=True),
         *_tabulate_reasons(answer, translate),
         _tabulate_keys(backlog.keys, now, translate),
         _describe_last_replay(answer, now, translate),
@@ -240,7 +243,11 @@ def _tabulate_keys(keys: Sequence[WaitingKey], now: datetime, translate: Transla
         Column(translate("since")),
         Column(translate("OMS's message"), "half"),
     ]
-    return Table(columns, rows, caption=translate("The first {number}", number=len(rows))) if rows else None
+    return (
+        Table(columns, rows, caption=translate("The first {number:object key|object keys}", number=len(rows)))
+        if rows
+        else None
+    )
 
 
 def _describe_last_replay(answer: StatusAnswer, now: datetime, translate: Translator) -> Block | None:
@@ -260,7 +267,11 @@ def _text_with_age(time_text: str, text: Text, now: datetime, translate: Transla
 
 def _list_problems(answer: StatusAnswer, translate: Translator) -> Blocks:
     lists = answer.oms_lists
-    problem_text = (translate("OMS's lists of failures are not read"), translate(": "), Span("outside", lists.problem))
+    problem_text = (
+        translate("OMS's lists of failures cannot be read"),
+        translate(": "),
+        Span("outside", lists.problem),
+    )
     unread_text = (
         translate("Unreadable lines in OMS's lists of failures"),
         translate(": "),
@@ -316,7 +327,7 @@ def _describe_passes(answer: StatusAnswer, now: datetime, translate: Translator)
         for open_pass in answer.reconcile.open
     ]
     if not last_pass:
-        return [Paragraph(translate("No reconcile pass has finished yet: unknown."), "open"), *open_pass_blocks]
+        return [Paragraph(translate("Unknown: no reconcile pass has finished yet."), "open"), *open_pass_blocks]
     parts = [(translate(COUNT_LABELS[name]), int(getattr(last_pass, name)), tone) for name, tone in _PASS_TONES.items()]
     scanned_text = f"{last_pass.scanned:,}"
     return [
@@ -343,12 +354,14 @@ def _describe_open_pass(
     """Return an open pass's progress, speed and time left; `text` is the sentence on the age of the pass."""
     age_span = Span("mark", _text_with_age(open_pass.started, text, now, translate), "way")
     scanned_texts = (
-        [translate("{scanned} so far", scanned=open_pass.scanned)] if isinstance(open_pass, UnfinishedPass) else []
+        [translate("{scanned} scanned so far", scanned=open_pass.scanned)]
+        if isinstance(open_pass, UnfinishedPass)
+        else []
     )
     rate = units.objects_a_minute(open_pass.objects_per_minute, translate)
     if open_pass.share is None or open_pass.minutes_left is None:
         return Paragraph(
-            (age_span, translate(": "), translate(", ").join([*scanned_texts, rate, translate("end unknown")]))
+            (age_span, translate(": "), translate(", ").join([*scanned_texts, rate, translate("time left unknown")]))
         )
     permille = round(open_pass.share * 1000)
     label = translate(", ").join(
@@ -364,7 +377,7 @@ def _describe_open_pass(
 
 def _tabulate_sums(sums: Sequence[CountCheck], translate: Translator) -> Blocks:
     if not sums:
-        return [Paragraph(translate("No counts to add up yet: unknown."), "open")]
+        return [Paragraph(translate("Unknown: there are no counts to add up yet."), "open")]
     rows = []
     for count_check in sums:
         meaning = None if count_check.holds else Span("note", translate(count_check.meaning))

@@ -33,9 +33,10 @@ from oss_oms_sync.rules.next_steps import METADATA, OMS_UNFINISHED
 from oss_oms_sync.rules.sample_checks import confidence_bound
 
 # Names, other than classes, that can be accepted.
-_OTHER_NAMES = {OMS_UNFINISHED: t("unfinished at OMS"), METADATA: t("headers that are not in OBS")}
+_OTHER_NAMES = {OMS_UNFINISHED: t("objects that OMS has not finished"), METADATA: t("headers that are not in OBS")}
 _MIGRATION_TEXT = t(
-    "a migration from {begun} to {ended}, of {total}: {copied} copied, {skipped} skipped, {failed} failed"
+    "a migration from {begun} to {ended}, of {total:object|objects}: {copied} copied, {skipped} skipped,"
+    " {failed} failed"
 )
 
 
@@ -157,13 +158,13 @@ def _digest_span(digest: int) -> Span:
 def sample(sample: SampleResult | None, translate: Translator) -> Blocks:
     """Return the result of reading a sample of objects in both buckets."""
     if sample is None:
-        return [Paragraph(translate("Nothing was sampled."))]
+        return [Paragraph(translate("No objects were sampled."))]
     problems, bound = (
         {translate("differing"): sample.differing, translate("not read"): sample.unread},
         confidence_bound(sample),
     )
     drawn_text = translate(
-        "{drawn} drawn from {population} of up to {largest} each",
+        "{drawn} drawn from {population} objects of up to {largest} each",
         drawn=units.count(sample.drawn, translate),
         population=units.count(sample.population, translate),
         largest=units.limit(sample.largest, translate),

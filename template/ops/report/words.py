@@ -28,7 +28,7 @@ class Translator:
 
 
 UTC_NOTE = t("All times are UTC. Ages are as of {time}.")
-NO_COMPARISON_TEXT = t("No comparison with OBS yet: unknown.")
+NO_COMPARISON_TEXT = t("Unknown: no comparison with OBS has finished yet.")
 MIGRATION_UNKNOWN_TEXT = t("The migration of the existing objects is not finished; its progress is unknown.")
 LOST_EVENTS_TEXT = t("The events of {missing} of {new:new object|new objects} did not arrive.")
 SIDE_LABELS = {"source": t("source (OSS)"), "destination": t("destination (OBS)")}
@@ -41,7 +41,7 @@ COUNT_LABELS = {
     "pending": t("younger than 15 minutes"),
     "migrating": t("migrating"),
     "unsent": t("not submitted: too many"),
-    "orphans": t("deleted at the source since"),
+    "orphans": t("deleted at the source since then"),
 }
 # Steps of a cutover, in order.
 STEP_LABELS = {
@@ -56,27 +56,29 @@ STEP_LABELS = {
 }
 # Purposes of next steps, by job and options.
 PURPOSES = {
-    "open": t("Only to undo the cutover, or to submit changes made after the close. This opens the project:"),
-    "status acknowledge": t("Once each change is resolved, acknowledge them:"),
+    "open": t(
+        "Run this only to undo the cutover, or to submit changes made after the close, because it opens the project:"
+    ),
+    "status acknowledge": t("When every change is resolved, acknowledge the changes:"),
     "doctor": t("Check the setup:"),
-    "replay": t("Replay resends them every minute. To resend them now:"),
-    "replay reason": t("Remove the cause, then resend its objects at once:"),
+    "replay": t("Replay resends failed objects every minute. To resend them now:"),
+    "replay reason": t("Remove the cause, then resend the affected objects at once:"),
     "status": t("Check again later:"),
     "reconcile": t("Find objects whose events were lost:"),
     "compare": t("Compare both buckets and submit objects missing in OBS:"),
-    "compare again": t("All objects that can be resent were resent. Recheck these objects:"),
-    "compare restart": t("A new comparison submits objects that the last comparison left:"),
-    "compare restart since": t("A comparison from an earlier time also submits older objects:"),
-    "compare overwrite restart": t("If the source has the right versions, this submits them:"),
-    "compare deep": t("Read suspicious objects at the source to find differences:"),
-    "migrate": t("The existing objects are copied. Delete the access keys of their migration:"),
+    "compare again": t("All objects that can be resent have been resent. Recheck the objects:"),
+    "compare restart": t("Start a new comparison, which submits objects that the last comparison did not submit:"),
+    "compare restart since": t("Compare from an earlier time, to submit older objects as well:"),
+    "compare overwrite restart": t("If the source has the correct versions, submit them:"),
+    "compare deep": t("Read suspicious objects from the source to find differences:"),
+    "migrate": t("The existing objects have been copied. Delete the access keys of the migration:"),
     "migrate overwrite": t("Overwrite all of these objects with an OMS task group:"),
     "migrate overwrite prefix": t("Overwrite all of these objects with an OMS task group:"),
     "migrate look": t("Check the migration of the existing objects:"),
     "migrate go_on": t("Continue the migration of the existing objects:"),
     "migrate retry": t("Remove the cause, then retry failed objects:"),
     "migrate remove": t("End the migration:"),
-    "cutover rehearse": t("Rehearse the cutover, which lists the steps before it:"),
+    "cutover rehearse": t("Rehearse the cutover, to list the steps that come before it:"),
 }
 # Reasons why a call ended early.
 STOP_TEXTS = {
@@ -84,16 +86,16 @@ STOP_TEXTS = {
     Stop.SUPERSEDED: t("a newer pass has started"),
     Stop.LIMIT: t("limit reached"),
     Stop.CLOSED: t("the project is closed"),
-    Stop.MARK_UNREAD: t("closed state unknown"),
+    Stop.MARK_UNREAD: t("unknown whether the project is closed"),
     Stop.REFUSED: t("OMS refuses all keys"),
-    Stop.NOTHING_TAKEN: t("OMS accepted nothing"),
-    Stop.STORAGE: t("a bucket cannot be listed, read or written"),
+    Stop.NOTHING_TAKEN: t("OMS accepted no key"),
+    Stop.STORAGE: t("a bucket cannot be listed, read or written to"),
     Stop.NO_PROGRESS: t("a range made no progress"),
     Stop.TOO_LARGE: t("too many objects for a pass"),
     Stop.TOO_MANY: t("too many missing objects to submit"),
-    Stop.PERIOD_OFF: t("no automatic passes"),
+    Stop.PERIOD_OFF: t("automatic passes are off"),
     Stop.HEADERS: t("headers cannot be changed now"),
-    Stop.BUSY: t("another run is at work"),
+    Stop.BUSY: t("another run is in progress"),
 }
 
 

@@ -69,7 +69,7 @@ class Lock:
         if holder is None or self._is_expired(holder):
             return []
         self._interrupted_run = holder.run
-        return [Need(t("lock of setup"), ("oss:GetObject", "oss:PutObject"), self._read_state, self._take_over)]
+        return [Need(t("setup lock"), ("oss:GetObject", "oss:PutObject"), self._read_state, self._take_over)]
 
     def take(self) -> None:
         """Take the lock, if the log bucket exists. Raises UsageError if another run has the lock."""
@@ -98,7 +98,9 @@ class Lock:
         if holder is None or self._is_expired(holder):
             return Line(ResourceState.EXISTS)
         if holder.run == self._interrupted_run and holder.callers[:1] == self._callers[:1]:
-            next_step = t("Confirm this plan only if that run has ended: it takes over the lock and continues")
+            next_step = t(
+                "Confirm this plan only if that run has ended: this run then takes over the lock and continues"
+            )
             return Line(ResourceState.CHANGE, holder.description, next_step)
         return Line(ResourceState.STOP, holder.description, _wait_text())
 
@@ -141,4 +143,6 @@ class Lock:
 
 
 def _wait_text() -> Text:
-    return t("Wait for it to end; you can continue {n} minutes after it began", n=_MAX_AGE.seconds // 60)
+    return t(
+        "Wait for that run to end; you can continue at the latest {n} minutes after it began", n=_MAX_AGE.seconds // 60
+    )

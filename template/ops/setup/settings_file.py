@@ -30,7 +30,7 @@ def write(file: Path, values: Mapping[str, str], print_text: Callable[[Text], No
         old_line = _find_line(name, new_text)
         if old_line is None:
             raise UsageError(
-                t("{file} has no line of {name} that ends with # setup", file=file.name, name=name),
+                t("{file} has no line for {name} that ends with # setup", file=file.name, name=name),
                 t("Write it under vars: {line}", line=line.strip()),
             )
         new_text = new_text.replace(old_line[0], line)
@@ -45,7 +45,12 @@ def write(file: Path, values: Mapping[str, str], print_text: Callable[[Text], No
             all_values = json.loads(answers_file.read_text(encoding="utf-8-sig")) | new_values
             answers_file.write_text(f"{json.dumps(all_values, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
         except (ValueError, TypeError):
-            print_text(t("answers.json is not JSON and was not changed. Add to it: {new}", new=json.dumps(new_values)))
+            print_text(
+                t(
+                    "answers.json is not JSON and was not changed. Add these values to it: {new}",
+                    new=json.dumps(new_values),
+                )
+            )
     file.with_name(f"{file.name}.before-setup").write_text(text, encoding="utf-8")
     file.write_text(new_text, encoding="utf-8")
 

@@ -183,7 +183,7 @@ class SetupRun:
                 line = need.inspect()
                 if line.state in (ResourceState.STOP, ResourceState.UNREADABLE):
                     raise UsageError(
-                        t("The plan is outdated: {what}: {detail}", what=need.title, detail=line.detail),
+                        t("The plan is outdated ({what}: {detail})", what=need.title, detail=line.detail),
                         sentences(line.next, t("Then run this again")),
                     )
                 if line.state in SETUP_STATES:
@@ -262,8 +262,8 @@ class SetupRun:
         while not (task := huawei.tasks.find_own_task()):
             if huawei.task_keys.is_late(note):
                 advice = t(
-                    "Its access keys are kept. Run this again: the plan lists the keys to delete before the next"
-                    " attempt"
+                    "The task's access keys are kept. Run this again: the plan then lists the keys to"
+                    " delete before the next attempt"
                 )
                 raise NotYetError(requested_text(note), advice)
             pause(self._session, _LIST_SECONDS, t("Waiting for OMS to list the sync task"))
@@ -358,7 +358,7 @@ def _confirm(session: Session, setup_plan: plan.SetupPlan, confirmed_hash: str |
             t("The plan has changed. Its new hash: {hash}", hash=setup_plan.hash),
             t("Read the new plan, and pass its hash with --yes"),
         )
-    root_question = t("A key is, or may be, the account's own. Type {word} again to use it:", word=_YES)
+    root_question = t("A key belongs, or may belong, to the account itself. Type {word} again to use it:", word=_YES)
     questions = [t("Type {word} to execute the plan:", word=_YES), *([root_question] if is_root else [])]
     hint = t("Without a terminal, pass the plan's hash: --yes {hash}", hash=setup_plan.hash)
     for question in questions if confirmed_hash is None else ():

@@ -83,13 +83,13 @@ def test_the_text_of_a_status_has_numbers_remedies_and_sums():
         "resolved": "1",
         "waiting": "3",
         "stuck": "2",
-        "another project's": "0",
+        "another project": "0",
     }
     assert rows.items() >= expected_phrases.items()
-    progress = "25.0%, 4,321 so far, 2,000 objects per minute, 7 min left"
+    progress = "25.0%, 4,321 scanned so far, 2,000 objects per minute, 7 min left"
     parts = (
         f"        {report()['copying']['failures']['codes']['INIT_DST_OBJ_MULTIPART_FAILURE']['fix']}\n",
-        *("Resent since, but not accepted by OMS", "  missing missing", "1,190", "at least 8", "it means this"),
+        *("Resent, but not accepted by OMS", "  missing missing", "1,190", "at least 8", "it means this"),
         f"  A pass has been running since 2026-01-01T23:50:00Z: {progress}\n",
         "2026-01-01T04:20:00Z (20 h ago)",
         *LAG,
@@ -174,7 +174,7 @@ Setup has faults: ok 1, skipped 1, warning 1, unknown 3, fault 1
   warning: task source: another form
       -> Look at it.
   skipped: arrival of records: no object yet
-  unknown until resolved: task state, task options
+  unknown until the faults are resolved: task state, task options
 """
 
 
@@ -248,7 +248,7 @@ READ_SAMPLE["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "n
             "en",
             [
                 "not reported by OMS: UNREACHABLE\n  Check the host.",
-                *("Objects that OMS failed to copy:\n  unknown\n", "No reconcile pass has finished yet"),
+                *("Objects that OMS failed to copy:\n  unknown\n", "no reconcile pass has finished yet"),
             ],
         ),
         (
@@ -256,7 +256,7 @@ READ_SAMPLE["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "n
             UNFINISHED_REPLAY,
             "en",
             [
-                "Some keys are still waiting to be resent.\n  taken 5, accepted 3, failed again 2, ",
+                "Some keys are still waiting to be resent.\n  handled 5, accepted 3, failed again 2, ",
                 "  oldest failure: 2026-01-01T00:00:00Z\n  stopped: the time is up\n",
                 "    THROTTLED        2\n    FORBIDDEN        1\n",
             ],
@@ -279,7 +279,7 @@ READ_SAMPLE["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "n
             compare_answer({"equal_size": sides(4, 4)}, deep=READ_SAMPLE),
             "en",
             [
-                *("  4 could not be read: archived, or encrypted", "      'archived'\n"),
+                *("  4 objects could not be read: archived, or encrypted", "      'archived'\n"),
                 "  2 objects differ, or are encrypted in OBS: to find out which, the IAM user of HW_AK needs",
                 "(4 objects are not proven equal)",
             ],
@@ -392,21 +392,25 @@ NO_PASS = {"pass": None, "started": None, "ended": None, "objects_per_minute": N
         (pass_answer(unsent=1), 1, "The pass is finished."),
         (open_pass_answer(), 1, "The pass is not finished."),
         (pass_answer(**NO_PASS), 1, "No pass over this scope has started yet."),
-        (pass_answer(**{**NO_PASS, "finished": True}), 0, "A single call without a pass; nothing continues."),
+        (
+            pass_answer(**{**NO_PASS, "finished": True}),
+            0,
+            "This was a single call without a pass, so no work continues.",
+        ),
         (
             pass_answer(**{**NO_PASS, "finished": True}, missing=["a"]),
             1,
-            "A single call without a pass; nothing continues.",
+            "This was a single call without a pass, so no work continues.",
         ),
         (
             pass_answer(**NO_PASS | {"stop": "limit", "stopped": "the limit is reached"}),
             0,
-            "A single call without a pass; nothing continues.",
+            "This was a single call without a pass, so no work continues.",
         ),
         (
             pass_answer(**NO_PASS | {"stop": "time", "stopped": "the time is up"}),
             1,
-            "A single call without a pass; nothing continues.",
+            "This was a single call without a pass, so no work continues.",
         ),
     ],
 )

@@ -52,7 +52,7 @@ class ObjectClass(Enum):
     )
     UNKNOWN = ("unknown", "-", t("unknown origin"), t("Only in OBS, not submitted by this project."))
     # Objects outside the project's prefix and suffix, on either side.
-    OUTSIDE = ("outside", "-", t("outside the scope"), t("Outside the prefix and suffix."))
+    OUTSIDE = ("outside", "-", t("outside the scope"), t("Outside this project's prefix and suffix."))
     # Records without an object on either side.
     ORPHAN_RECORDS = ("orphan_records", "-", NOTHING, NOTHING)
 

@@ -158,8 +158,8 @@ _EVENT_LINE = "forward received an event for the header change in OSS: "
     ("event", "answer", "text"),
     [
         ("ObjectCreated:CopyObject", "yes", f"{_EVENT_LINE}yes, +0 s"),
-        ("ObjectModified:UpdateObjectMeta", "no", f"{_EVENT_LINE}no. OSS sends UpdateObjectMeta,"),
-        ("", "no", f"{_EVENT_LINE}no. OSS sends UpdateObjectMeta,"),
+        ("ObjectModified:UpdateObjectMeta", "no", f"{_EVENT_LINE}no: OSS sends either no event, or UpdateObjectMeta,"),
+        ("", "no", f"{_EVENT_LINE}no: OSS sends either no event, or UpdateObjectMeta,"),
     ],
 )
 def test_a_canary_reports_the_event_of_a_header_change_in_oss(world, event, answer, text):
@@ -214,7 +214,10 @@ def test_a_canary_removes_all_versions_in_a_bucket_with_versioning(world):
             lambda world: setattr(world.task, "src_bucket", "another"),
             "The sync task reads another, but s.yaml has photos",
         ),
-        (lambda world: set_variable(world, "objectPrefix", "oms_source_record/"), "keys with this prefix are records"),
+        (
+            lambda world: set_variable(world, "objectPrefix", "oms_source_record/"),
+            "keys with this objectPrefix are the project's records",
+        ),
         (lambda world: set_variable(world, "objectPrefix", "x" * 1000), "exceed 1,023 bytes"),
         (lambda world: set_variable(world, "SYNC_URL", "https://oms.cn-north-4.myhuaweicloud.com"), ADDRESS_TEXT),
         (lambda world: set_variable(world, "SYNC_URL", "${env('SYNC_URL')}"), ADDRESS_TEXT),
@@ -261,7 +264,7 @@ def test_a_second_canary_is_refused_while_the_first_is_running(world):
     second = []
     world.meanwhile[60] = lambda: second.append(world.canary())
     assert expect_exit(world.canary(), 0)["missing"] == {}
-    expect_exit(second[0], 2, "is running or was not removed")
+    expect_exit(second[0], 2, "is running, or its objects were not removed")
     assert world.leftovers() == []
 
 
@@ -468,7 +471,7 @@ PAGE = b"<R><IsTruncated>true</IsTruncated><Contents><Key>k</Key><Size>1</Size><
 def test_an_undocumented_response_ends_a_canary_with_an_error(world, service, body, where):
     faults = getattr(world, service).faults
     faults.add(Fault.status(200, body, OSS_HEADERS | OBS_HEADERS), where=where)
-    expect_exit(world.canary(), 1, "not in the cloud's documentation")
+    expect_exit(world.canary(), 1, "does not have the form that the cloud documents")
     faults.clear()
     assert world.canary("--remove").code == 0
     assert world.leftovers() == []
@@ -525,9 +528,9 @@ def test_a_canary_measures_the_effects_of_a_header_change_in_obs(world, moves):
 @pytest.mark.parametrize(
     ("policy", "text"),
     [
-        ("identity policy", "by the identity policy that setup makes"),
-        ("another policy", "by a policy that setup did not make"),
-        ("unknown policy", "by a policy that IAM did not show"),
+        ("identity policy", "by the identity policy that setup creates"),
+        ("another policy", "by a policy that setup did not create"),
+        ("unknown policy", "by a policy that IAM did not return"),
         ("", ""),
     ],
 )
@@ -588,8 +591,8 @@ def test_a_canary_removes_its_objects_if_it_cannot_store_its_report(world):
     result = world.canary()
     assert result.code == 0
     assert world.leftovers() == []
-    assert "Doctor does not receive the results of this canary" in result.text
-    assert "Doctor uses" not in result.text
+    assert "Doctor cannot use the results of this canary" in result.text
+    assert "Doctor now uses" not in result.text
 
 
 def test_the_output_of_a_canary_is_available_in_chinese(world):

@@ -320,7 +320,7 @@ def test_check_detects_clocks_that_differ_by_over_a_minute(still, closed, claims
 def test_check_detects_objects_of_a_class_in_an_impossible_bucket(title, source, destination):
     details = details_of_wrong_claims(certificate(**count_objects({title: (source, destination)})))
     # Unequal sides of a class that counts as equal contradict SUMS.
-    impossible = details.get("All classes are present, each on its possible sides")
+    impossible = details.get("All classes are present, and each has objects only on its possible sides")
     assert title == impossible or "SUMS" in details[CHECKS_CLAIM].split(", ")
 
 

@@ -35,9 +35,10 @@ def source_documents(world):
 
 def test_the_checklist_of_buckets_without_settings_is_empty(world):
     # AND the output names the settings that were not compared
-    number, unchecked = len(SETTINGS), "Not checked here; move these by hand: image styles, retention (WORM)"
+    number = len(SETTINGS)
+    unchecked = "Not checked by this command; move these settings by hand: image styles, retention (WORM)"
     output = expect_success(world.run("checklist"), f"The {number} compared settings are equal", unchecked)
-    assert output.count("none on both sides") == number
+    assert output.count("on neither side") == number
 
 
 def test_the_checklist_prints_the_document_and_manual_page_of_a_setting(world):
@@ -61,7 +62,7 @@ def test_the_checklist_shows_unreadable_settings_before_settings_to_move(world):
         world.run("checklist"),
         3,
         "1 setting could not be read",
-        "cannot be read: permission oss:GetBucketAcl is missing",
+        "cannot be read: the permission oss:GetBucketAcl is missing",
         "only at the source",
     )
 
@@ -99,7 +100,7 @@ def test_the_checklist_stores_the_number_of_back_to_source_rules(world, document
 def test_the_checklist_reports_rules_that_it_cannot_store_for_doctor(world):
     set_variables(world, SYNC_URL=SYNC_URL)
     world.oss.deny("oss:PutObject", world.log_bucket)
-    expect_success(world.run("checklist"), "Doctor was not informed of the back-to-source rules of OBS: ")
+    expect_success(world.run("checklist"), "The number of OBS's back-to-source rules was not stored for doctor: ")
 
 
 def test_the_checklist_is_available_in_chinese(world):

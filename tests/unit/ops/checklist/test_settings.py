@@ -278,9 +278,9 @@ def test_the_checklist_does_not_report_an_unreadable_setting_as_missing(world, n
         assert row.state == State.UNREAD
         assert row.source.unread is None
         assert row.document == ""
-        assert row.destination.unread.en == f"cannot be read: permission {setting.destination.right} is missing"
+        assert row.destination.unread.en == f"cannot be read: the permission {setting.destination.right} is missing"
     world.box.oss.deny(setting.source.right, SOURCE)
-    assert world.row(name).source.unread.en == f"cannot be read: permission {setting.source.right} is missing"
+    assert world.row(name).source.unread.en == f"cannot be read: the permission {setting.source.right} is missing"
 
 
 @pytest.mark.parametrize("name", ["lifecycle", "cors", "referer"])

@@ -129,7 +129,7 @@ def test_ops_prints_states_in_colours_on_a_terminal(environment, stand_in):
     assert missing_parts(terminal.output, *phrases) == ["\x1b[2J"]
 
 
-PROGRESS_HINT = f"compare continues in the cloud. Its progress: {OPS} compare --deep --look"
+PROGRESS_HINT = f"compare continues in the cloud. To follow its progress: {OPS} compare --deep --look"
 
 
 @pytest.fixture

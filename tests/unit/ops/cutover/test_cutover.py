@@ -102,7 +102,7 @@ def test_a_cutover_runs_its_steps_in_order_and_reports_their_results():
         "1. Check the setup …",
         "   done",
         "2. Resend failed objects …",
-        "   done: taken 0, accepted 0, failed again 0, no longer needed 0, left 0",
+        "   done: handled 0, accepted 0, failed again 0, no longer needed 0, left 0",
         "3. Wait for the last writes to settle …",
         "   done: source frozen since 2026-01-31T08:00:00Z",
         "4. Compare both buckets …",
@@ -140,7 +140,7 @@ def test_a_cutover_shows_a_countdown_after_a_recent_freeze():
     assert (
         missing_parts(
             console.messages,
-            *(f"waiting until 2026-01-31T09:04:00Z, {time_left} to go" for time_left in ("4:00", "0:01")),
+            *(f"waiting until 2026-01-31T09:04:00Z, {time_left} left" for time_left in ("4:00", "0:01")),
         )
         == []
     )
@@ -168,7 +168,7 @@ UNFINISHED_REPLAY = {**REPLAY_ANSWER, "taken": 9, "accepted": 5, "failed": 4, "l
                 UNFINISHED_REPLAY,
                 {**REPLAY_ANSWER, "taken": 4, "failed": 4, "by_reason": {"REFUSED": 4}},
             ],
-            "   look: taken 4, accepted 0, failed again 4, no longer needed 0, left 0\n",
+            "   look: handled 4, accepted 0, failed again 4, no longer needed 0, left 0\n",
         ),
         (
             [{**UNFINISHED_REPLAY, "stopped": "OMS refuses every key: ACCOUNT"}],
@@ -421,7 +421,7 @@ def test_a_cutover_reopens_its_project_only_to_submit_objects(command, name, res
     assert (console.caller.mark is None) is is_open
     assert (console.caller.asked[-2:] == OPENING_CALLS) is is_open
     assert console.messages.endswith(message)
-    assert ("run the cutover again: it continues" in console.messages) is not is_open
+    assert ("run the cutover again, which continues" in console.messages) is not is_open
 
 
 def test_a_cutover_of_a_closed_project_submits_nothing_and_recloses_it(command):
@@ -454,7 +454,7 @@ def test_a_cutover_reopens_a_project_without_a_go_to_submit_objects(command, run
     # WHEN the cutover starts over, THEN it does not promise that the next run continues
     assert command(console, "cutover", *WORDS, "--restart") == 1
     assert (console.caller.mark is None) is is_open
-    not_anew = "The project was already closed and is not closed again: some objects"
+    not_anew = "The project was closed before this run, which does not close it again: some objects"
     assert missing_parts(console.messages, not_anew, message) == []
 
 
@@ -601,11 +601,11 @@ def test_a_cutover_passes_its_acceptances_to_the_first_call_of_certify(command):
         ("missing=Li, tried", "--accept: 'missing' cannot be accepted"),
         (
             "equal_size=me",
-            """write the name, a comma, and the reason, such as --accept equal_size="the owner, compared""",
+            """write the person's name, a comma, and the reason, such as --accept equal_size="the owner, compared""",
         ),
-        ("equal_size=, checked", "write the name, a comma"),
-        ("equal_size=Li:", "write the name, a comma"),
-        ("equal_size", "write the name, a comma"),
+        ("equal_size=, checked", "write the person's name, a comma"),
+        ("equal_size=Li:", "write the person's name, a comma"),
+        ("equal_size", "write the person's name, a comma"),
     ],
 )
 def test_a_cutover_refuses_a_malformed_acceptance_and_shows_the_form(command, capsys, acceptance, message):
@@ -765,7 +765,7 @@ def test_an_unfinished_pass_of_headers_ends_a_cutover_before_the_close():
     console = make_console_with_headers(headers_answer({}, finished=False, stop=Stop.CLOSED, stopped="busy"))
     run(console)
     assert not has_closed(console)
-    assert "headers in OBS are not finished. Run the same command again" in console.messages
+    assert "not all headers in OBS are finished. Run the same command again" in console.messages
 
 
 def test_headers_that_cannot_be_changed_do_not_delay_a_cutover():

@@ -19,7 +19,7 @@ def test_close_sets_the_closed_mark_and_reads_it_after_two_minutes(command):
     assert looked_at == [0, 120]
     assert "closing: waiting for earlier submissions, 1:00 left" in console.messages
     assert console.out.getvalue().startswith(
-        "It is closed.\n  The mark was read back two minutes after it was written."
+        "It is closed.\n  The closing mark was read back two minutes after it was written."
     )
 
 
@@ -132,7 +132,9 @@ def test_open_after_a_go_needs_an_option_if_there_is_no_terminal(command):
 def test_a_close_after_a_go_does_not_mention_failed_records(command):
     console = session_after_go()
     assert command(console, "close") == 0
-    assert console.out.getvalue() == "It is closed.\n  The mark was read back two minutes after it was written.\n"
+    assert (
+        console.out.getvalue() == "It is closed.\n  The closing mark was read back two minutes after it was written.\n"
+    )
 
 
 def test_an_interrupted_close_does_not_name_the_open_command(command):

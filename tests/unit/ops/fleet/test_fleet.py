@@ -87,7 +87,7 @@ def test_fleet_shows_twenty_projects_in_80_columns_worst_first(run, tool, projec
     assert rows[5:9] == ["behind", "unknown", "closed", "in-step"]
     assert rows[9:] == [f"well-{number:02}" for number in range(11)]
     assert f"cd {folders[4]} && {OPS} replay" in text.replace("\n", " ")
-    assert "there is no ops.py in this folder" in text
+    assert "this folder has no ops.py" in text
     assert all(f"{folder.name}: " in progress for folder in (*folders, no_answer, other_version, empty_folder))
     assert [line for line in lines if len(line) > 80] == []
     assert sorted(tool.read_text().splitlines()) == sorted(

@@ -80,7 +80,9 @@ def test_a_new_task_and_an_overwriting_group_restore_headers(world):
     assert world.migrate("--yes")[0] == 0
     assert world.headers("index.html") == {"content-type": "text/html"}
     # AND with --overwrite they get their headers, and the cutover ends with a GO without an acceptance
-    expect_success(world.migrate("--overwrite", typed="yes\n"), "existing objects in OBS are overwritten, equal or not")
+    expect_success(
+        world.migrate("--overwrite", typed="yes\n"), "existing objects are overwritten, even if they are equal"
+    )
     assert world.headers("index.html")["x-obs-meta-team"] == "web"
     document = world.cut_over()
     assert document["verdict"] == "GO"

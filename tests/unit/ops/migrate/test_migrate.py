@@ -136,7 +136,7 @@ def test_an_interrupted_migration_keeps_its_choice_for_archived_objects(world):
         ([], 0, "Only keys with the prefix old/", 30),
         (["--prefix", "ol"], 0, "Only keys with the prefix old/", 30),
         (["--prefix", "old/a/", "--prefix", "old/b/"], 0, "The migration is finished", 20),
-        (["--prefix", "other/"], 2, "The project's scope has no keys with the prefix other/", 0),
+        (["--prefix", "other/"], 2, "The project does not cover keys with the prefix other/", 0),
     ],
     ids=["the project's prefix", "a shorter one", "two below it", "another"],
 )
@@ -255,7 +255,7 @@ def test_migrate_keeps_its_access_keys_if_the_sync_task_was_deleted(world):
     expect_exit(
         world.setup(typed=YES),
         1,
-        "stop: sync task: the migration of the existing objects, begun with another sync task",
+        "stop: sync task: the migration of the existing objects began with another sync task",
     )
     assert world.count_oms_keys() == keys
     set_variables(world, SYNC_URL=address)
@@ -281,11 +281,11 @@ def test_setup_removes_nothing_during_a_migration(world):
 
 
 def test_oms_continues_a_migration_after_the_command_has_ended(world):
-    assert f"The migration continues at OMS. Its progress: {OPS} migrate --look" in world.begin_migration()
+    assert f"The migration continues at OMS. To follow its progress: {OPS} migrate --look" in world.begin_migration()
     expect_success(world.migrate("--look"), "The migration is running", " left (estimate)")
     world.advance(1200)
     expect_success(
-        world.migrate("--look"), "The existing objects are copied. Delete the access keys of their migration:"
+        world.migrate("--look"), "The existing objects have been copied. Delete the access keys of the migration:"
     )
     assert world.group.status == Status.DONE
     assert world.count_oms_keys() == (2, 2)
@@ -338,7 +338,8 @@ def test_status_is_behind_if_a_migrations_access_keys_remain_for_a_day(world):
     expect_exit(world.run("status"), 1, *keys)
 
     # AND setup names them, because it has administrators' keys
-    expect_success(world.setup("--plan"), *keys, f"To follow it to its end and delete the keys: {OPS} migrate")
+    instruction = f"To follow the migration to its end and delete the keys: {OPS} migrate"
+    expect_success(world.setup("--plan"), *keys, instruction)
 
     world.advance(86_400)
     verdict = world.answer("status")[1]["verdict"]
@@ -358,7 +359,7 @@ def test_setup_and_canary_offer_to_end_a_finished_or_deleted_migration(world, co
     assert "End it" not in world.setup("--plan", typed="y\n")[1]
     assert not world.is_finished()
 
-    expect_success(world.run(command, typed="y\n"), "The migration has ended, and its access keys are deleted")
+    expect_success(world.run(command, typed="y\n"), "The migration has ended, and its access keys have been deleted")
     assert world.is_finished() is True
     assert world.read_outcome()["how"] == "done"
     assert world.read_outcome()["copied"] == 200
@@ -378,7 +379,7 @@ def test_setup_does_not_offer_to_end_a_resumable_migration(world, state):
         world.begin_migration()
         assert state == "copying" or world.migrate("--pause")[0] == 0
     _, output = world.setup(typed="y\ny\n")
-    assert "OMS has the access keys" in output
+    assert "OMS still has the access keys" in output
     assert "End it and delete the keys now" not in output
     assert world.count_oms_keys() == (2, 2)
 
@@ -403,7 +404,7 @@ def test_setup_continues_if_it_cannot_delete_a_migrations_access_keys(world):
     world.leave_done()
     refused = Fault.status(403, b'{"Code": "NoPermission", "Message": "You are not authorized"}')
     world.ram.faults.add(refused, where=lambda request: request.headers.get("x-acs-action") == "DeleteAccessKey")
-    expect_success(world.setup(typed="y\n"), "The keys are not deleted:")
+    expect_success(world.setup(typed="y\n"), "The keys were not deleted:")
     assert not world.is_finished()
 
 
@@ -565,7 +566,7 @@ def test_migrate_ends_a_task_group_that_oms_failed_to_create(world):
 
 def test_status_asks_to_end_a_migration_that_found_no_objects(world):
     expect_exit(world.migrate(), 1, "TRF.0012", f"{OPS} migrate --remove")
-    assert "OMS lists the source" not in expect_exit(world.run("status"), 1, "Nothing was copied")
+    assert "OMS is listing the source" not in expect_exit(world.run("status"), 1, "No objects were copied")
     expect_success(world.migrate("--remove"))
 
 

@@ -85,7 +85,7 @@ def test_the_page_of_a_go_without_a_requested_sample_is_green(document):
     document["passes"]["standstill"]["headers"] = None
     page_element = page(add_hash(document))
     assert page_element.word() == ("GO", "good")
-    assert missing_parts(page_element.text, "not part of the verdict", "21 of 21", "Nothing was sampled") == []
+    assert missing_parts(page_element.text, "not part of the verdict", "21 of 21", "No objects were sampled") == []
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_the_next_command_on_a_page_has_all_required_options():
 
 
 def test_the_next_step_after_a_go_says_that_the_project_is_closed(document):
-    assert "closed already" in page(document).only(class_="next").text
+    assert "already closed" in page(document).only(class_="next").text
 
 
 PERSON, SEED = answer(GO)["accepted"]["equal_size"], answer(GO)["sample"]["seed"]
@@ -204,7 +204,7 @@ SAMPLE_BOUND = "fewer than 3.0% of the 4,598,210 objects of up to 1 GiB that cou
         ("shown", ["deleted at the sourceunknown"], UNCOUNTED_CLASSES, ["unknown objects"]),
         ("waivers", ["equal_size", PERSON, ACCEPTED_COUNT], {}, []),
         ("classes", [f"accepted by {PERSON}"], {}, []),
-        ("sample", [SAMPLE_BOUND, "100 drawn from 4,598,210 of up to 1 GiB each", SEED], {}, []),
+        ("sample", [SAMPLE_BOUND, "100 drawn from 4,598,210 objects of up to 1 GiB each", SEED], {}, []),
         ("looked-at", ["the whole bucket"], {}, []),
         (
             "looked-at",

@@ -313,7 +313,7 @@ OTHER_FAILURE = {"objects": 1, "passes": True, "fix": "Look at the code.", "fix_
             {"counted": 5, "done": 1, "waiting": 0, "stuck": 0, "outside": 1, "unknown": 3, "codes": {}},
             "Not in any OMS list that replay has read.3",
         ),
-        ({**FAILURES, "codes": {"": OTHER_FAILURE}}, "Resent since, but not accepted by OMS"),
+        ({**FAILURES, "codes": {"": OTHER_FAILURE}}, "Resent, but not accepted by OMS"),
     ],
     ids=[
         *("OMS is silent", "nothing", "OMS's counter is behind", "of some nothing is known"),
@@ -347,8 +347,15 @@ def test_the_page_shows_the_progress_of_open_passes(example):
     progress = {"started": "2026-01-31T09:02:44Z", "objects_per_minute": 2000, "share": 0.25, "minutes_left": 7}
     open_pass = {**example["reconcile"]["last"], **progress, "scanned": 10}
     example["reconcile"]["open"] = [open_pass, {**open_pass, "share": None, "minutes_left": None, "scanned": 4321}]
-    progress_line = "A pass has been running since 10 min ago25.0%, 10 so far, 2,000 objects per minute, 7 min left"
-    assert missing_parts(page(example).text, progress_line, "4,321 so far, 2,000 objects per minute, end unknown") == []
+    progress_line = (
+        "A pass has been running since 10 min ago25.0%, 10 scanned so far, 2,000 objects per minute, 7 min left"
+    )
+    assert (
+        missing_parts(
+            page(example).text, progress_line, "4,321 scanned so far, 2,000 objects per minute, time left unknown"
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from support.grants import iam_user, ram_user
 from support.migration import Caller
 from unit.ops.setup.setup_world import NAME, YES, SetupWorld, expect_exit, expect_success, set_variables
 
-READER_TITLE = "RAM user for OMS to read the source"
+READER_TITLE = "RAM user with which OMS reads the source"
 # Levels of the grants: both users get them on the account, and OMS's user also on the project.
 GRANT_LEVELS = ["account", "project cn-north-4", "account"]
 FUNCTIONS = "forward, replay, reconcile, compare, certify, doctor, status"
@@ -52,7 +52,7 @@ def create_reader_key(world):
 
 def test_setup_by_two_administrators_creates_the_same_resources(world, complete_resources):
     # GIVEN an administrator who sets up Alibaba Cloud; setup names the key that the other administrator needs
-    manual_step = f"by hand: access key of {NAME}-oms, for the setup of Huawei Cloud: none"
+    manual_step = f"by hand: access key of {NAME}-oms, needed to set up Huawei Cloud: none"
     expect_success(set_up_alibaba(world), manual_step, "python3 ops.py setup --only huawei")
     assert [request.url for request in world.sent if "huawei" in request.url] == []
 
@@ -204,8 +204,8 @@ def test_the_printed_policies_suffice_if_setup_lacks_ram_permissions(world):
         world.setup(typed=YES),
         3,
         "refused ram:GetRole: 403 NoPermission, ExplicitDeny, AccountLevelIdentityBasedPolicy (request ",
-        "-> A policy denies ram:GetRole and overrides all others: ask its author",
-        "Run this where aliyun has keys for creating RAM roles and policies: python3 policies/show.py | bash",
+        "-> A policy denies ram:GetRole, which overrides every permission: ask the policy's author",
+        "Run this command where aliyun has a key that can create RAM roles and policies: python3 policies/show.py",
     )
     assert world.resources()["tasks"] == []
     assert sorted(world.secrets) == [f"{NAME}_HW_AK", f"{NAME}_HW_SK"]
@@ -249,7 +249,7 @@ def test_the_plan_keeps_a_step_for_a_policy_that_setup_cannot_change(world, reso
     set_variables(world, readObjects="off")
     world.iam.deny("iam:policies:createVersionV5")
     assert waiting_resources(expect_exit(world.setup(typed=YES), 3)) == [
-        "IAM user for the functions to call OMS and OBS"
+        "IAM user with which the functions call OMS and OBS"
     ]
 
 

@@ -12,7 +12,7 @@ from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, r
 LOCK = f"oms_source_record/setup/{NAME}.json"
 OTHER_KEYS = ("LTAIofAnotherPerson01", "secretOfAnotherPerson000000001")
 RUNNING_LINE = (
-    "stop: lock of setup: a setup by acs:ram::1000000000000001:user/administrator, administrator has been running"
+    "stop: setup lock: a setup by acs:ram::1000000000000001:user/administrator, administrator has been running"
 )
 
 
@@ -50,7 +50,7 @@ def test_the_lock_of_setup_names_its_callers(abandoned_lock):
 
 
 def test_setup_shows_another_caller_who_holds_the_lock_and_until_when(world, abandoned_lock):
-    ways = "-> Wait for it to end; you can continue 40 minutes after it began"
+    ways = "-> Wait for that run to end; you can continue at the latest 40 minutes after it began"
     expect_exit(
         world.setup(typed=YES, keys=add_other_administrator(world)), 1, RUNNING_LINE, abandoned_lock["since"], ways
     )
@@ -59,7 +59,7 @@ def test_setup_shows_another_caller_who_holds_the_lock_and_until_when(world, aba
 
 
 def test_setup_takes_over_the_lock_of_the_same_caller_after_a_yes(world, abandoned_lock):
-    lock_line = "change: lock of setup: a setup by acs:ram::1000000000000001:user/administrator, administrator"
+    lock_line = "change: setup lock: a setup by acs:ram::1000000000000001:user/administrator, administrator"
     assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data) == abandoned_lock
     expect_success(
         world.setup(typed=YES), lock_line, abandoned_lock["since"], "Confirm this plan only if that run has ended"
@@ -88,7 +88,7 @@ def test_setup_takes_over_only_the_lock_that_its_plan_names(world, abandoned_loc
 
     plan = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
     world.meanwhile[world.asked + (world.asked - first_request)] = take_over
-    expect_exit(world.setup("--yes", plan["plan"], "--agree"), 2, "The plan is outdated: lock of setup")
+    expect_exit(world.setup("--yes", plan["plan"], "--agree"), 2, "The plan is outdated (setup lock")
     assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data)["run"] == "another" != lock
 
 

@@ -52,7 +52,7 @@ def test_setup_deletes_the_old_access_key_after_the_new_key_was_used(world):
     assert keys(world) == [old_key, new_key]
     world.advance(2 * DAYS)
     use_stored_key(world)
-    assert renew(world, f"{old_key} will be deleted: the other key was used later") == new_key
+    assert renew(world, f"{old_key} will be deleted: the other key was used more recently") == new_key
     assert keys(world) == [new_key]
 
 
@@ -71,7 +71,7 @@ def test_setup_replaces_an_unused_new_access_key_and_keeps_the_used_key(world):
     renew(world, "the newer key is less than a day old", unused_key, code=1)
     assert keys(world) == [old_key, unused_key]
     world.advance(DAYS)
-    new_key = renew(world, f"IAM recorded no use of {unused_key}: a new key replaces it")
+    new_key = renew(world, f"IAM has recorded no use of {unused_key}, so a new key replaces it")
     assert new_key != unused_key
     assert keys(world) == [old_key, new_key]
 
@@ -134,7 +134,7 @@ def test_setup_deletes_the_access_key_whose_last_use_is_older(world):
     use_stored_key(world)
 
     # WHEN a key is deleted THEN the functions' key stays
-    renew(world, f"{other_key} will be deleted: the other key was used later")
+    renew(world, f"{other_key} will be deleted: the other key was used more recently")
     assert keys(world) == [first_secrets[STORED_NAME]]
 
 

@@ -75,7 +75,7 @@ def answer_task_list(world, body):
 def test_setup_does_not_take_a_response_without_a_list_for_an_empty_list(world, body):
     answer_task_list(world, body)
     line = read_plan(world, 3)["sync task"]
-    assert "not in the cloud's documentation" in line["detail"]["en"]
+    assert "does not have the form that the cloud documents" in line["detail"]["en"]
     assert line["state"] == "unreadable"
 
 
@@ -105,7 +105,7 @@ def test_the_plan_of_setup_names_both_regions_of_a_misplaced_bucket(world, name,
         world.oss.create_bucket({"source": "photos", "log": world.log_bucket}[name], actual)
     bucket_title, region, way_out = WRONG_REGIONS[name]
     line = read_plan(world, 1)[bucket_title]
-    assert (line["state"], line["detail"]["en"]) == ("stop", f"it is in {actual}, but s.yaml has {region}")
+    assert (line["state"], line["detail"]["en"]) == ("stop", f"the bucket is in {actual}, but s.yaml has {region}")
     assert line["next"]["en"].startswith(way_out)
 
 
@@ -117,7 +117,7 @@ def test_the_plan_of_setup_takes_a_redirect_as_another_region(world):
     line = read_plan(world, 1)["destination bucket photos-obs"]
     assert (line["state"], line["detail"]["en"]) == (
         "stop",
-        "it is not in cn-north-4, the region in s.yaml",
+        "the bucket is not in cn-north-4, the region in s.yaml",
     )
 
 

@@ -98,7 +98,7 @@ def test_setup_with_remove_keeps_and_names_resources_of_others(world):
     assert remaining_resources(world) == {**NO_RESOURCES, **theirs, "tasks": [("photos", "photos-obs", True)]}
 
     # AND the next run names it as well
-    output = remove(world, f"wait: {reason}", "Detach the policies that setup did not attach", code=3)
+    output = remove(world, f"wait: {reason}", "detach the policies that setup did not attach", code=3)
     assert "Setup has nothing to remove" not in output
 
 
@@ -107,11 +107,10 @@ def test_setup_with_remove_keeps_an_iam_user_with_a_policy_of_others(world):
     policy = world.iam.create_policy(Arguments((), fields, {}))["policy"]["policy_id"]
     attached_policies = world.iam_user("oms")["attached"]
     attached_policies[policy] = 0.0
-    reason = (
-        f"IAM user for OMS to write to the destination: IAM user {NAME}-oms is kept, because setup did not attach other"
-    )
+    title = "IAM user with which OMS writes to the destination"
+    reason = f"{title}: IAM user {NAME}-oms is kept, because setup did not attach other"
     for _ in range(2):
-        remove(world, reason, "Detach the policies that setup did not attach", code=3)
+        remove(world, reason, "detach the policies that setup did not attach", code=3)
     del attached_policies[policy]
     remove(world)
     assert remaining_resources(world) == {**NO_RESOURCES, "iam policies": ["other"]}
@@ -138,7 +137,7 @@ def test_setup_with_remove_keeps_a_policy_of_others_and_deletes_all_keys(world):
     reason = f"the policy {NAME}-oms is kept, because it is attached to an identity that setup did not create"
     for _ in range(2):
         # WHEN setup removes its resources, twice THEN each that stays is named
-        output = remove(world, f"wait: RAM user for OMS to read the source: {reason}", reason, code=3)
+        output = remove(world, f"wait: RAM user with which OMS reads the source: {reason}", reason, code=3)
         assert "nothing to remove" not in output
         theirs = {"users": {"theirs": ([f"{NAME}-oms"], 0)}, "policies": {f"{NAME}-oms": 1}}
         huawei_resources = {"iam users": [("theirs", 1, 0)], "iam policies": [f"{NAME}-oms"]}

@@ -111,7 +111,7 @@ def test_setup_keeps_an_unreadable_answers_file_and_writes_s_yaml(world, written
     if written.endswith(b"{}"):  # a byte order mark before it is valid
         assert json.loads(file.read_text())["SYNC_URL"] == address
     else:
-        message = f'answers.json is not JSON and was not changed. Add to it: {{"SYNC_URL": "{address}"'
+        message = f'answers.json is not JSON and was not changed. Add these values to it: {{"SYNC_URL": "{address}"'
         assert message in output
         assert file.read_bytes() == written
 
@@ -230,19 +230,19 @@ WRONG_SETTINGS = {
     "a destination with a period": (
         lambda world: set_variables(world, destinationBucket="photos.obs"),
         1,
-        "the name has a period",
+        "the name contains a period",
     ),
     "a destination of the archive": (
         lambda world: setattr(world.obs.create_bucket(world.destination_bucket), "storage_class", "COLD"),
         1,
-        "storage class COLD, which OMS cannot write",
+        "storage class COLD, in which OMS cannot write objects",
     ),
     "an alias of another account": (
         lambda world: setattr(world, "tool_account", "200**********002"),
         1,
         "alias default of the Serverless Devs tool, for deployment: belongs to another account: 200**********002",
     ),
-    "a task of somebody else": (create_foreign_task, 1, "a task for these buckets exists that setup did not create"),
+    "a task of somebody else": (create_foreign_task, 1, "these buckets already have a task that setup did not create"),
     "a policy of that name in RAM": (
         create_foreign_ram_policy,
         1,
@@ -258,12 +258,12 @@ WRONG_SETTINGS = {
     "a log bucket of somebody else": (
         lambda world: world.oss.create_bucket(world.log_bucket, owner="2000000000000002"),
         3,
-        "If the bucket belongs to another account, set another bucket in s.yaml: logBucket",
+        "If the bucket belongs to another account, set another logBucket in s.yaml",
     ),
     "a destination of somebody else": (
         lambda world: setattr(world.obs.create_bucket(world.destination_bucket), "owner", "somebody"),
         3,
-        "If the bucket belongs to another account, set another bucket in s.yaml: destinationBucket",
+        "If the bucket belongs to another account, set another destinationBucket in s.yaml",
     ),
 }
 
@@ -326,7 +326,7 @@ def test_setup_names_the_resource_that_exceeds_an_account_limit(world):
     expect_exit(
         world.setup(typed=YES),
         1,
-        "IAM user for OMS to write to the destination: iam.myhuaweicloud.com refused POST: 409 PAP5.0003",
+        "IAM user with which OMS writes to the destination: iam.myhuaweicloud.com refused POST: 409 PAP5.0003",
         "-> A quota of the account is exhausted",
     )
 
@@ -343,7 +343,7 @@ def test_setup_repairs_changes_by_hand_and_keeps_attachments_of_others(world, re
     expect_success(
         world.setup("--plan"),
         f"the policy {NAME}-function is not attached",
-        f"the policy {NAME}-trigger has different contents, and no longer allows oss:ListObjects on",
+        f"the policy {NAME}-trigger differs from what setup creates; the change removes oss:ListObjects on",
     )
     expect_success(world.setup(typed=YES))
     assert world.resources()["roles"] == {**resources["roles"], f"{NAME}-trigger": sorted([f"{NAME}-trigger", "other"])}
@@ -401,7 +401,7 @@ def test_the_plan_of_setup_names_permissions_that_it_revokes(world, resources):
     set_variables(world, readObjects="off")
     # WHEN it is looked at again THEN just that is named, and nothing that stays
     output = expect_success(world.setup("--plan"))
-    changes = [line.partition(", and no longer allows ")[2] for line in output.splitlines() if "change: " in line]
+    changes = [line.partition("; the change removes ")[2] for line in output.splitlines() if "change: " in line]
     assert changes == READ_PERMISSIONS
 
 
@@ -412,7 +412,9 @@ VIDEOS = (["photos", "photos-oms-log", "videos"], True)
 @pytest.mark.parametrize("address", ["filled in", "empty"])
 def test_setup_stops_if_the_sync_task_has_another_destination(world, resources, address):
     set_variables(world, destinationBucket="photos-new", **({"SYNC_URL": ""} if address == "empty" else {}))
-    expect_exit(world.setup(typed=YES), 1, "stop: sync task: it copies photos to photos-obs, which differs from s.yaml")
+    expect_exit(
+        world.setup(typed=YES), 1, "stop: sync task: the task copies photos to photos-obs, but s.yaml has other buckets"
+    )
     assert world.resources() == resources
     # The printed steps lead to a project that is set up.
     expect_success(world.setup("--remove", typed="yes\n"))
@@ -446,7 +448,7 @@ def test_another_project_of_the_same_name_stops_setup_without_changes(world, res
 
 def test_setup_does_not_take_a_stopped_sync_task_for_a_running_task(world, resources):
     world.oms.tasks[0].status = "STOPPED"
-    output = expect_exit(world.setup("--plan"), 3, "wait: sync task: stopped, copies nothing")
+    output = expect_exit(world.setup("--plan"), 3, "wait: sync task: stopped: the task copies nothing")
     assert "All resources exist" not in output
 
 

@@ -67,7 +67,7 @@ def test_setup_waits_for_the_task_that_a_killed_setup_may_have_created(world):
     output = expect_success(
         world.setup(typed=YES),
         f"create: sync task: {REQUEST_TEXT}",
-        "Setup waits until OMS lists the task",
+        "Setup waits up to five minutes for OMS to list the task",
         *request_count,
     )
     assert "remove: " not in output
@@ -91,7 +91,7 @@ def keys_of_unlisted_task(world):
         world.setup(typed=YES),
         3,
         f"wait: sync task: {REQUEST_TEXT}",
-        "Run this again: the plan lists the keys to delete",
+        "Run this again: the plan then lists the keys to delete",
     )
     assert 300 <= world.platform.now() - start_time < 330
     return keys(world)
@@ -117,12 +117,12 @@ def test_setup_asks_before_it_deletes_access_keys_of_an_unlisted_task(world, key
     world.oms.visibility_delay = 0.0
     first_task, second_task = world.oms.tasks
     output = expect_success(
-        world.setup("--plan"), "by hand: sync task: OMS has other tasks created by setup", first_task.sync_url
+        world.setup("--plan"), "by hand: sync task: OMS has other tasks that setup created", first_task.sync_url
     )
     assert world.variables()["SYNC_URL"] == second_task.sync_url
     world.forget()
     expect_success(
-        world.setup("--plan"), "by hand: sync task: OMS has other tasks created by setup", first_task.sync_url
+        world.setup("--plan"), "by hand: sync task: OMS has other tasks that setup created", first_task.sync_url
     )
 
 
@@ -163,9 +163,9 @@ def test_setup_accepts_its_new_sync_task_before_oms_lists_the_task(world):
     expect_success(world.setup(typed=YES), "Setup is complete. ")
     (task,) = world.oms.tasks
     assert world.variables()["SYNC_URL"] == task.sync_url
-    expect_success(world.setup("--plan"), "unchanged: sync task: created by OMS at ")
+    expect_success(world.setup("--plan"), "unchanged: sync task: requested at ")
     world.forget()
-    expect_success(world.setup("--plan"), "unchanged: sync task: created by OMS at ")
+    expect_success(world.setup("--plan"), "unchanged: sync task: requested at ")
 
 
 @pytest.mark.parametrize("cloud", ["RAM", "IAM"])
@@ -176,7 +176,7 @@ def test_the_plan_of_setup_reports_a_task_whose_access_key_was_deleted(world, re
     else:
         world.iam_user("oms")["keys"].clear()
     lost_key = ram_key if cloud == "RAM" else iam_key
-    reason = f"stop: sync task: the access keys of this task no longer exist: {lost_key}. The task copies nothing"
+    reason = f"stop: sync task: the task copies nothing, because its access keys no longer exist: {lost_key}"
     expect_exit(world.setup(typed=YES), 1, reason, "-> Delete the task in the OMS console, and empty SYNC_URL")
 
     # WHEN that is done THEN there is a task that copies
