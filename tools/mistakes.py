@@ -504,8 +504,8 @@ MISTAKES = (
         "a wake of an idle range that names another pass",
         f"{_JOBS}/reconcile/test_due.py::test_the_timer_finishes_the_older_of_two_passes_over_old_objects",
         f"{_CODE}/passes/driver.py",
-        "self._store.wake(other_wake.pass_name, other_wake.range_name)",
-        "self._store.wake(first_wake.pass_name, other_wake.range_name)",
+        "self._store.request_worker(other_wake.pass_name, other_wake.range_name)",
+        "self._store.request_worker(first_wake.pass_name, other_wake.range_name)",
     ),
     Mistake(
         "a probe of the permission to read that OMS's own lists pass",

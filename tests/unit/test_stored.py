@@ -47,7 +47,7 @@ from oss_oms_sync.ledger.waiting import RunFile, RunFiles
 from oss_oms_sync.passes.digests import SampleDraw
 from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.marks import KeyMark
-from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope
+from oss_oms_sync.passes.pieces import Pass, Piece, PieceKind, Scope
 from oss_oms_sync.passes.states import Amendment, PassState
 from oss_oms_sync.passes.tally import AbsencePart, ClassCount, Histogram, Side, Tally, WrittenObject
 from support.world import TASK, World
@@ -93,7 +93,7 @@ TALLY = Tally(
 STOPPED = Stopped(Stop.REFUSED, "OMS refuses")
 # The values in the files of tests/stored/.
 FORMS = {
-    "piece": Piece(Kind.RESTING, "m", "c", "a", stopped=STOPPED, tally=TALLY, about=ABOUT, stuck=2),
+    "piece": Piece(PieceKind.RESTING, "m", "c", "a", stopped=STOPPED, tally=TALLY, about=ABOUT, stuck=2),
     "total": PassState(ABOUT, TALLY, "2026-02-02T01:00:00Z", ranges_open=0, ranges_done=3, pieces=9),
     "amendment": Amendment(3, "2026-02-02T02:00:00Z", TALLY),
     "failed_copies": ListPositions(

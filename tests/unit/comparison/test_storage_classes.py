@@ -18,7 +18,7 @@ from oss_oms_sync.comparison.count import CompareCount
 from oss_oms_sync.comparison.judge import Judge, JudgementTimes
 from oss_oms_sync.comparison.oms_progress import OmsProgress
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.passes.listing import Feed, KeyRun, merge_feeds
+from oss_oms_sync.passes.listing import KeyRun, ListingReader, merge_listings
 from oss_oms_sync.passes.tally import Tally
 from support.law import EXTRAS
 from support.listing import listing, obs_listing
@@ -74,9 +74,12 @@ def count_objects(source: Objects, destination: Objects, key_filter: KeyFilter, 
         NOW - 9.0,
         "5eed",
     )
-    feeds = [Feed(), Feed(), Feed(), Feed(), Feed()]
-    feeds[0], feeds[3] = Feed(iter(make_pages(source, True, size))), Feed(iter(make_pages(destination, False, size)))
-    for step in merge_feeds(feeds, feeds[3], count.count_equal):
+    readers = [ListingReader(), ListingReader(), ListingReader(), ListingReader(), ListingReader()]
+    readers[0], readers[3] = (
+        ListingReader(iter(make_pages(source, True, size))),
+        ListingReader(iter(make_pages(destination, False, size))),
+    )
+    for step in merge_listings(readers, readers[3], count.count_equal):
         if isinstance(step, KeyRun):
             count.add_run(step)
         else:
@@ -128,8 +131,8 @@ def test_the_counts_of_storage_classes_equal_those_of_an_oracle():
                 )
                 for early in (True, False)
             ]
-        tally = halves[0].merged(halves[1])
-        counts = tally.storage(*NOT_IN_SCOPE)
+        tally = halves[0].plus(halves[1])
+        counts = tally.list_storage_pairs(*NOT_IN_SCOPE)
         assert sorted(map(astuple, counts), key=str) == count_by_oracle(source, destination, suffix), seed
         assert tally.adds_up(), seed
         pairs += len(counts)
@@ -141,7 +144,7 @@ def test_the_counts_of_storage_classes_equal_those_of_an_oracle():
 def test_pairs_of_storage_classes_that_lack_an_object_do_not_add_up():
     row = ObjectSummary("a", "AB" * 16, 7, NOW - 400_000, storage_class="IA")
     tally = count_objects({"a": row}, {"a": row._replace(storage_class="WARM")}, KeyFilter(), 7)
-    assert tally.storage() == [StoragePair("IA", "WARM", 1, 7, 7)]
+    assert tally.list_storage_pairs() == [StoragePair("IA", "WARM", 1, 7, 7)]
     assert tally.adds_up()
     tally.classes["equal_contents"].storage["IA WARM"] = [1, 7, 6]
     assert not tally.adds_up()

@@ -12,11 +12,11 @@ import pytest
 from oss_oms_sync.answers.finding import TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.driver import Driver
-from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope, Wake
+from oss_oms_sync.passes.pieces import Pass, Piece, PieceKind, Scope, Wake
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
-from oss_oms_sync.passes.work import RangeResult, Walk
+from oss_oms_sync.passes.work import ProcessRange, RangeResult
 from support.world import HOUR, World
 
 USUAL = Scope(KeyFilter(), None, everything=False)
@@ -40,7 +40,7 @@ class PreparedWalk:
             return RangeResult(start)
         self.began.append((start.after, start.until))
         self.meanwhile()
-        piece = self.kinds.get(start.until, Piece(Kind.DONE, after="z"))
+        piece = self.kinds.get(start.until, Piece(PieceKind.DONE, after="z"))
         return RangeResult(
             replace(start, kind=piece.kind, after=piece.after, cut=piece.cut, stopped=piece.stopped, tally=piece.tally)
         )
@@ -51,7 +51,7 @@ def walk() -> PreparedWalk:
     return PreparedWalk()
 
 
-def make_driver(world: World, walk: Walk, seconds: float = 570) -> Driver:
+def make_driver(world: World, walk: ProcessRange, seconds: float = 570) -> Driver:
     world.advance(0.001)
     invocation = world.invocation(seconds)
     return Driver(invocation, PassStore(invocation, "reconcile"), walk)
@@ -62,12 +62,12 @@ def call_driver(driver: Driver, how: str) -> tuple[PassState | None, Stopped | N
 
 
 def make_resting_piece() -> Piece:
-    return Piece(Kind.RESTING, stopped=NO_SPACE)
+    return Piece(PieceKind.RESTING, stopped=NO_SPACE)
 
 
 def split_pass(world: World, walk: PreparedWalk, scope: Scope = USUAL) -> Pass:
     """Begin a pass, and return it with two halves that no worker has begun: (..., m] and (m, ...]."""
-    walk.kinds[""] = Piece(Kind.SPLIT, cut="m")
+    walk.kinds[""] = Piece(PieceKind.SPLIT, cut="m")
     state, _ = make_driver(world, walk).begin(scope)
     del walk.kinds[""]
     walk.began.clear()
@@ -298,7 +298,7 @@ def test_an_event_for_an_outdated_or_missing_piece_is_ignored(world, walk, range
 
 
 def make_counted_piece(**counts: int) -> Piece:
-    return Piece(Kind.DONE, after="z", tally=Tally(counts))
+    return Piece(PieceKind.DONE, after="z", tally=Tally(counts))
 
 
 def test_a_pass_without_new_objects_keeps_the_counts_of_the_last_pass(world, walk):

@@ -23,7 +23,7 @@ from oss_oms_sync.passes import digests as drawing
 from oss_oms_sync.passes.digests import SampleDraw, digest
 from oss_oms_sync.passes.marks import KeyMark
 from oss_oms_sync.passes.pieces import Pass, Scope
-from oss_oms_sync.passes.states import PassState, progress_of
+from oss_oms_sync.passes.states import PassState, estimate_progress
 from oss_oms_sync.passes.tally import WITHIN, Histogram, Tally
 
 lags = st.lists(st.integers(0, 10**7), max_size=60)
@@ -153,4 +153,4 @@ def make_state(objects: int, *, minutes_ago: int = 10, ended: bool = False) -> P
     ],
 )
 def test_progress_is_estimated_by_the_last_pass_of_the_scope(state, last, later, progress):
-    assert progress_of(state, last, NOW + timedelta(days=later)) == progress
+    assert estimate_progress(state, last, NOW + timedelta(days=later)) == progress

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from oss_oms_sync.passes.pieces import Kind, Piece, Tree, have_all_keys, sum_pieces
+from oss_oms_sync.passes.pieces import Piece, PieceKind, Tree, have_all_keys, sum_pieces
 from oss_oms_sync.passes.tally import Tally
 
 
@@ -15,9 +15,9 @@ def make_tally(number: int) -> Tally:
     return Tally(Counter(scanned=number))
 
 
-SPLIT = Piece(Kind.SPLIT, after="c", cut="m", tally=make_tally(3))
-LEFT = Piece(Kind.DONE, begin="c", until="m", after="l", tally=make_tally(10))
-RIGHT = Piece(Kind.DONE, begin="m", until="", after="z", tally=make_tally(100))
+SPLIT = Piece(PieceKind.SPLIT, after="c", cut="m", tally=make_tally(3))
+LEFT = Piece(PieceKind.DONE, begin="c", until="m", after="l", tally=make_tally(10))
+RIGHT = Piece(PieceKind.DONE, begin="m", until="", after="z", tally=make_tally(100))
 TILED = {"r": SPLIT, "r0": LEFT, "r1": RIGHT}
 
 
@@ -48,8 +48,8 @@ def test_the_names_of_pieces_show_open_ranges_and_a_complete_pass(names, open_ra
 def test_a_tree_counts_pieces_and_finds_the_last_piece_of_each_range():
     tree = Tree(["r/10000", "r/9999", "r0/0000", "r0/end", "r/wake-0a"])
     assert tree.last_numbers == {"r": 10000, "r0": 0}
-    assert tree.pieces == 3
-    assert tree.done_ranges == 1
+    assert tree.piece_count == 3
+    assert tree.done_range_count == 1
 
 
 def test_the_halves_of_a_range_meet_at_the_split():
@@ -65,13 +65,13 @@ def test_the_halves_of_a_range_meet_at_the_split():
 
 def test_the_total_is_the_sum_of_the_last_pieces_in_the_order_of_keys(mocker):
     order: list[int] = []
-    merged = Tally.merged
+    plus = Tally.plus
     mocker.patch.object(
         Tally,
-        "merged",
+        "plus",
         lambda first, second: (
             order.extend([first.counts["scanned"]] * (not order) + [second.counts["scanned"]]),
-            merged(first, second),
+            plus(first, second),
         )[1],
     )
     names = ["r1", "r01", "r", "r00", "r0"]
@@ -84,7 +84,7 @@ def test_the_total_is_the_sum_of_the_last_pieces_in_the_order_of_keys(mocker):
 
 def test_finished_ranges_that_fit_together_prove_the_total():
     assert have_all_keys(TILED)
-    assert have_all_keys({"r": Piece(Kind.DONE, after="z")})
+    assert have_all_keys({"r": Piece(PieceKind.DONE, after="z")})
     assert sum_pieces(TILED).counts == {"scanned": 113}
 
 
@@ -95,13 +95,13 @@ def test_finished_ranges_that_fit_together_prove_the_total():
         pytest.param({"r1": replace(RIGHT, begin="k")}, id="an overlap"),
         pytest.param({"r0": replace(LEFT, begin="")}, id="the left half begins before"),
         pytest.param({"r1": replace(RIGHT, until="z")}, id="the right half ends before"),
-        pytest.param({"r0": replace(LEFT, kind=Kind.MORE)}, id="a half has more to do"),
-        pytest.param({"r0": replace(LEFT, kind=Kind.RESTING)}, id="a half rests"),
-        pytest.param({"r": replace(SPLIT, kind=Kind.DONE)}, id="done, but there are halves"),
-        pytest.param({"r": replace(SPLIT, kind=Kind.MORE)}, id="more to do, but there are halves"),
+        pytest.param({"r0": replace(LEFT, kind=PieceKind.MORE)}, id="a half has more to do"),
+        pytest.param({"r0": replace(LEFT, kind=PieceKind.RESTING)}, id="a half rests"),
+        pytest.param({"r": replace(SPLIT, kind=PieceKind.DONE)}, id="done, but there are halves"),
+        pytest.param({"r": replace(SPLIT, kind=PieceKind.MORE)}, id="more to do, but there are halves"),
         pytest.param({"r": replace(SPLIT, begin="a")}, id="the root begins late"),
         pytest.param({"r": replace(SPLIT, until="z")}, id="the root ends early"),
-        pytest.param({"r0": replace(LEFT, kind=Kind.SPLIT, cut="d")}, id="a half without halves"),
+        pytest.param({"r0": replace(LEFT, kind=PieceKind.SPLIT, cut="d")}, id="a half without halves"),
         pytest.param({"r00": LEFT}, id="halves of a range that did not split"),
     ],
 )

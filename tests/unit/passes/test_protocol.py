@@ -12,7 +12,7 @@ from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs import reconcile
-from oss_oms_sync.passes.pieces import PASS_NAME_PATTERN, Kind, Tree, identity_prefix, parse_wakes
+from oss_oms_sync.passes.pieces import PASS_NAME_PATTERN, PieceKind, Tree, identity_prefix, parse_wakes
 from support.world import HOUR, payload
 from unit.passes.pass_world import PREFIX, PassWorld, pass_world
 
@@ -152,8 +152,8 @@ def test_a_range_pauses_after_a_piece_without_progress(world):
     world.settings = replace(world.settings, piece_seconds=0.5)
     slow_down(world)
     call_by_hand(world)
-    piece = world.store.read(find_only_pass(world), "r", 0)
-    assert piece.kind == Kind.RESTING
+    piece = world.store.read_piece(find_only_pass(world), "r", 0)
+    assert piece.kind == PieceKind.RESTING
     assert piece.after == ""
     assert piece.stopped.stop == Stop.NO_PROGRESS
 

@@ -23,7 +23,7 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs.reconcile import ReconcileCount
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.entries import MIN_EVENT_AGE
-from oss_oms_sync.passes.listing import Feed, KeyRun, merge_feeds
+from oss_oms_sync.passes.listing import KeyRun, ListingReader, merge_listings
 from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.passes.range_walk import Count
 from oss_oms_sync.passes.tally import Tally
@@ -41,8 +41,8 @@ WORLDS = 300 if EXTRAS else 60
 MD5S = ["A" * 32, "0F" * 16]
 ODD_FOLDERS = [f"{CANARY}x/", f"{RECORDS}t/", "oms/sync_task/"]
 FOLDERS = [*["", "a/", "a/b/", "a-", "b/"] * 6, *ODD_FOLDERS]
-# The feeds of `merge_feeds`, in their order; `Objects` has the rows of each key in this order.
-FEEDS = ("source", "success", "failed", "destination", "proof")
+# The readers of `merge_listings`, in their order; `Objects` has the rows of each key in this order.
+READERS = ("source", "success", "failed", "destination", "proof")
 Objects = dict[str, list[ObjectSummary | None]]
 
 
@@ -126,8 +126,10 @@ def count_keys(
         return True
 
     try:
-        feeds = [Feed(iter_pages(pages)) for pages in listings]
-        for step in merge_feeds(feeds, feeds[FEEDS.index(counterpart)], count.count_equal if by_runs else None):
+        readers = [ListingReader(iter_pages(pages)) for pages in listings]
+        for step in merge_listings(
+            readers, readers[READERS.index(counterpart)], count.count_equal if by_runs else None
+        ):
             if isinstance(step, KeyRun):
                 runs += len(step.keys)
                 count.add_run(step)

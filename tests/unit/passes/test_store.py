@@ -13,7 +13,7 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope, Tree
+from oss_oms_sync.passes.pieces import Pass, Piece, PieceKind, Scope, Tree
 from oss_oms_sync.passes.states import list_open_passes
 from oss_oms_sync.passes.tally import Tally
 from support.passes import begin_stuck_pass
@@ -28,16 +28,16 @@ def begin_pass(world: World, scope: Scope = USUAL) -> Pass:
     world.clock.sleep(1)
     now = "2026-01-02T00:00:00Z"
     pass_ = Pass(world.store.build_name(scope, world.clock.now()), "photos", scope, started=now, installed=now)
-    world.store.write(pass_.name, "r", 0, Piece(after="k", about=pass_))
+    world.store.write_piece(pass_.name, "r", 0, Piece(after="k", about=pass_))
     world.store.write_sign(pass_.name, "r", 1)
     return pass_
 
 
 def end_pass(world: World, scope: Scope = USUAL, **counts: int) -> Pass:
     pass_ = begin_pass(world, scope)
-    world.store.write(pass_.name, "r", 1, Piece(Kind.DONE, after="z", tally=Tally(Counter(counts))))
+    world.store.write_piece(pass_.name, "r", 1, Piece(PieceKind.DONE, after="z", tally=Tally(Counter(counts))))
     world.store.write_end(pass_.name, "r")
-    world.store.write_total(pass_, Tally(Counter(counts)), world.store.tree(pass_.name))
+    world.store.write_total(pass_, Tally(Counter(counts)), world.store.read_tree(pass_.name))
     world.store.delete_old(pass_.name)
     return pass_
 
@@ -51,7 +51,7 @@ def test_all_objects_are_json_and_named_by_project_and_job():
     world = World.installed(PROJECT="mine")
     world.bucket.objects.clear()
     pass_ = begin_pass(world)
-    world.store.wake(pass_.name, "r01")
+    world.store.request_worker(pass_.name, "r01")
     world.store.write_end(pass_.name, "r01")
     world.store.write_total(pass_, Tally(), Tree(()))
     folder = f"mine-reconcile/{TASK}/[0-9a-f]{{16}}-20260102T000001000000Z"
@@ -70,13 +70,13 @@ def test_all_objects_are_json_and_named_by_project_and_job():
 
 def test_a_piece_is_written_once_and_a_late_worker_reads_it(world):
     pass_ = begin_pass(world)
-    first_piece = Piece(Kind.SPLIT, after="k", cut="m", tally=Tally(Counter(scanned=3)))
-    late_piece = replace(first_piece, cut="x", kind=Kind.DONE)
-    assert [world.store.write(pass_.name, "r", 1, piece) for piece in (first_piece, late_piece)] == [
+    first_piece = Piece(PieceKind.SPLIT, after="k", cut="m", tally=Tally(Counter(scanned=3)))
+    late_piece = replace(first_piece, cut="x", kind=PieceKind.DONE)
+    assert [world.store.write_piece(pass_.name, "r", 1, piece) for piece in (first_piece, late_piece)] == [
         first_piece,
         first_piece,
     ]
-    assert world.store.read(pass_.name, "r", 1) == first_piece
+    assert world.store.read_piece(pass_.name, "r", 1) == first_piece
 
 
 def test_a_pass_deleted_while_it_is_read_counts_as_missing(world):
@@ -94,15 +94,15 @@ def test_a_pass_that_changes_between_two_listing_pages_is_not_lost(world, mocker
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
     pass_ = begin_pass(world)
     for _ in range(2):
-        world.store.wake(pass_.name, "r")
+        world.store.request_worker(pass_.name, "r")
 
     def split_pass(kind: str, _: object) -> None:
         if kind == "list":
             world.bucket.after = lambda *_: None
-            cut = Piece(Kind.SPLIT, after="k", cut="m")
-            world.store.write(pass_.name, "r", 1, cut)
+            cut = Piece(PieceKind.SPLIT, after="k", cut="m")
+            world.store.write_piece(pass_.name, "r", 1, cut)
             for half, first in zip(("r0", "r1"), cut.halves(), strict=True):
-                world.store.write(pass_.name, half, 0, replace(first, kind=Kind.DONE))
+                world.store.write_piece(pass_.name, half, 0, replace(first, kind=PieceKind.DONE))
                 world.store.write_end(pass_.name, half)
 
     world.bucket.after = split_pass
@@ -117,18 +117,18 @@ def test_a_pass_that_changes_between_two_listing_pages_is_not_lost(world, mocker
     ids=["it is there", "it is not"],
 )
 def test_after_an_unanswered_write_the_stored_piece_is_used(world, fault, outcome):
-    pass_, piece = begin_pass(world), Piece(Kind.DONE, after="z")
+    pass_, piece = begin_pass(world), Piece(PieceKind.DONE, after="z")
     world.bucket.fail(fault, "put")
     with outcome:
-        assert world.store.write(pass_.name, "r", 1, piece) == piece
+        assert world.store.write_piece(pass_.name, "r", 1, piece) == piece
 
 
 def test_an_unreadable_piece_is_logged_and_counts_as_missing(world, lines):
     pass_ = begin_pass(world)
     name = f"{world.store.prefix}{pass_.name}/r/0001"
     world.bucket.add(StoredObject(name, b"{}"))
-    assert world.store.read(pass_.name, "r", 1) is None
-    assert world.store.write(pass_.name, "r", 1, Piece(Kind.DONE)) is None
+    assert world.store.read_piece(pass_.name, "r", 1) is None
+    assert world.store.write_piece(pass_.name, "r", 1, Piece(PieceKind.DONE)) is None
     assert world.store.read_state(pass_.name) is None
     (logged,) = {f"{line['object']}: {line['problem']}" for line in lines()}
     assert re.fullmatch(f"{name}: unreadable, .*: if no other pass begins, begin one with restart", logged)
@@ -238,8 +238,8 @@ def test_workers_and_written_pieces_are_listed_by_range(world):
     pass_ = begin_pass(world)
     first = int(world.clock.now().timestamp())
     world.advance(60)
-    world.store.wake(pass_.name, "r")
-    world.store.write(pass_.name, "r0", 0, Piece())
+    world.store.request_worker(pass_.name, "r")
+    world.store.write_piece(pass_.name, "r0", 0, Piece())
     world.advance(60)
     world.store.write_sign(pass_.name, "r", 2)
     assert world.store.read_tree_and_times(pass_.name)[1] == {"r": first + 60, "r0": first + 60}

@@ -31,7 +31,7 @@ from oss_oms_sync.ledger.records import repeated_etag
 from oss_oms_sync.passes.digests import digest, reported_folder
 from oss_oms_sync.passes.entries import Entry, is_covered
 from oss_oms_sync.passes.listing import KeyRun
-from oss_oms_sync.passes.range_walk import Count, NoRoomError, SelectKey
+from oss_oms_sync.passes.range_walk import Count, NotEnoughTimeError, SelectKey
 from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, UNSENT, ClassCount, Tally, WrittenObject
 
 # Maximum bytes of a piece's list of differences. At this size the piece ends.
@@ -69,8 +69,8 @@ class CompareCount(Count):
     def add(self, entry: Entry, select_key: SelectKey) -> None:
         """Judge a key, pass it to `select_key` if it has to be submitted, and count it.
 
-        Raises StorageError. Raises NoRoomError if too little time is left to read the object. In both cases the key is
-        not counted.
+        Raises StorageError, and NotEnoughTimeError if too little time is left to read the object. In both cases the key
+        is not counted.
         """
         judge = self._judge
         judgement = judge.judge(entry)
@@ -80,7 +80,7 @@ class CompareCount(Count):
         if judgement.proof is Proof.TOO_BIG and (
             self._has_counted or (judge.prover and not judge.prover.has_full_time)
         ):
-            raise NoRoomError
+            raise NotEnoughTimeError
         if judgement.key_to_submit and not select_key(judgement.key_to_submit):
             self._tally.counts[UNSENT] += 1
         if absence:

@@ -89,7 +89,7 @@ def recheck(
     return replace(
         total,
         counts=total.counts - total.deep_listed + read_counts,
-        unread=Tally(unread=unread).merged(Tally(unread=new_tally.unread)).unread,
+        unread=Tally(unread=unread).plus(Tally(unread=new_tally.unread)).unread,
         classes=new_tally.classes,
         folders={name: counts for name, counts in new_tally.folders.items() if counts},
         oldest_not_there=new_tally.oldest_not_there,
@@ -119,9 +119,11 @@ def _count_unlisted(total: Tally) -> Tally:
     )
     return replace(
         unlisted_tally,
-        source_listed=_subtract_listed(total.source_listed, total.side("source"), unlisted_tally.side("source")),
+        source_listed=_subtract_listed(
+            total.source_listed, total.sum_side("source"), unlisted_tally.sum_side("source")
+        ),
         destination_listed=_subtract_listed(
-            total.destination_listed, total.side("destination"), unlisted_tally.side("destination")
+            total.destination_listed, total.sum_side("destination"), unlisted_tally.sum_side("destination")
         ),
     )
 

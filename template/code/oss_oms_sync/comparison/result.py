@@ -75,7 +75,7 @@ class CompareResult:
             "has_no_objects": is_finished and not is_standstill and tally.has_no_objects,
             **{name: tally.counts.get(name, 0) for name in ("submitted", "accepted", "failed", "orphan_records")},
             "deep": self._make_read_result(),
-            "lag": tally.lags(),
+            "lag": tally.summarize_lags(),
             "standstill": is_standstill,
             "wishes": [name for name in _PASS_OPTIONS if state and getattr(state.scope, name)],
             "state": f"{tally.state:064x}" if is_finished else None,
@@ -135,7 +135,7 @@ def remedies(tally: Tally, mode: OverwriteMode | None, suffix: str, attempts: At
             object_class, select_remedy_counts(tally, object_class, suffix), mode, attempts, is_open=True
         )
         for object_class in (ObjectClass.OLDER, ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS)
-        if tally.objects(object_class)
+        if tally.count_objects(object_class)
     }
     return {
         object_class: class_remedy.text
@@ -158,7 +158,7 @@ def find_attempts(state: PassState) -> Attempts:
         scope.min_time(installed_at) if installed_at else None,
     )
     # The oldest object may be of a class that is never submitted.
-    has_unsubmitted = submitted_count < state.passed.objects(ObjectClass.MISSING, ObjectClass.OLDER)
+    has_unsubmitted = submitted_count < state.passed.count_objects(ObjectClass.MISSING, ObjectClass.OLDER)
     oldest_unsubmitted_time = ""
     if min_time and oldest_time is not None and oldest_time < min_time.timestamp() and has_unsubmitted:
         oldest_unsubmitted_time = timestamp(from_epoch(oldest_time))

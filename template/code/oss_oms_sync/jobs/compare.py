@@ -48,7 +48,13 @@ from oss_oms_sync.passes.driver import Driver, find_refusal
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Pass, Piece, Scope
 from oss_oms_sync.passes.range_walk import Count, RangeWalk
-from oss_oms_sync.passes.states import PassState, answer_of, find_answering_pass, find_newest_pass, pair_with_standstill
+from oss_oms_sync.passes.states import (
+    PassState,
+    find_answering_pass,
+    find_newest_pass,
+    make_answer,
+    pair_with_standstill,
+)
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import AbsencePart, Tally
 from oss_oms_sync.passes.work import RangeResult
@@ -125,7 +131,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that compare is to compare with the destination"])
     if (headers_answer := headers.run(event, invocation, invocation.destination)) is not None:
         return headers_answer
-    requests = PassStore(invocation, "compare").receive(event)
+    requests = PassStore(invocation, "compare").receive_event(event)
     if requests == []:  # an event without a piece does not need OMS's answer about the destination
         return {}
     comparison = _ComparisonJob(invocation)
@@ -150,7 +156,7 @@ class _ComparisonJob:
         scope = Scope.from_options(vars(payload), settings.key_filter)
         mode = self._task.object_overwrite_mode
         if payload.dry_run:
-            pass_ = self.driver.describe_pass(scope, note=False)
+            pass_ = self.driver.describe_pass(scope, record_installation=False)
             tally, answer = self._build_range_walk(pass_, Piece(), dry_run=True).run_alone()
             return CompareResult(tally, answer, overwrite_mode=mode)
         previous_pass, has_stood_still = None, None
@@ -171,7 +177,7 @@ class _ComparisonJob:
             if payload.standstill:
                 scope = headers.add_headers_check(scope, invocation, self._destination)
             state, stop_reason = self.driver.handle_request(scope, restart=payload.restart)
-        answer = answer_of("compare", state, stop_reason, invocation.clock.now(), previous_pass)
+        answer = make_answer("compare", state, stop_reason, invocation.clock.now(), previous_pass)
         return CompareResult(state.tally if state else Tally(), answer, state, mode, has_stood_still)
 
     def _recheck(self, payload: CompareOptions, pass_: Pass, total_tally: Tally) -> Tally:
@@ -184,7 +190,7 @@ class _ComparisonJob:
         is_deep, is_cutover = scope.deep or payload.deep, scope.cutover or payload.cutover
         scope = replace(scope, deep=is_deep, cutover=is_cutover)
         judge = self._build_judge(replace(pass_, scope=scope, migrations=migration.load_migrations(invocation)))
-        send = _make_sender(invocation, f"{self.store.differences}{pass_.name}/sent.json", payload.run)
+        send = _make_sender(invocation, f"{self.store.differences_prefix}{pass_.name}/sent.json", payload.run)
         waiting_keys = list_waiting_keys(invocation, MAX_KEYS, MAX_KEYS, with_reasons=False).keys if is_deep else ()
         return recheck(
             invocation, self._destination, total_tally, judge, send, [failed_key.key for failed_key in waiting_keys]
@@ -199,7 +205,7 @@ class _ComparisonJob:
         lines = range_count.lines[: tally.lines - start_piece.tally.lines]
         # If a later pass has started, this pass may be deleted already, and its list would remain.
         if lines and self.store.find_newest_name(pass_.name) == pass_.name:
-            bucket, folder = self._invocation.log_bucket, f"{self.store.differences}{pass_.name}/"
+            bucket, folder = self._invocation.log_bucket, f"{self.store.differences_prefix}{pass_.name}/"
             # A unique name, so that two workers of a range do not overwrite each other's list.
             name = f"{folder}{uuid.uuid4().hex}.txt"
             list_object = StoredObject(name, "".join(lines).encode(), {"Content-Type": "text/plain; charset=utf-8"})
@@ -225,7 +231,7 @@ class _ComparisonJob:
             listing = self._build_listing(pass_, start_piece, kinds=())
             return RangeWalk(
                 self._invocation,
-                listing.steps(standstill_count.count_equal),
+                listing.iter_items(standstill_count.count_equal),
                 start_piece,
                 standstill_count,
                 open_ranges,
@@ -241,12 +247,12 @@ class _ComparisonJob:
             self._invocation.log_bucket, previous_state.passed.absences if previous_state else (), start_piece.after
         )
         count = CompareCount(judge, start_piece.tally, min_write_time.timestamp(), pass_.seed, earlier_absences)
-        steps, may_submit = (
-            self._build_listing(pass_, start_piece).steps(count.count_equal),
+        items, may_submit = (
+            self._build_listing(pass_, start_piece).iter_items(count.count_equal),
             partial(self.store.may_send, pass_),
         )
         return RangeWalk(
-            self._invocation, steps, start_piece, count, open_ranges, seconds, dry_run=dry_run, may_send=may_submit
+            self._invocation, items, start_piece, count, open_ranges, seconds, dry_run=dry_run, may_send=may_submit
         )
 
     def _build_judge(self, pass_: Pass, *, stores_proofs: bool = True) -> Judge:

@@ -38,9 +38,9 @@ from oss_oms_sync.passes.digests import reported_folder
 from oss_oms_sync.passes.driver import Driver
 from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.listing import MergedListing
-from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope
+from oss_oms_sync.passes.pieces import Pass, Piece, PieceKind, Scope
 from oss_oms_sync.passes.range_walk import Count
-from oss_oms_sync.passes.states import answer_of, find_newest_pass
+from oss_oms_sync.passes.states import find_newest_pass, make_answer
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import INSIDE, Tally
 from oss_oms_sync.passes.work import RangeResult
@@ -89,7 +89,7 @@ def run(event: bytes | str, invocation: Invocation, destination: Callable[[], Ob
 
     Raises PayloadError and StorageError. Work that was completed before an error is kept.
     """
-    requests = PassStore(invocation, _JOB).receive(event)
+    requests = PassStore(invocation, _JOB).receive_event(event)
     if requests:
         answer = _HeadersJob(invocation, destination()).driver.handle_event(requests)
     elif requests is None and isinstance(payload := jsontext.load(event), dict) and _JOB in payload:
@@ -148,7 +148,7 @@ class _HeadersJob:
             state, stop_reason = None, Stopped(Stop.HEADERS, refusal_text.en)
         else:
             state, stop_reason = self.driver.handle_request(scope, restart=payload.restart)
-        answer = answer_of(_JOB, state, stop_reason, self._invocation.clock.now(), previous_pass)
+        answer = make_answer(_JOB, state, stop_reason, self._invocation.clock.now(), previous_pass)
         if stop_reason and stop_reason.stop is Stop.HEADERS:
             step = Step("cutover") if isinstance(self._effect, HeaderChangeEffect) else Step("canary")
             answer = replace(answer, step=step)
@@ -170,7 +170,9 @@ class _HeadersJob:
         The work begins after the last key of `start_piece`, the work of the previous invocation.
         """
         if refusal_text := self._find_refusal(pass_.scope):
-            return RangeResult(replace(start_piece, kind=Kind.RESTING, stopped=Stopped(Stop.HEADERS, refusal_text.en)))
+            return RangeResult(
+                replace(start_piece, kind=PieceKind.RESTING, stopped=Stopped(Stop.HEADERS, refusal_text.en))
+            )
         return _RangeWork(self._invocation, self._destination, self._build_mender(), pass_, start_piece, seconds).run()
 
     def _build_mender(self) -> Mender:
@@ -226,12 +228,12 @@ class _RangeWork:
         try:
             stop_reason = self._process_batches()
         except ClosedError as error:
-            return RangeResult(replace(self._state_before_batch, kind=Kind.RESTING, stopped=error.stopped))
+            return RangeResult(replace(self._state_before_batch, kind=PieceKind.RESTING, stopped=error.stopped))
         except StorageError as error:
             stop_reason = Stopped(Stop.STORAGE, str(error))
-            return RangeResult(replace(self._state_before_batch, kind=Kind.RESTING, stopped=stop_reason), error)
+            return RangeResult(replace(self._state_before_batch, kind=PieceKind.RESTING, stopped=stop_reason), error)
         return RangeResult(
-            self._state_before_batch if stop_reason else replace(self._state_before_batch, kind=Kind.DONE)
+            self._state_before_batch if stop_reason else replace(self._state_before_batch, kind=PieceKind.DONE)
         )
 
     def _process_batches(self) -> Stopped | None:
@@ -251,7 +253,7 @@ class _RangeWork:
         return None
 
     def _iter_rows(self) -> Iterator[tuple[Entry, ObjectSummary | None]]:
-        with self._listing.feed("mended") as records:
+        with self._listing.open_reader("mended") as records:
             for entry in self._listing:
                 while records.key < entry.key:
                     records.advance()

@@ -29,7 +29,7 @@ from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.listing import KeyRun, MergedListing
 from oss_oms_sync.passes.pieces import Pass, Piece, Scope
 from oss_oms_sync.passes.range_walk import Count, RangeWalk, SelectKey
-from oss_oms_sync.passes.states import answer_of
+from oss_oms_sync.passes.states import make_answer
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, INSIDE, NEW, NEW_MISSING, Tally
 from oss_oms_sync.passes.work import RangeResult
@@ -72,7 +72,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
         ).run()
 
     driver = Driver(invocation, store, process_range)
-    requests = store.receive(event)
+    requests = store.receive_event(event)
     answer = to_json(_handle_options(event, invocation, driver)) if requests is None else driver.handle_event(requests)
     log.info({name: value for name, value in answer.items() if name != "missing"})
     return answer
@@ -100,9 +100,9 @@ def _build_range_walk(
     )
     listing = MergedListing(invocation, classifier.needs_records, scope.key_filter.prefix, start_piece.after)
     count = ReconcileCount(classifier, invocation.settings.key_filter, start_piece.tally)
-    steps = listing.steps(count.count_equal)
+    items = listing.iter_items(count.count_equal)
     return RangeWalk(
-        invocation, steps, start_piece, count, open_ranges, seconds, limit, dry_run=dry_run, may_send=may_send
+        invocation, items, start_piece, count, open_ranges, seconds, limit, dry_run=dry_run, may_send=may_send
     )
 
 
@@ -111,7 +111,7 @@ def _handle_options(event: bytes | str, invocation: Invocation, driver: Driver) 
     payload = options.parse(event, ReconcileOptions)
     scope = Scope.from_options(vars(payload), settings.key_filter)
     if payload.dry_run or payload.limit is not None:
-        pass_ = driver.describe_pass(scope, note=not payload.dry_run)
+        pass_ = driver.describe_pass(scope, record_installation=not payload.dry_run)
         walk = _build_range_walk(invocation, pass_, Piece(), limit=payload.limit, dry_run=payload.dry_run)
         tally, answer = walk.run_alone()
         return _build_answer(answer, tally, walk.missing_keys if payload.dry_run else None)
@@ -124,7 +124,7 @@ def _handle_options(event: bytes | str, invocation: Invocation, driver: Driver) 
         state, stop_reason = driver.handle_timer(scope, settings.reconcile_period)
     else:
         state, stop_reason = driver.handle_request(scope, restart=payload.restart)
-    answer = answer_of("reconcile", state, stop_reason, invocation.clock.now(), previous_pass)
+    answer = make_answer("reconcile", state, stop_reason, invocation.clock.now(), previous_pass)
     return _build_answer(answer, state.tally if state else Tally())
 
 

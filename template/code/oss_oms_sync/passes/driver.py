@@ -17,10 +17,10 @@ from oss_oms_sync.delivery.sender import stop_for_refusal
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import ProjectState
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Pass, Scope, Tree, Wake
+from oss_oms_sync.passes.pieces import MAX_PIECES, Pass, PieceKind, Scope, Tree, Wake
 from oss_oms_sync.passes.states import PassState, find_last_ended_pass, find_newest_pass, list_open_passes
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.passes.work import Walk, Worker, count_lanes
+from oss_oms_sync.passes.work import ProcessRange, Worker, count_lanes
 
 # Maximum seconds until an event wakes a worker. A waiting invocation does the work of a range that is idle for longer.
 _MAX_EVENT_DELAY_SECONDS = 10.0
@@ -46,13 +46,13 @@ class Driver:
     pass, or None, and the reason why this invocation stopped its work on the pass.
     """
 
-    def __init__(self, invocation: Invocation, store: PassStore, walk: Walk) -> None:
+    def __init__(self, invocation: Invocation, store: PassStore, process_range: ProcessRange) -> None:
         self._invocation = invocation
         self._settings = invocation.settings
         self._clock = invocation.clock
         self._deadline = invocation.deadline
         self._store = store
-        self._worker = Worker(invocation, store, walk)
+        self._worker = Worker(invocation, store, process_range)
 
     def handle_event(self, wakes: Sequence[Wake]) -> dict[str, object]:
         """Continue the ranges that an event names.
@@ -86,9 +86,9 @@ class Driver:
             period_start = from_epoch(self._get_now() // seconds * seconds)
             name = self._store.build_name(scope, period_start)
             # A stored pass whose state is unreadable will never end.
-            has_period_pass = (newest_state is not None and newest_state.of.name >= name) or self._store.tree(
+            has_period_pass = (newest_state is not None and newest_state.of.name >= name) or self._store.read_tree(
                 name
-            ).pieces > 0
+            ).piece_count > 0
             return self.begin(scope, None if has_period_pass else period_start, states)
         idle_ranges = [
             idle_range
@@ -103,10 +103,10 @@ class Driver:
         # turn, even if another range is blocked.
         first_wake, *other_wakes = (wake for _, wake in sorted(idle_ranges))
         piece = self._worker.continue_range(first_wake, even_if_resting=True)
-        if piece and piece.kind is Kind.RESTING:
+        if piece and piece.kind is PieceKind.RESTING:
             return self._store.read_state(first_wake.pass_name), piece.stopped
         for other_wake in other_wakes:
-            self._store.wake(other_wake.pass_name, other_wake.range_name)
+            self._store.request_worker(other_wake.pass_name, other_wake.range_name)
         stop_reason = self._wait(first_wake.pass_name)
         return self._store.read_state(first_wake.pass_name), stop_reason
 
@@ -137,7 +137,7 @@ class Driver:
         if not scope.everything or scope.since:
             return None
         marks, settings = (
-            self._store.read_earlier_marks(self.describe_pass(scope, note=False, states=states)),
+            self._store.read_earlier_marks(self.describe_pass(scope, record_installation=False, states=states)),
             self._settings,
         )
         object_count, lanes = sum(mark.objects for mark in marks), count_lanes(settings, scope)
@@ -160,7 +160,12 @@ class Driver:
         return self._store.read_state(state.of.before) if state and is_open and state.of.before else None
 
     def describe_pass(
-        self, scope: Scope, name: str = "", *, note: bool = True, states: Sequence[PassState] | None = None
+        self,
+        scope: Scope,
+        name: str = "",
+        *,
+        record_installation: bool = True,
+        states: Sequence[PassState] | None = None,
     ) -> Pass:
         """Return the description of a pass of `scope` that starts now.
 
@@ -173,7 +178,7 @@ class Driver:
             self._settings.source_bucket,
             scope,
             started=timestamp(self._clock.now()),
-            installed=timestamp(JobState(self._invocation).read_installation_time(store_missing=note)),
+            installed=timestamp(JobState(self._invocation).read_installation_time(store_missing=record_installation)),
             before=previous_state.of.name if previous_state else "",
             before_started=previous_state.of.started if previous_state else "",
             destination_bucket=self._store.destination_bucket,
@@ -223,7 +228,7 @@ class Driver:
             piece = (
                 self._worker.continue_range(Wake(name, idle_range, None), even_if_resting=True) if idle_range else None
             )
-            if piece and piece.kind is Kind.RESTING:
+            if piece and piece.kind is PieceKind.RESTING:
                 return piece.stopped
             if idle_range and piece is None and self._store.find_newest_name(name) != name:
                 return Stopped(Stop.SUPERSEDED, "a newer pass of these keys has begun")
@@ -250,7 +255,7 @@ class Driver:
             last_sign = max(write_times.get(range_name, 0), sign_times.get(range_name, 0))
             if self._get_now() - last_sign < self._lost_after_seconds:
                 continue
-            piece = self._store.read(name, range_name, tree.last_numbers[range_name])
+            piece = self._store.read_piece(name, range_name, tree.last_numbers[range_name])
             if not (piece and piece.is_stuck and self._get_now() - last_sign < _STUCK_RETRY_SECONDS):
                 yield last_sign, Wake(name, range_name, None)
 

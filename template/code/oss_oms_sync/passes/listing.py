@@ -53,7 +53,7 @@ class KeyRun(NamedTuple):
 CountEqual = Callable[[KeyRun], int]
 
 
-class Feed:
+class ListingReader:
     """A reader of a listing, which has a current key and advances through the keys in order.
 
     The feed removes `name_prefix` from each name, and starts with the first key after `after_key`.
@@ -124,43 +124,47 @@ class Feed:
         self.key = self.keys[self.position]
 
 
-def merge_feeds(feeds: Sequence[Feed], counterpart: Feed, count_equal: CountEqual | None) -> Iterator[Entry | KeyRun]:
+def merge_listings(
+    readers: Sequence[ListingReader], counterpart: ListingReader, count_equal: CountEqual | None
+) -> Iterator[Entry | KeyRun]:
     """Yield an entry for each key of the source, the records and the destination, in the order of keys.
 
-    `feeds` (readers of listings) are in the order of an entry's fields: source, success, failed, destination, proof.
+    `readers` (readers of listings) are in the order of an entry's fields: source, success, failed, destination, proof.
     Keys that have only a proof are skipped. With `count_equal`, runs of keys in both the source and the feed
     `counterpart` are yielded instead of their entries.
 
     Raises StorageError.
     """
-    source, success, failed, destination, proof = feeds
+    source, success, failed, destination, proof = readers
     remaining_singles = 0
     while (key := min(source.key, success.key, failed.key, destination.key)) != LAST_NAME:
         if remaining_singles:
             remaining_singles -= 1
         elif count_equal and key == source.key == counterpart.key:
-            run = _find_run(source, counterpart, [feed for feed in feeds[:4] if feed not in (source, counterpart)])
+            run = _find_run(
+                source, counterpart, [reader for reader in readers[:4] if reader not in (source, counterpart)]
+            )
             number = count_equal(run) if len(run.keys) >= MIN_RUN_KEYS else 0
             if number >= MIN_RUN_KEYS:
                 yield run.first(number)
-                for feed in feeds:
-                    feed.advance_past(run.keys[number - 1])
+                for reader in readers:
+                    reader.advance_past(run.keys[number - 1])
                 continue
             remaining_singles = MIN_RUN_KEYS
         while proof.key < key:
             proof.advance()
-        yield Entry(key, *[feed.row() if feed.key == key else None for feed in feeds])
-        for feed in feeds:
-            if feed.key == key:
-                feed.advance()
+        yield Entry(key, *[reader.row() if reader.key == key else None for reader in readers])
+        for reader in readers:
+            if reader.key == key:
+                reader.advance()
 
 
-def _find_run(source: Feed, counterpart: Feed, other_feeds: Iterable[Feed]) -> KeyRun:
+def _find_run(source: ListingReader, counterpart: ListingReader, other_readers: Iterable[ListingReader]) -> KeyRun:
     """Return the longest run at the current position that lies within the current pages."""
     keys = source.keys[source.position :]
     length = count_equal_prefix(keys, counterpart.keys[counterpart.position :])
-    for feed in other_feeds:
-        length = length and feed.count_matching(keys[:length])
+    for reader in other_readers:
+        length = length and reader.count_matching(keys[:length])
     return KeyRun(keys[:length], source.columns(length), counterpart.columns(length))
 
 
@@ -204,9 +208,9 @@ class MergedListing:
 
         Raises StorageError.
         """
-        return (step for step in self.steps() if isinstance(step, Entry))
+        return (item for item in self.iter_items() if isinstance(item, Entry))
 
-    def steps(self, count_equal: CountEqual | None = None) -> Iterator[Entry | KeyRun]:
+    def iter_items(self, count_equal: CountEqual | None = None) -> Iterator[Entry | KeyRun]:
         """Yield entries and, if `count_equal` is set, runs of keys that can be counted together.
 
         The keys of a run are both in the source and in the destination or, without a destination, in the success
@@ -224,23 +228,25 @@ class MergedListing:
             }
             destination_pages = self._open_pages(self._destination, "", stack) if self._destination else iter(())
             success, failed, proof = (
-                Feed(records[kind], name_prefixes[kind], self._after_key) if kind in records else Feed()
+                ListingReader(records[kind], name_prefixes[kind], self._after_key)
+                if kind in records
+                else ListingReader()
                 for kind in ("success", "failed", "proven")
             )
-            source, destination = Feed(self._read_long_records(sources)), Feed(destination_pages)
+            source, destination = ListingReader(self._read_long_records(sources)), ListingReader(destination_pages)
             counterpart = destination if self._destination else success
-            for step in merge_feeds((source, success, failed, destination, proof), counterpart, count_equal):
-                yield self._add_long_records(step) if isinstance(step, Entry) and self._is_long(step.key) else step
+            for item in merge_listings((source, success, failed, destination, proof), counterpart, count_equal):
+                yield self._add_long_records(item) if isinstance(item, Entry) and self._is_long(item.key) else item
 
     @contextmanager
-    def feed(self, kind: Kind) -> Iterator[Feed]:
+    def open_reader(self, kind: Kind) -> Iterator[ListingReader]:
         """Yield a new reader of the records of a kind, without the records of long keys, in the order of their keys.
 
         Raises StorageError.
         """
         with ExitStack() as stack:
             name_prefix = record_prefix(self._task_id, kind)
-            yield Feed(self._open_pages(self._log_bucket, name_prefix, stack), name_prefix, self._after_key)
+            yield ListingReader(self._open_pages(self._log_bucket, name_prefix, stack), name_prefix, self._after_key)
 
     def _open_pages(self, bucket: Bucket, name_prefix: str, stack: ExitStack) -> Iterator[ListPage]:
         """Return the pages of names that begin with `name_prefix` and a key of this merged listing."""
@@ -257,12 +263,12 @@ class MergedListing:
         """
         for page in pages:
             if max(map(len, page.columns.names), default=0) > self._min_long_characters:
-                self._read_records_of(
+                self._load_records(
                     [source for source in page.objects if self._is_long(source.name) and self._needs_records(source)]
                 )
             yield page
 
-    def _read_records_of(self, objects: Sequence[ObjectSummary]) -> None:
+    def _load_records(self, objects: Sequence[ObjectSummary]) -> None:
         self._success_records = success_records = self._read_records("success", [source.name for source in objects])
         covered_keys = {
             source.name

@@ -183,7 +183,7 @@ def _parse_wake(path: str) -> Wake | None:
     return Wake(pass_name, match["range"], int(match["number"]) if match["number"] else None)
 
 
-class Kind(Enum):
+class PieceKind(Enum):
     """The step that has to follow a piece."""
 
     # The next piece begins after `after`.
@@ -208,7 +208,7 @@ class Piece:
     A piece with only default values stands for a range of all keys, before any work.
     """
 
-    kind: Kind = Kind.MORE
+    kind: PieceKind = PieceKind.MORE
     until: str = ""
     after: str = ""
     begin: str = ""
@@ -221,7 +221,7 @@ class Piece:
     @property
     def is_stuck(self) -> bool:
         """True if the range made no progress for so long that the timer retries it only the next day."""
-        return self.kind is Kind.RESTING and self.stuck >= _MAX_STUCK_PIECES
+        return self.kind is PieceKind.RESTING and self.stuck >= _MAX_STUCK_PIECES
 
     def halves(self) -> tuple[Piece, Piece]:
         """Return the initial states of the two halves of the range; only a piece of the kind SPLIT has halves."""
@@ -236,7 +236,7 @@ class Tree:
         self.has_total = False
         # The number of each range's last piece.
         self.last_numbers: dict[str, int] = {}
-        self.pieces = 0
+        self.piece_count = 0
         self._ended_ranges: set[str] = set()
         for name in names:
             if name == TOTAL:
@@ -246,7 +246,7 @@ class Tree:
                 if match["end"]:
                     self._ended_ranges.add(range_name)
                 elif number:
-                    self.pieces += 1
+                    self.piece_count += 1
                     self.last_numbers[range_name] = max(int(number), self.last_numbers.get(range_name, 0))
 
     @property
@@ -260,7 +260,7 @@ class Tree:
         return self._unfinished_ranges
 
     @property
-    def done_ranges(self) -> int:
+    def done_range_count(self) -> int:
         return len(self._ended_ranges)
 
     @property
@@ -278,7 +278,7 @@ class Tree:
 
 def sum_pieces(pieces: Mapping[str, Piece]) -> Tally:
     """Return the sum of the tallies in the ranges' last pieces, added in the order of keys."""
-    return reduce(lambda total, tally: total.merged(tally), (pieces[name].tally for name in sorted(pieces)))
+    return reduce(lambda total, tally: total.plus(tally), (pieces[name].tally for name in sorted(pieces)))
 
 
 def have_all_keys(pieces: Mapping[str, Piece]) -> bool:
@@ -293,12 +293,12 @@ def have_all_keys(pieces: Mapping[str, Piece]) -> bool:
     while remaining_ranges:
         name, piece = remaining_ranges.pop()
         number += 1
-        if piece.kind is Kind.SPLIT:
+        if piece.kind is PieceKind.SPLIT:
             for half, first_piece in zip("01", piece.halves(), strict=True):
                 last_piece = pieces.get(f"{name}{half}")
                 if last_piece is None or (last_piece.begin, last_piece.until) != (first_piece.begin, first_piece.until):
                     return False
                 remaining_ranges.append((f"{name}{half}", last_piece))
-        elif piece.kind is not Kind.DONE:
+        elif piece.kind is not PieceKind.DONE:
             return False
     return number == len(pieces)

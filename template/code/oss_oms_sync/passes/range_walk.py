@@ -21,8 +21,8 @@ from oss_oms_sync.passes.digests import state_digest, twin_digest, version_diges
 from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.listing import KeyRun
 from oss_oms_sync.passes.marks import Marks
-from oss_oms_sync.passes.pieces import Kind, Piece
-from oss_oms_sync.passes.states import brief_answer
+from oss_oms_sync.passes.pieces import Piece, PieceKind
+from oss_oms_sync.passes.states import make_brief_answer
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import RangeResult
 
@@ -34,7 +34,7 @@ _RESERVED_SECONDS = 30.0
 _RECORD_REFUSED_STOP = Stopped(Stop.STORAGE, "the log bucket takes no record of some keys")
 
 
-class NoRoomError(Exception):
+class NotEnoughTimeError(Exception):
     """The error of a key whose work does not fit into this invocation, so the next invocation starts with the key."""
 
 
@@ -52,7 +52,7 @@ class Count:
     def __init__(self, key_filter: KeyFilter, start: Tally) -> None:
         self._key_filter = key_filter
         # All counts are copied and grow here; the marks are kept separately.
-        self._tally = start.merged(Tally())
+        self._tally = start.plus(Tally())
         self._marks = Marks(start.marks)
         # Lines of the list of differences. `is_full` ends the piece before they become too long for a single object.
         self.lines: list[str] = []
@@ -91,7 +91,7 @@ class Count:
         self._tally.counts.update(accepted=accepted, failed=failed)
 
     def tally(self) -> Tally:
-        return replace(self._tally, marks=tuple(self._marks)).merged(Tally())
+        return replace(self._tally, marks=tuple(self._marks)).plus(Tally())
 
     def _add_version(self, source: ObjectSummary, destination: ObjectSummary | None) -> int:
         """Add the objects of a source key to the digests; return the digest of OBS's object, or 0 without an object."""
@@ -116,10 +116,10 @@ class RangeWalk:
     def __init__(
         self,
         invocation: Invocation,
-        steps: Iterable[Entry | KeyRun],
+        items: Iterable[Entry | KeyRun],
         start: Piece,
         count: Count,
-        share: int = 1,
+        parallel_ranges: int = 1,
         seconds: float = math.inf,
         limit: int | None = None,
         *,
@@ -127,13 +127,13 @@ class RangeWalk:
         may_send: Callable[[], bool] = lambda: True,
     ) -> None:
         self._may_send = may_send
-        self._steps = steps
+        self._items = items
         self.count = count
         self._clock, remaining_seconds = invocation.clock, invocation.deadline.remaining()
         # The seconds of this work.
-        walk_seconds = min(remaining_seconds - min(_RESERVED_SECONDS, remaining_seconds / 4), seconds)
-        self._end_time = self._clock.monotonic() + walk_seconds
-        self._sender = Sender(invocation, share, walk_seconds)
+        work_seconds = min(remaining_seconds - min(_RESERVED_SECONDS, remaining_seconds / 4), seconds)
+        self._end_time = self._clock.monotonic() + work_seconds
+        self._sender = Sender(invocation, parallel_ranges, work_seconds)
         self._start = start
         self._limit = limit
         self._dry_run = dry_run
@@ -151,15 +151,15 @@ class RangeWalk:
         """Process the keys until the end of the range or of the time, or until a cloud refuses."""
         error = None
         try:
-            is_at_end = self._process_steps()
-        except NoRoomError:
+            is_at_end = self._process_items()
+        except NotEnoughTimeError:
             is_at_end, self.stopped = False, TIME_IS_UP
         except StorageError as storage_error:
             is_at_end, error = False, storage_error
         self._send()
         safe_state = self._last_safe_state()
         if is_at_end and not self._batch:
-            return RangeResult(replace(safe_state, kind=Kind.DONE))
+            return RangeResult(replace(safe_state, kind=PieceKind.DONE))
         stop_reason = Stopped(Stop.STORAGE, str(error)) if error else self.stopped or self._sender.stopped
         if stop_reason == TIME_IS_UP and self._sender.failed and not self._sender.accepted:
             # Otherwise the next pieces would follow immediately while OMS is busy.
@@ -168,7 +168,7 @@ class RangeWalk:
         self.stopped = stop_reason
         if stop_reason in (None, TIME_IS_UP):
             return RangeResult(safe_state, error)
-        return RangeResult(replace(safe_state, kind=Kind.RESTING, stopped=stop_reason), error)
+        return RangeResult(replace(safe_state, kind=PieceKind.RESTING, stopped=stop_reason), error)
 
     def run_alone(self) -> tuple[Tally, PassAnswer]:
         """Process the keys in a single call, which no later call continues, and return the counts and the answer.
@@ -178,30 +178,30 @@ class RangeWalk:
         result = self.run()
         if result.error:
             raise result.error
-        tally, is_whole = result.piece.tally, result.piece.kind is Kind.DONE
+        tally, is_whole = result.piece.tally, result.piece.kind is PieceKind.DONE
         if self._dry_run:  # a comparison counts only submitted objects
             tally.counts["submitted"] = self._selected_count
         next_step = "All objects were checked." if is_whole else "A dry run is not continued: the next run starts over."
-        return tally, brief_answer(next_step, self.stopped, finished=is_whole)
+        return tally, make_brief_answer(next_step, self.stopped, finished=is_whole)
 
-    def _process_steps(self) -> bool:
+    def _process_items(self) -> bool:
         """Count the entries and runs of keys in order; return True at the end of the range."""
         until_key, count, monotonic = self._start.until, self.count, self._clock.monotonic
-        for step in self._steps:
-            if until_key and (step.keys[0] if isinstance(step, KeyRun) else step.key) > until_key:
+        for item in self._items:
+            if until_key and (item.keys[0] if isinstance(item, KeyRun) else item.key) > until_key:
                 return True
             if monotonic() > self._end_time or count.is_full:
                 self.stopped = self.stopped or TIME_IS_UP
             if self.stopped:
                 return False
-            if isinstance(step, KeyRun):
-                run = step.first(bisect_right(step.keys, until_key)) if until_key else step
+            if isinstance(item, KeyRun):
+                run = item.first(bisect_right(item.keys, until_key)) if until_key else item
                 count.add_run(run)
                 self._last_key = run.keys[-1]
                 continue
             earlier_count = self._selected_count
-            count.add(step, self._select_key)
-            self._last_key = step.key
+            count.add(item, self._select_key)
+            self._last_key = item.key
             if self._selected_count > earlier_count:
                 self._send_full_batch()
         return True

@@ -115,7 +115,7 @@ class PassState:
         return self.counts.get(UNSENT, 0)
 
     @property
-    def all_the_same(self) -> Step:
+    def submit_unsent_step(self) -> Step:
         """The command that submits the objects left out by the pass, even if a migration would copy them faster."""
         installed_at = parse_time(self.of.installed)
         min_time = self.scope.min_time(installed_at) if installed_at else None
@@ -139,7 +139,7 @@ def make_too_large_stop(pieces: int) -> Stopped:
     return Stopped(Stop.TOO_LARGE, f"the pass has {pieces:,} pieces, the most there may be: it is too large")
 
 
-def progress_of(state: PassState, last_state: PassState | None, now: datetime) -> Progress:
+def estimate_progress(state: PassState, last_state: PassState | None, now: datetime) -> Progress:
     """Return the progress of a pass; the number of all objects is that of `last_state`, the last finished pass."""
     start_time, end_time = parse_time(state.started) or now, parse_time(state.ended) or now
     objects_per_minute = 60 * state.objects / max(1.0, (end_time - start_time).total_seconds())
@@ -153,7 +153,7 @@ def progress_of(state: PassState, last_state: PassState | None, now: datetime) -
     )
 
 
-def answer_of(
+def make_answer(
     job: str,
     state: PassState | None,
     stop_reason: Stopped | None,
@@ -166,7 +166,7 @@ def answer_of(
     pass `previous_state`.
     """
     if state is None:
-        return brief_answer("No pass over this scope has started yet.", stop_reason, finished=False)
+        return make_brief_answer("No pass over this scope has started yet.", stop_reason, finished=False)
     stop_reason = stop_reason or state.stopped
     return PassAnswer(
         finished=bool(state.ended),
@@ -178,15 +178,15 @@ def answer_of(
         started=state.started,
         ended=state.ended or None,
         objects=state.objects,
-        **vars(progress_of(state, previous_state, now)),
+        **vars(estimate_progress(state, previous_state, now)),
         unsent=state.unsent,
         step=state.of.migrations.step if state.unsent else None,
-        all_the_same=state.all_the_same if state.unsent else None,
+        all_the_same=state.submit_unsent_step if state.unsent else None,
         is_migration_unknown=state.of.migrations.is_unknown,
     )
 
 
-def brief_answer(next_step: str, stop_reason: Stopped | None, *, finished: bool) -> PassAnswer:
+def make_brief_answer(next_step: str, stop_reason: Stopped | None, *, finished: bool) -> PassAnswer:
     """Return the answer of a call without a stored pass: the next step, and the reason for an early stop."""
     return PassAnswer(
         finished=finished,

@@ -61,7 +61,7 @@ class PassStore:
         self._clock = invocation.clock
         # Prefixes of the names of the job's passes, of the signs of its workers, and of its lists of differences; the
         # name of the pass follows. A trigger covers only the first prefix.
-        self.prefix, self._working_prefix, self.differences = (
+        self.prefix, self._working_prefix, self.differences_prefix = (
             f"{RECORDS}{folder}/{invocation.settings.project}-{job}/{invocation.task_id}/"
             for folder in ("passes", "working", "differences")
         )
@@ -97,7 +97,7 @@ class PassStore:
             default=name,
         )
 
-    def tree(self, pass_name: str) -> Tree:
+    def read_tree(self, pass_name: str) -> Tree:
         return self.read_tree_and_times(pass_name)[0]
 
     def read_tree_and_times(self, pass_name: str) -> tuple[Tree, dict[str, int]]:
@@ -109,16 +109,16 @@ class PassStore:
             write_times[range_name] = max(modified, write_times.get(range_name, 0))
         return Tree(name for name, _ in rows), write_times
 
-    def read(self, pass_name: str, range_name: str, number: int) -> Piece | None:
+    def read_piece(self, pass_name: str, range_name: str, number: int) -> Piece | None:
         """Return the stored piece, or None if it is missing or unreadable."""
         return _parse_object(Piece, self._read_object(f"{pass_name}/{piece_name(range_name, number)}"))
 
     def read_description(self, pass_name: str) -> Pass | None:
         """Return the description of a pass, or None if it was deleted or is unreadable."""
-        first_piece = self.read(pass_name, ROOT_RANGE, 0)
+        first_piece = self.read_piece(pass_name, ROOT_RANGE, 0)
         return first_piece.about if first_piece else None
 
-    def write(self, pass_name: str, range_name: str, number: int, piece: Piece) -> Piece | None:
+    def write_piece(self, pass_name: str, range_name: str, number: int, piece: Piece) -> Piece | None:
         """Write a piece unless it exists, and return the stored piece.
 
         Return None if the stored piece is unreadable or was deleted in the meantime; then no worker may act on it.
@@ -142,7 +142,7 @@ class PassStore:
         seconds = (now - (parse_time(pass_.started) or now)).total_seconds()
         if pass_.most is None or seconds * self._settings.oms_rate * KEYS_PER_CALL < pass_.most:
             return True
-        pieces = self.read_last_pieces(pass_.name, self.tree(pass_.name))
+        pieces = self.read_last_pieces(pass_.name, self.read_tree(pass_.name))
         return sum(piece.tally.counts["submitted"] for piece in pieces.values()) < pass_.most
 
     def write_end(self, pass_name: str, range_name: str) -> None:
@@ -151,7 +151,9 @@ class PassStore:
     def write_total(self, pass_: Pass, tally: Tally, tree: Tree) -> None:
         """Record that a pass is finished, with `tally` as its total."""
         end_time = timestamp(self._clock.now())
-        total = PassState(pass_, tally, end_time, ranges_open=0, ranges_done=tree.done_ranges, pieces=tree.pieces)
+        total = PassState(
+            pass_, tally, end_time, ranges_open=0, ranges_done=tree.done_range_count, pieces=tree.piece_count
+        )
         self._write_once(f"{pass_.name}/{TOTAL}", to_json(total))
 
     def amend(self, state: PassState, tally: Tally) -> PassState:
@@ -167,9 +169,9 @@ class PassStore:
                 return replace(state, amendment=amendment)
 
     def _build_amendments_prefix(self, pass_name: str) -> str:
-        return f"{self.differences}{pass_name}/again-"
+        return f"{self.differences_prefix}{pass_name}/again-"
 
-    def wake(self, pass_name: str, range_name: str) -> None:
+    def request_worker(self, pass_name: str, range_name: str) -> None:
         """Write an object whose event calls a worker for a range."""
         name = f"{self.prefix}{pass_name}/{range_name}/wake-{uuid.uuid4().hex[:8]}"
         self._bucket.put(StoredObject.of_json(name, {}))
@@ -178,7 +180,7 @@ class PassStore:
         """Return an object to test the trigger: the trigger calls the function for it, and the function deletes it."""
         return StoredObject.of_json(f"{self.prefix}ping-{uuid.uuid4().hex}", {})
 
-    def receive(self, event: bytes | str) -> list[Wake] | None:
+    def receive_event(self, event: bytes | str) -> list[Wake] | None:
         """Return the requests in an event, and delete its pings; return None for an event of another bucket."""
         wakes, pings = parse_wakes(event, self.prefix) or (None, [])
         self._bucket.try_delete_all(pings)
@@ -191,7 +193,7 @@ class PassStore:
         if problem:
             log.warning({"piece": name, "problem": str(problem)})
 
-    def find_start(self, pass_name: str) -> datetime | None:
+    def find_start_time(self, pass_name: str) -> datetime | None:
         """Return the start of a standstill pass by OSS's clock, or None if its first worker wrote no sign."""
         (sign,) = self._bucket.find_all([f"{self._working_prefix}{pass_name}/{piece_name(ROOT_RANGE, 0)}"])
         return from_epoch(sign.modified) if sign else None
@@ -208,7 +210,7 @@ class PassStore:
             return self._parse_total(total)
         pass_ = self.read_description(pass_name)
         for _ in range(2):
-            tree = self.tree(pass_name)
+            tree = self.read_tree(pass_name)
             pieces = self.read_last_pieces(pass_name, tree)
             # The pass may be deleted between any two reads. A complete pass without a last piece never gets a total; a
             # piece written between two pages of the listing appears the next time.
@@ -218,7 +220,7 @@ class PassStore:
             return None
         stuck = next((pieces[name].stopped for name in tree.open_ranges if pieces[name].is_stuck), None)
         return PassState(
-            pass_, sum_pieces(pieces), "", len(tree.open_ranges), tree.done_ranges, tree.pieces, stuck=stuck
+            pass_, sum_pieces(pieces), "", len(tree.open_ranges), tree.done_range_count, tree.piece_count, stuck=stuck
         )
 
     def read_total(self, pass_name: str) -> PassState | None:
@@ -288,7 +290,7 @@ class PassStore:
 
     def _delete_pass(self, pass_name: str) -> None:
         # The first piece is deleted first, because no worker continues a pass without it.
-        for prefix in (f"{root}{pass_name}/" for root in (self.prefix, self._working_prefix, self.differences)):
+        for prefix in (f"{root}{pass_name}/" for root in (self.prefix, self._working_prefix, self.differences_prefix)):
             problems = self._bucket.try_delete_all([row.name for row in self._bucket.iter_folder(prefix)])
             for problem in {str(problem) for problem in problems.values() if problem}:
                 log.error({"pass": pass_name, "problem": problem})

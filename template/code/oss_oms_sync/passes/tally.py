@@ -1,7 +1,7 @@
 """The tally of a pass: counts of objects, and for a comparison also their classes, folders and lags.
 
 A lag is the time from an object's write until OMS accepted it, or until OBS had it. A comparison counts each class on
-both sides, the source and OBS. Counts grow in place. To store a tally, take its sum with an empty tally (`merged`),
+both sides, the source and OBS. Counts grow in place. To store a tally, take its sum with an empty tally (`plus`),
 which shares no data with it.
 """
 
@@ -265,7 +265,7 @@ class Tally:
     lines: int = 0
     absences: Sequence[AbsencePart] = ()
 
-    def merged(self, other: Tally) -> Tally:
+    def plus(self, other: Tally) -> Tally:
         """Return the sum of this tally and `other`, the tally of later keys."""
         oldest_times = [time for time in (self.oldest_not_there, other.oldest_not_there) if time is not None]
         return Tally(
@@ -310,20 +310,20 @@ class Tally:
         }
         return replace(self, counts=Counter({**self.counts, **event_counts}))
 
-    def of(self, object_class: ObjectClass) -> ClassCount:
+    def count_class(self, object_class: ObjectClass) -> ClassCount:
         return self.classes.get(object_class.title, ClassCount())
 
-    def objects(self, *classes: ObjectClass) -> int:
+    def count_objects(self, *classes: ObjectClass) -> int:
         """Return the number of source objects in these classes."""
-        return sum(self.of(object_class).source.objects for object_class in classes)
+        return sum(self.count_class(object_class).source.objects for object_class in classes)
 
-    def side(self, name: str, *excluded_classes: ObjectClass) -> Side:
+    def sum_side(self, name: str, *excluded_classes: ObjectClass) -> Side:
         """Return the sum of all classes except `excluded_classes`, for the side `name`: "source" or "destination"."""
         excluded_titles = [object_class.title for object_class in excluded_classes]
         counts = [count for title, count in self.classes.items() if title not in excluded_titles]
         return reduce(Side.plus, (count.source if name == "source" else count.destination for count in counts), Side())
 
-    def storage(self, *excluded_classes: ObjectClass) -> list[StoragePair]:
+    def list_storage_pairs(self, *excluded_classes: ObjectClass) -> list[StoragePair]:
         excluded_titles = [object_class.title for object_class in excluded_classes]
         counts = sum_storage(count.storage for title, count in self.classes.items() if title not in excluded_titles)
         pairs = []
@@ -337,12 +337,15 @@ class Tally:
 
         The totals of each bucket include all classes except `excluded_classes`.
         """
-        source, destination = self.side("source", *excluded_classes), self.side("destination", *excluded_classes)
+        source, destination = (
+            self.sum_side("source", *excluded_classes),
+            self.sum_side("destination", *excluded_classes),
+        )
         return {
             "source": ListedSource(source.objects, source.bytes, source.digest, self.state),
             "destination": ListingTotals(destination.objects, destination.bytes, destination.digest),
             "classes": {
-                object_class: self.of(object_class).summary()
+                object_class: self.count_class(object_class).summary()
                 for object_class in ObjectClass
                 if object_class is not ObjectClass.ORPHAN_RECORDS
             },
@@ -350,7 +353,7 @@ class Tally:
                 name: {ObjectClass[title.upper()]: numbers for title, numbers in folder.items()}
                 for name, folder in sorted(self.folders.items())
             },
-            "storage": self.storage(*excluded_classes),
+            "storage": self.list_storage_pairs(*excluded_classes),
             "last_written": [
                 LastWritten(written_object.key, timestamp(from_epoch(written_object.modified)))
                 for written_object in self.last_written
@@ -365,7 +368,7 @@ class Tally:
         """
         return not (self.counts.get(INSIDE) or self.last_written)
 
-    def lags(self) -> Lags:
+    def summarize_lags(self) -> Lags:
         return Lags(self.accepted_lag.summary(), self.copied_lag.summary(), self.again)
 
     def adds_up(self) -> bool:
@@ -373,9 +376,11 @@ class Tally:
         listed_counts = [
             ObjectCount(side.objects, side.bytes) for side in (self.source_listed, self.destination_listed)
         ]
-        sides = [self.side(name) for name in ("source", "destination")]
+        sides = [self.sum_side(name) for name in ("source", "destination")]
         return (
-            listed_counts == [ObjectCount(side.objects, side.bytes) for side in sides] == storage_totals(self.storage())
+            listed_counts
+            == [ObjectCount(side.objects, side.bytes) for side in sides]
+            == storage_totals(self.list_storage_pairs())
         )
 
 

@@ -18,9 +18,9 @@ from oss_oms_sync.passes.marks import KeyMark, estimate_objects, find_cut, find_
 from oss_oms_sync.passes.pieces import (
     MAX_PIECES,
     ROOT_RANGE,
-    Kind,
     Pass,
     Piece,
+    PieceKind,
     Scope,
     Tree,
     Wake,
@@ -53,7 +53,7 @@ class RangeResult:
 
 # Classifies and submits the objects of a range after a piece, for this number of seconds. This number of open ranges
 # share the rate.
-Walk = Callable[[Pass, Piece, int, float], RangeResult]
+ProcessRange = Callable[[Pass, Piece, int, float], RangeResult]
 
 
 def count_lanes(settings: Settings, scope: Scope) -> int:
@@ -69,12 +69,12 @@ def count_lanes(settings: Settings, scope: Scope) -> int:
 class Worker:
     """A worker on the passes of a job; `process_range` is the job's function for the keys of a range."""
 
-    def __init__(self, invocation: Invocation, store: PassStore, walk: Walk) -> None:
+    def __init__(self, invocation: Invocation, store: PassStore, process_range: ProcessRange) -> None:
         self._settings = invocation.settings
         self._source = invocation.source_bucket
         self._listing_seconds = invocation.listing_seconds
         self._store = store
-        self._walk = walk
+        self._process_range = process_range
 
     def begin(self, pass_: Pass) -> Piece:
         """Do the first piece of a pass, which creates the pass, and return the stored piece.
@@ -87,7 +87,7 @@ class Worker:
         if pass_.scope.standstill:
             self._store.write_sign(pass_.name, ROOT_RANGE, 0)
         return self._do_piece(pass_, ROOT_RANGE, -1, start, Tree(())) or replace(
-            start, kind=Kind.RESTING, stopped=_SUPERSEDED_STOP
+            start, kind=PieceKind.RESTING, stopped=_SUPERSEDED_STOP
         )
 
     def continue_range(self, wake: Wake, *, even_if_resting: bool = False) -> Piece | None:
@@ -99,7 +99,7 @@ class Worker:
 
         Raises StorageError; work that was stored before is kept.
         """
-        pass_, tree = self._read_current(wake.pass_name), self._store.tree(wake.pass_name)
+        pass_, tree = self._read_current_pass(wake.pass_name), self._store.read_tree(wake.pass_name)
         if pass_ is None:
             return None
         if tree.is_complete:
@@ -109,18 +109,18 @@ class Worker:
         number = tree.last_numbers.get(wake.range_name)
         if number is None or wake.range_name not in tree.open_ranges or wake.number not in (None, number):
             return None
-        last_piece = self._store.read(wake.pass_name, wake.range_name, number)
-        if last_piece is None or (last_piece.kind is Kind.RESTING and not even_if_resting):
+        last_piece = self._store.read_piece(wake.pass_name, wake.range_name, number)
+        if last_piece is None or (last_piece.kind is PieceKind.RESTING and not even_if_resting):
             return None
-        if last_piece.kind in (Kind.SPLIT, Kind.DONE):
+        if last_piece.kind in (PieceKind.SPLIT, PieceKind.DONE):
             return self._do_step_after(pass_, wake.range_name, last_piece)
-        if tree.pieces >= MAX_PIECES:
-            log.error({"pass": pass_.name, "problem": make_too_large_stop(tree.pieces).why})
-            return replace(last_piece, kind=Kind.RESTING, stopped=make_too_large_stop(tree.pieces))
+        if tree.piece_count >= MAX_PIECES:
+            log.error({"pass": pass_.name, "problem": make_too_large_stop(tree.piece_count).why})
+            return replace(last_piece, kind=PieceKind.RESTING, stopped=make_too_large_stop(tree.piece_count))
         self._store.write_sign(wake.pass_name, wake.range_name, number + 1)
         return self._do_piece(pass_, wake.range_name, number, last_piece, tree)
 
-    def _read_current(self, pass_name: str) -> Pass | None:
+    def _read_current_pass(self, pass_name: str) -> Pass | None:
         """Return the description of a pass; None if it is unreadable, does not fit the settings or is superseded."""
         pass_ = self._store.read_description(pass_name)
         if (
@@ -136,17 +136,17 @@ class Worker:
 
         Return None without writing if a newer pass has started in the meantime.
         """
-        start = replace(last_piece, kind=Kind.MORE, stopped=None)
-        result = self._split_or_walk(pass_, range_name, start, max(1, len(tree.open_ranges)))
+        start = replace(last_piece, kind=PieceKind.MORE, stopped=None)
+        result = self._split_or_process(pass_, range_name, start, max(1, len(tree.open_ranges)))
         is_first = number < 0
         if (
             self._store.find_newest_name(pass_.name) > pass_.name
             if is_first
-            else self._read_current(pass_.name) is None
+            else self._read_current_pass(pass_.name) is None
         ):
             return None
         piece = replace(_pause_without_progress(result.piece, start), about=start.about if is_first else None)
-        stored_piece = self._store.write(pass_.name, range_name, number + 1, piece)
+        stored_piece = self._store.write_piece(pass_.name, range_name, number + 1, piece)
         # Another worker may have started the same pass earlier; its description is valid.
         current_pass = stored_piece.about if stored_piece and is_first else pass_
         if stored_piece and current_pass:
@@ -155,38 +155,38 @@ class Worker:
             raise result.error
         return stored_piece
 
-    def _split_or_walk(self, pass_: Pass, range_name: str, start: Piece, open_ranges: int) -> RangeResult:
+    def _split_or_process(self, pass_: Pass, range_name: str, start: Piece, open_ranges: int) -> RangeResult:
         """Split a range if a lane is free and half of the range is worth an invocation; otherwise process its keys."""
         seconds, lanes = self._settings.piece_seconds, count_lanes(self._settings, pass_.scope)
         if open_ranges >= lanes:
-            return self._walk(pass_, start, open_ranges, seconds)
+            return self._process_range(pass_, start, open_ranges, seconds)
         marks = self._store.read_earlier_marks(pass_)
         is_new = start.after == start.begin
         # While the first ranges start, lanes without a range are not free.
-        is_lane_share = is_new and not _should_split(range_name, lanes)
-        if marks and (is_lane_share or estimate_objects(start.after, start.until, marks) < MIN_SPLIT_OBJECTS):
-            return self._walk(pass_, start, open_ranges, seconds)
+        fits_lane = is_new and not _should_split(range_name, lanes)
+        if marks and (fits_lane or estimate_objects(start.after, start.until, marks) < MIN_SPLIT_OBJECTS):
+            return self._process_range(pass_, start, open_ranges, seconds)
         result = RangeResult(start)
         if not marks:
             # The length of the range is unknown; this time may suffice.
-            result = self._walk(pass_, start, open_ranges, min(seconds, UNKNOWN_RANGE_SECONDS))
-            if result.error or result.piece.kind is not Kind.MORE:
+            result = self._process_range(pass_, start, open_ranges, min(seconds, UNKNOWN_RANGE_SECONDS))
+            if result.error or result.piece.kind is not PieceKind.MORE:
                 return result
         # A new range is split like its halves: by the marks alone, if they suffice.
         cut = find_middle(start.after, start.until, marks) if marks and is_new else None
         with suppress(StorageError):  # processing the keys meets the same error, and records it
             cut = cut or self._find_cut(pass_, result.piece, marks)
         if cut:
-            return RangeResult(replace(result.piece, kind=Kind.SPLIT, cut=cut))
-        return self._walk(pass_, result.piece, open_ranges, seconds)
+            return RangeResult(replace(result.piece, kind=PieceKind.SPLIT, cut=cut))
+        return self._process_range(pass_, result.piece, open_ranges, seconds)
 
     def _do_step_after(self, pass_: Pass, range_name: str, stored_piece: Piece) -> Piece:
         """Do the step that follows a stored piece; every worker that has read the piece may do this step."""
-        if stored_piece.kind is Kind.SPLIT:
+        if stored_piece.kind is PieceKind.SPLIT:
             self._write_halves(pass_, range_name, stored_piece)
-        elif stored_piece.kind is Kind.DONE:
+        elif stored_piece.kind is PieceKind.DONE:
             self._store.write_end(pass_.name, range_name)
-            tree = self._store.tree(pass_.name)
+            tree = self._store.read_tree(pass_.name)
             if tree.is_complete and not tree.has_total:
                 self._write_total(pass_, tree)
         return stored_piece
@@ -204,8 +204,8 @@ class Worker:
             for half, start in zip("01", piece.halves(), strict=True):
                 may_split = _should_split(f"{name}{half}", lanes) and len(split_ranges) + 1 < lanes
                 planned_piece = _plan_first_piece(start, marks) if may_split else start
-                stored_half = self._store.write(pass_.name, f"{name}{half}", 0, planned_piece)
-                if stored_half and stored_half.kind is Kind.SPLIT:
+                stored_half = self._store.write_piece(pass_.name, f"{name}{half}", 0, planned_piece)
+                if stored_half and stored_half.kind is PieceKind.SPLIT:
                     split_ranges.append((f"{name}{half}", stored_half))
 
     def _write_total(self, pass_: Pass, tree: Tree) -> None:
@@ -253,7 +253,7 @@ def _plan_first_piece(start: Piece, marks: Sequence[KeyMark]) -> Piece:
     """Return the first piece of a new range: a split if half of it is worth an invocation, otherwise `start`."""
     is_large = estimate_objects(start.after, start.until, marks) >= MIN_SPLIT_OBJECTS
     cut = find_middle(start.after, start.until, marks) if is_large else None
-    return replace(start, kind=Kind.SPLIT, cut=cut) if cut else start
+    return replace(start, kind=PieceKind.SPLIT, cut=cut) if cut else start
 
 
 def _pause_without_progress(piece: Piece, start: Piece) -> Piece:
@@ -261,10 +261,10 @@ def _pause_without_progress(piece: Piece, start: Piece) -> Piece:
 
     Without the pause, each such piece would immediately call for the next.
     """
-    if piece.kind in (Kind.SPLIT, Kind.DONE) or piece.after != start.after:
+    if piece.kind in (PieceKind.SPLIT, PieceKind.DONE) or piece.after != start.after:
         return replace(piece, stuck=0)
     stop_reason = piece.stopped or Stopped(Stop.NO_PROGRESS, "there was no time for a single batch")
-    resting_piece = replace(piece, kind=Kind.RESTING, stopped=stop_reason, stuck=start.stuck + 1)
+    resting_piece = replace(piece, kind=PieceKind.RESTING, stopped=stop_reason, stuck=start.stuck + 1)
     if not resting_piece.is_stuck:
         return resting_piece
     return replace(

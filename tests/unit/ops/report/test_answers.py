@@ -22,7 +22,7 @@ from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.jobs.status import check_sums
 from oss_oms_sync.jobs.status.copying import CopyFailures
 from oss_oms_sync.jobs.status.verdict_at_oms import check_stuck_copies
-from oss_oms_sync.passes.states import brief_answer
+from oss_oms_sync.passes.states import make_brief_answer
 from oss_oms_sync.passes.tally import ClassCount, Histogram, Side, Tally
 from oss_oms_sync.rules.cutover import CHECKS
 from oss_oms_sync.rules.cutover import judge as judge_facts
@@ -67,7 +67,7 @@ def make_comparison() -> dict[str, object]:
         {"source_listed": all_objects, "destination_listed": all_objects},
     )
     tally = Tally(classes=classes, folders=folders, **lags, **listed_counts)
-    return CompareResult(tally, brief_answer("", None, finished=True)).to_json()
+    return CompareResult(tally, make_brief_answer("", None, finished=True)).to_json()
 
 
 def test_the_example_of_a_status_has_the_fields_of_a_real_status(world):

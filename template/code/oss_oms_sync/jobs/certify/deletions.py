@@ -92,7 +92,7 @@ def _gather_facts(
         go=Certificates(invocation).last_name([CutoverVerdict.GO]),
         unread_run_files=len(run_keys.unreadable_names) + run_keys.is_incomplete,
         missing_permissions=missing_permissions,
-        unknown_objects=comparison.tally.of(ObjectClass.UNKNOWN).destination.objects if comparison else 0,
+        unknown_objects=comparison.tally.count_class(ObjectClass.UNKNOWN).destination.objects if comparison else 0,
     )
 
 

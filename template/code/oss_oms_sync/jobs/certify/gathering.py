@@ -61,7 +61,7 @@ from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import WaitingKeys, list_waiting_keys
-from oss_oms_sync.passes.states import PassState, find_answering_pass, progress_of
+from oss_oms_sync.passes.states import PassState, estimate_progress, find_answering_pass
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 from oss_oms_sync.rules.times import CLOSE_DELAY
@@ -205,7 +205,7 @@ def _select_passes(
         source_listed=ObjectCount(source_listed.objects, source_listed.bytes),
         destination_listed=ObjectCount(destination_listed.objects, destination_listed.bytes),
         walked=state.objects,
-        classified=state.passed.side("source").objects,
+        classified=state.passed.sum_side("source").objects,
         deep=state.scope.deep,
         overwrite=state.scope.overwrite,
         since=attempts.since or None,
@@ -217,7 +217,7 @@ def _select_passes(
         no_right_in_oss=unread_counts["no_right_in_oss"],
         no_right_in_obs=unread_counts["no_right_in_obs"],
     )
-    if answer.standstill and (start_time := store.find_start(answer.standstill.of.name)):
+    if answer.standstill and (start_time := store.find_start_time(answer.standstill.of.name)):
         standstill_pass = CertifiedStandstill(
             **_list_pass_fields(answer.standstill),
             began=timestamp(start_time),
@@ -232,7 +232,7 @@ def _list_pass_fields(state: PassState) -> dict[str, Any]:
         "pass_": state.of.name,
         "started": state.started,
         "ended": state.ended,
-        "objects_per_minute": progress_of(state, None, ended).objects_per_minute if ended else 0,
+        "objects_per_minute": estimate_progress(state, None, ended).objects_per_minute if ended else 0,
         "state": state.tally.state,
         "twin": state.tally.twin,
     }
@@ -360,5 +360,5 @@ def _gather_extra_facts(
     return ExtraFacts(
         trigger=LostEvents(counts.get(NEW, 0), counts.get(NEW_MISSING, 0)) if reconcile_pass else None,
         migrations=migration.list_finished_migrations(invocation),
-        lag=comparison.tally.lags() if comparison else None,
+        lag=comparison.tally.summarize_lags() if comparison else None,
     )

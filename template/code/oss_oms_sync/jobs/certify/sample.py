@@ -56,7 +56,7 @@ def take_sample(
 
     Raises StorageError if the log bucket cannot be read, or does not store the results.
     """
-    folder = f"{PassStore(invocation, 'compare').differences}{comparison.of.name}/sample/"
+    folder = f"{PassStore(invocation, 'compare').differences_prefix}{comparison.of.name}/sample/"
     draw, start_time = comparison.tally.drawn, None if is_frozen else parse_time(comparison.started)
     results, reader = _ReadResults.load(invocation, folder), _SampleReader(invocation, destination, start_time)
     back_to_source = JobState(invocation).read_back_to_source(destination.name)

@@ -31,7 +31,7 @@ _OPERATION_PROOF = t("confirmed by this project's operation")
 
 
 def _count_objects(context: CheckContext, *classes: ObjectClass) -> int:
-    return context.last_comparison.tally.objects(*classes) if context.last_comparison else 0
+    return context.last_comparison.tally.count_objects(*classes) if context.last_comparison else 0
 
 
 def _have_objects_arrived(context: CheckContext) -> bool:

@@ -32,12 +32,12 @@ from oss_oms_sync.jobs.status.copying import CopyFailures, CopyProgress
 from oss_oms_sync.ledger.closing import CloseMark
 from oss_oms_sync.passes.states import (
     PassState,
-    answer_of,
+    estimate_progress,
     find_answering_pass,
     find_last_ended_pass,
     find_last_timer_pass,
     list_open_passes,
-    progress_of,
+    make_answer,
 )
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING
@@ -89,7 +89,7 @@ class Coverage:
 
 def _list_open(passes: Sequence[PassState], now: datetime) -> OpenPasses:
     return [
-        (state, progress_of(state, find_last_ended_pass(passes, state.scope), now))
+        (state, estimate_progress(state, find_last_ended_pass(passes, state.scope), now))
         for state in list_open_passes(passes)
     ]
 
@@ -142,7 +142,7 @@ class ObsState:
             return cls(open_comparisons=_list_open(states, now))
         last_pass, mode = answering_pass.state, task.object_overwrite_mode
         result = CompareResult(
-            last_pass.tally, answer_of("compare", last_pass, None, now), last_pass, mode, answering_pass.stood_still
+            last_pass.tally, make_answer("compare", last_pass, None, now), last_pass, mode, answering_pass.stood_still
         )
         is_late = last_pass.is_late(settings.compare_period, now)
         return cls(result, _list_open(states, now), is_late, has_changed=answering_pass.has_obs_changed)
@@ -191,7 +191,7 @@ class ObsState:
 
     def count(self, *classes: ObjectClass) -> int:
         """Return the number of source objects of these classes in the last comparison, or 0 without a comparison."""
-        return self.last_comparison.tally.objects(*classes) if self.last_comparison else 0
+        return self.last_comparison.tally.count_objects(*classes) if self.last_comparison else 0
 
 
 @dataclass(frozen=True)
