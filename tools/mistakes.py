@@ -637,8 +637,8 @@ MISTAKES = (
         "rules that could not be read noted as none",
         f"{_UNIT}/ops/checklist/test_checklist.py::test_the_checklist_stores_the_number_of_back_to_source_rules",
         f"{_OPS}/checklist/checklist.py",
-        "number = None if rules.unread else ",
-        "number = 0 if rules.unread else ",
+        "number = None if rules.unread_reason else ",
+        "number = 0 if rules.unread_reason else ",
     ),
     Mistake(
         "OBS's rules taken for none where nobody has looked",

@@ -28,7 +28,7 @@ from ops.clouds.keys import (
     Keys,
     read_administrator_keys,
 )
-from ops.clouds.services import Functions, OssTrigger, Ram, Service, read_list
+from ops.clouds.services import FunctionService, OssTrigger, Ram, Service, read_list
 from ops.clouds.wire import suppress_refusal
 from ops.errors import UsageError
 from ops.functions.call import Caller
@@ -73,7 +73,7 @@ class Alibaba:
         self._ram = Ram(keys, clock, endpoints.get("RAM_ENDPOINT", ""))
         self.account = _alibaba_account(self._ram)
         number, endpoint = self.account.number, endpoints.get("FC_ENDPOINT", "")
-        self._functions = Functions(self._region, number, keys, clock, endpoint)
+        self._functions = FunctionService(self._region, number, keys, clock, endpoint)
         name, self._label = f"{variables['functionName']}-oms", ownership_label(variables)
         self.reader = RamHolder(
             self._ram, "User", name, {name: statements.source_reader_policy(self.source.name)}, self._label

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from ops.accounts.needs import Line, Need, ResourceState
 from ops.clouds.buckets import ObsBucketClient, OssBucketClient, find_region, has_subfolder_pages, is_mirror
-from ops.clouds.services import Functions, OssTrigger
+from ops.clouds.services import FunctionService, OssTrigger
 from ops.clouds.wire import RefusedError
 from oss_oms_sync.answers.text import Text, t
 
@@ -43,7 +43,7 @@ def source_bucket_need(bucket: OssBucketClient, region: str) -> Need:
     return Need(title, permissions, partial(_read_state_in_region, region, _SOURCE_REMEDY, read_state))
 
 
-def trigger_need(functions: Functions, bucket: str, own_trigger: OssTrigger) -> Need:
+def trigger_need(functions: FunctionService, bucket: str, own_trigger: OssTrigger) -> Need:
     """Return the check of other functions' triggers on the source bucket.
 
     Function Compute refuses `own_trigger`, the trigger of forward, if another function's trigger overlaps with it, or

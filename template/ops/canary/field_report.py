@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ops.canary.hops import Trace, Watch, first_accepted
+from ops.canary.hops import Trace, Watch, find_first_acceptance
 from ops.canary.in_place import InPlaceEffect
 from ops.canary.objects import PART_SIZES
 from ops.canary.permission import POLICIES
@@ -57,7 +57,7 @@ def report(
     *,
     policy: str,
     versions: tuple[bool, bool],
-    progress: CopySpeed | None,
+    copy_speed: CopySpeed | None,
 ) -> dict[str, Any]:
     """Return the field report on a run.
 
@@ -65,7 +65,7 @@ def report(
     - `in_place` is the effect of a header change in OBS.
     - `policy` is the kind of policy that permits header changes, or empty.
     - `versions` states for the source, then for the destination, if the bucket keeps versions.
-    - `progress` is the copying speed of the last migration with bandwidth limits, or None.
+    - `copy_speed` is the copying speed of the last migration with bandwidth limits, or None.
     """
     counts = watch.counts
     return {
@@ -80,25 +80,27 @@ def report(
         "objects": {trace.original.title: _describe_object(trace, run) for trace in watch.traces},
         "counts": {
             "step": _allowed_word(counts.step if counts else None, _STEPS),
-            "shown_after": _duration_word(watch.last_accepted, watch.counted if watch.is_alone else None),
-            "doubles": _allowed_word(watch.doubles, _DOUBLE_COUNTS),
+            "shown_after": _duration_word(
+                watch.last_acceptance_time, watch.count_time if watch.are_counts_exclusive else None
+            ),
+            "doubles": _allowed_word(watch.double_counting, _DOUBLE_COUNTS),
         },
-        "listing": {"order": _allowed_word(watch.order, _KEY_ORDERS)},
+        "listing": {"order": _allowed_word(watch.key_order, _KEY_ORDERS)},
         "lists": [
             {
                 "kind": _allowed_word(listing.kind, _LIST_KINDS),
                 "separator": SEPARATORS.get(listing.separator, "other"),
                 "columns": [_allowed_word(column, _COLUMN_KINDS) for column in listing.columns],
-                "line_end": _allowed_word(listing.lines, ("LF", "CRLF")),
+                "line_end": _allowed_word(listing.line_ending, ("LF", "CRLF")),
                 "header": listing.has_header,
-                "written_after": _duration_word(first_accepted(watch.traces), listing.written),
+                "written_after": _duration_word(find_first_acceptance(watch.traces), listing.write_time),
             }
             for listing in watch.lists[:3]
         ],
         "part_size": part_size(watch.traces, run),
         # Did the trigger of forward get an event? OSS documents CopyObject for a copy of an object onto itself.
         "header_change": {"event": _allowed_word(watch.change_event, _YES_NO)},
-        "bandwidth": {"hours_late": _late_hours(progress)},
+        "bandwidth": {"hours_late": _late_hours(copy_speed)},
         "in_place": {
             **{name: _allowed_word(answer, _YES_NO) for name, answer in in_place._asdict().items()},
             "permission": _allowed_word(policy, POLICIES),
@@ -128,12 +130,12 @@ def part_size(traces: list[Trace], run: str) -> str:
 def _describe_object(trace: Trace, run: str) -> dict[str, Any]:
     headers = trace.destination.headers if trace.destination else {}
     return {
-        "event": _duration_word(trace.written, trace.recorded),
-        "accepted": _duration_word(trace.written, trace.accepted),
-        "in_obs": _duration_word(trace.accepted, trace.in_obs),
+        "event": _duration_word(trace.write_time, trace.record_time),
+        "accepted": _duration_word(trace.write_time, trace.acceptance_time),
+        "in_obs": _duration_word(trace.acceptance_time, trace.copy_time),
         # The report omits the failure's code, because no document lists the codes of both clouds.
         "failed": bool(trace.reason),
-        "differs": sorted({_allowed_word(part, ("bytes", "gone", *_HEADERS)) for part in trace.differs}),
+        "differs": sorted({_allowed_word(part, ("bytes", "gone", *_HEADERS)) for part in trace.differences}),
         "source_etag": _etag_form(trace.etag, trace.original.contents(run)),
         "etag": _etag_form(_describe_etag(trace), trace.original.contents(run)),
         "crc64": next((name for name in _CHECKSUMS if name in headers), "none"),
@@ -174,9 +176,9 @@ def _duration_word(start: datetime | None, end: datetime | None) -> str:
     return next((name for name, limit in _DURATION_SECONDS.items() if seconds < limit), "longer")
 
 
-def _late_hours(progress: CopySpeed | None) -> str:
+def _late_hours(copy_speed: CopySpeed | None) -> str:
     """Return the hours by which OMS applied a migration's bandwidth limits late, as a word of the report."""
-    hours = find_hours_late(progress) if progress else None
+    hours = find_hours_late(copy_speed) if copy_speed else None
     return _allowed_word(None if hours is None else str(hours), _HOUR_WORDS)
 
 

@@ -42,25 +42,25 @@ _SEPARATORS = (",", "\t", ";", "|", " ")
 class Trace:
     """The times at which an object reached each hop on its way from OSS to OBS; None for a hop not reached yet.
 
-    - `written` is the time when the source stored the object.
-    - `recorded` is the time of the first record in the log bucket.
-    - `accepted` is the time of the success record.
+    - `write_time` is the time when the source stored the object.
+    - `record_time` is the time of the first record in the log bucket.
+    - `acceptance_time` is the time of the success record.
     - `reason` is the reason in the failed record, or empty.
-    - `in_obs` is the time of the copy in OBS.
-    - `differs` are the parts of the object that differ in OBS.
+    - `copy_time` is the time of the copy in OBS.
+    - `differences` are the parts of the object that differ in OBS.
     - `headers` has the outcome of each header, by its name in OBS.
     """
 
     original: CanaryObject
     key: str
     etag: str = ""
-    written: datetime | None = None
-    recorded: datetime | None = None
-    accepted: datetime | None = None
+    write_time: datetime | None = None
+    record_time: datetime | None = None
+    acceptance_time: datetime | None = None
     reason: str = ""
-    in_obs: datetime | None = None
+    copy_time: datetime | None = None
     destination: Response | None = None
-    differs: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -69,16 +69,16 @@ class ListForm(NamedTuple):
 
     - `kind` is "success", "skip" or "failed".
     - `columns` are the kinds of the line's values, such as "key" or "size".
-    - `lines` is the line ending, "LF" or "CRLF".
-    - `written` is the time when OMS wrote the file.
+    - `line_ending` is, "LF" or "CRLF".
+    - `write_time` is the time when OMS wrote the file.
     """
 
     kind: str
     separator: str
     columns: tuple[str, ...]
-    lines: str
+    line_ending: str
     has_header: bool
-    written: datetime | None
+    write_time: datetime | None
 
 
 class OmsTotals(NamedTuple):
@@ -107,30 +107,30 @@ class Watch:
         # If the bucket has more lists, a new list may sort after the last list that is read.
         self._reads_lists = len(self._old_lists) < _MAX_LISTS
         self.traces: list[Trace] = []
-        # The header change in the source; its `written` is the time of the change, and only later records belong to it.
+        # The header change in the source. Its `write_time` is the time of the change; only later records belong to it.
         self.change: Trace | None = None
-        self._changed_at = 0.0
+        self._change_seconds = 0.0
         self.counts: OmsTotals | None = None
-        self.counted: datetime | None = None
+        self.count_time: datetime | None = None
         self._stable_since: datetime | None = None
         self.lists: list[ListForm] = []
-        self.order = ""
+        self.key_order = ""
 
     @property
-    def is_alone(self) -> bool:
+    def are_counts_exclusive(self) -> bool:
         """True if OMS's counts seem to include only the canary's keys."""
-        return self.counts is not None and self.counts.submitted in (self._submissions - 1, self._submissions)
+        return self.counts is not None and self.counts.submitted in (self._submission_count - 1, self._submission_count)
 
     @property
     def is_done(self) -> bool:
         """True if OMS has finished all submitted keys, also those submitted twice, so that no copy arrives later."""
-        return bool(self.counted) and self.counts is not None and self.counts[1:] == (self._submissions,) * 2
+        return bool(self.count_time) and self.counts is not None and self.counts[1:] == (self._submission_count,) * 2
 
     @property
-    def unfinished_keys(self) -> int:
+    def unfinished_key_count(self) -> int:
         """The number of keys that OMS will never count as finished, because OMS has lost or merged them."""
-        lost_count = sum(trace.accepted is not None and trace.in_obs is None for trace in self.traces)
-        unfinished_count = lost_count + (self.doubles == "merged")
+        lost_count = sum(trace.acceptance_time is not None and trace.copy_time is None for trace in self.traces)
+        unfinished_count = lost_count + (self.double_counting == "merged")
         # OMS counts failed objects as finished.
         return (
             min(unfinished_count, max(0, self.counts.submitted - self.counts.finished))
@@ -139,30 +139,30 @@ class Watch:
         )
 
     @property
-    def doubles(self) -> str:
+    def double_counting(self) -> str:
         """OMS's treatment of a key that it received twice: "each counted", "merged" or "unknown".
 
         The treatment is unknown if OMS's counts include keys of other objects.
         """
         counts = self.counts
-        if not counts or not self.counted or counts.submitted != self._submissions:
+        if not counts or not self.count_time or counts.submitted != self._submission_count:
             return "unknown"
         return {0: "each counted", 1: "merged"}.get(counts.submitted - counts.finished, "unknown")
 
     @property
-    def _submissions(self) -> int:
+    def _submission_count(self) -> int:
         """The number of submissions that OMS has accepted; the key with two events counts twice."""
         return 1 + len(self._acceptances)
 
     @property
-    def last_accepted(self) -> datetime | None:
+    def last_acceptance_time(self) -> datetime | None:
         """The time at which OMS accepted the last key, or None before any acceptance."""
         return max(self._acceptances, default=None)
 
     @property
     def _acceptances(self) -> list[datetime]:
         traces = [*self.traces, self.change] if self.change else self.traces
-        return [trace.accepted for trace in traces if trace.accepted]
+        return [trace.acceptance_time for trace in traces if trace.acceptance_time]
 
     @property
     def change_event(self) -> str:
@@ -170,14 +170,14 @@ class Watch:
 
         The word is empty if no header was changed.
         """
-        return UNKNOWN if self.change is None else YES if self.change.recorded else NO
+        return UNKNOWN if self.change is None else YES if self.change.record_time else NO
 
     @property
-    def change_left(self) -> float:
+    def change_seconds_left(self) -> float:
         """The seconds left to wait for the event of the header change; 0 after OMS has accepted the changed object."""
-        if self.change is None or self.change.accepted:
+        if self.change is None or self.change.acceptance_time:
             return 0.0
-        return max(0.0, self._changed_at + HOP_LIMITS_SECONDS["event"] - self._clock.monotonic())
+        return max(0.0, self._change_seconds + HOP_LIMITS_SECONDS["event"] - self._clock.monotonic())
 
     def find_changeable_object(self) -> Trace | None:
         """Return the trace of an object whose headers can be changed now, or None.
@@ -188,23 +188,24 @@ class Watch:
         if self.change:
             return None
         return next(
-            (trace for trace in self.traces if trace.original.is_changed and trace.accepted and trace.in_obs), None
+            (trace for trace in self.traces if trace.original.is_changed and trace.acceptance_time and trace.copy_time),
+            None,
         )
 
     def store_change(self, change: Trace) -> None:
         """Store the header change, and discard the time of OMS's final count, because OMS counts the change as well."""
-        self.change, self._changed_at, self.counted = change, self._clock.monotonic(), None
+        self.change, self._change_seconds, self.count_time = change, self._clock.monotonic(), None
 
     def read_progress(self) -> None:
         for trace in self.traces:
             self._read_trace(trace)
-            if self.change and self.change.key == trace.key and self.change.accepted is None:
-                self._read_records(self.change, trace.accepted)
-        if any(trace.in_obs for trace in self.traces):
+            if self.change and self.change.key == trace.key and self.change.acceptance_time is None:
+                self._read_records(self.change, trace.acceptance_time)
+        if any(trace.copy_time for trace in self.traces):
             self._read_counts()
             self._read_new_lists()
-        if all(trace.in_obs for trace in self.traces) and not self.order:
-            self.order = _detect_order(
+        if all(trace.copy_time for trace in self.traces) and not self.key_order:
+            self.key_order = _detect_order(
                 [listed_key.key for listed_key in self._accounts.destination.objects(self._prefix)]
             )
 
@@ -214,23 +215,23 @@ class Watch:
         The list is empty for a hop that all objects pass together, such as OMS's counts.
         """
         originals_by_hop = {
-            "event": [trace.original for trace in self.traces if not trace.recorded],
-            "accepted": [trace.original for trace in self.traces if trace.recorded and not trace.accepted],
-            "in_obs": [trace.original for trace in self.traces if trace.accepted and not trace.in_obs],
+            "event": [trace.original for trace in self.traces if not trace.record_time],
+            "accepted": [trace.original for trace in self.traces if trace.record_time and not trace.acceptance_time],
+            "in_obs": [trace.original for trace in self.traces if trace.acceptance_time and not trace.copy_time],
         }
-        common_hops = {"counted": self.counted, "listed": self.lists or not self._reads_lists}
+        common_hops = {"counted": self.count_time, "listed": self.lists or not self._reads_lists}
         return {
             **{hop: originals for hop, originals in originals_by_hop.items() if originals},
             **{hop: [] for hop, is_complete in common_hops.items() if not is_complete},
         }
 
     def _read_trace(self, trace: Trace) -> None:
-        if trace.accepted is None:
+        if trace.acceptance_time is None:
             self._read_records(trace)
-        if trace.in_obs is None:
+        if trace.copy_time is None:
             response = self._accounts.destination.head(trace.key)
             if response:
-                trace.destination, trace.in_obs = response, read_last_modified(response)
+                trace.destination, trace.copy_time = response, read_last_modified(response)
 
     def _read_records(self, trace: Trace, start: datetime | None = None) -> None:
         """Read the records of a key in the log bucket.
@@ -244,12 +245,12 @@ class Watch:
             records.append(response if start is None or (record_time is not None and record_time > start) else None)
         success_record, failed_record = records
         record_times = [read_last_modified(response) for response in records if response]
-        trace.recorded = trace.recorded or min((time for time in record_times if time), default=None)
+        trace.record_time = trace.record_time or min((time for time in record_times if time), default=None)
         if failed_record:
             reason = re.search(rb'"reason": ?"([A-Z_]+)"', failed_record.body)
             trace.reason = reason[1].decode() if reason else "FAILED"
         if success_record and _accepted_etag(success_record) in (trace.etag, "-"):
-            trace.accepted, trace.reason = read_last_modified(success_record), ""
+            trace.acceptance_time, trace.reason = read_last_modified(success_record), ""
 
     def _read_counts(self) -> None:
         step, submitted_keys, finished_keys = self._read_totals()
@@ -260,16 +261,21 @@ class Watch:
         if self.counts is None or counts != self.counts:
             self._stable_since = now
         self.counts = counts
-        expected_count = self._submissions
+        expected_count = self._submission_count
         is_complete = min(counts.submitted, counts.finished) >= expected_count
         # The count is final although a key is lacking: an event was lost, or OMS has merged two submissions.
         is_stable = self._stable_since is not None and now - self._stable_since >= _MERGE_DELAY
-        are_copies_present = all(trace.in_obs for trace in self.traces if trace.accepted)
+        are_copies_present = all(trace.copy_time for trace in self.traces if trace.acceptance_time)
         is_key_missing = (
             are_copies_present and is_stable and min(counts.submitted, counts.finished) == expected_count - 1
         )
-        if not self.counted and expected_count > 1 and (is_complete or is_key_missing) and not self.change_left:
-            self.counted = self._stable_since
+        if (
+            not self.count_time
+            and expected_count > 1
+            and (is_complete or is_key_missing)
+            and not self.change_seconds_left
+        ):
+            self.count_time = self._stable_since
 
     def _read_totals(self) -> OmsTotals:
         step, sums_by_kind = self._task.statistics(self._count_start)
@@ -294,8 +300,8 @@ class Watch:
                 self._old_lists.add(listed_key.key)
 
 
-def first_accepted(traces: Iterable[Trace]) -> datetime | None:
-    return min((trace.accepted for trace in traces if trace.accepted), default=None)
+def find_first_acceptance(traces: Iterable[Trace]) -> datetime | None:
+    return min((trace.acceptance_time for trace in traces if trace.acceptance_time), default=None)
 
 
 def compare(trace: Trace, response: Response | None, contents: bytes, *, carries_metadata: bool) -> None:
@@ -305,15 +311,17 @@ def compare(trace: Trace, response: Response | None, contents: bytes, *, carries
     letters, digits and hyphens (OMS's FAQ on metadata).
     """
     if response is None:
-        trace.differs.append("gone")
+        trace.differences.append("gone")
         return
     if response.body != contents:
-        trace.differs.append("bytes")
+        trace.differences.append("bytes")
     for name, value in trace.original.headers.items():
         actual = response.headers.get(name.lower().replace("x-oss-", "x-obs-"))
         trace.headers[name.lower()] = "kept" if actual == value else "lost" if actual is None else "changed"
     required_names = {"content-type", *(["x-oss-meta-plain"] if carries_metadata else [])}
-    trace.differs += [name for name, outcome in trace.headers.items() if name in required_names and outcome != "kept"]
+    trace.differences += [
+        name for name, outcome in trace.headers.items() if name in required_names and outcome != "kept"
+    ]
 
 
 def _detect_order(keys: list[str]) -> str:

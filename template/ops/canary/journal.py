@@ -42,7 +42,7 @@ class Journal:
     keys: list[str] = field(default_factory=list)
     is_settled: bool = False
 
-    def settles_at(self) -> datetime | None:
+    def find_settle_time(self) -> datetime | None:
         """Return the time until which OMS may write a deleted object again, or None if OMS cannot do so."""
         write_time = parse_time(self.written)
         return None if self.is_settled or write_time is None else write_time + _SETTLE_TIME

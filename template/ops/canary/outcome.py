@@ -44,7 +44,7 @@ _NO_EVENT_TEXT = t("no: OSS sends either no event, or UpdateObjectMeta, to which
 
 def exit_code(watch: Watch) -> ExitCode:
     """Return 1 if an object differs in OBS, 3 if an object has not arrived, otherwise 0."""
-    if any(trace.differs for trace in watch.traces):
+    if any(trace.differences for trace in watch.traces):
         return ExitCode.FAILED
     return ExitCode.NOT_PROVEN if watch.list_incomplete_hops() else ExitCode.OK
 
@@ -57,19 +57,21 @@ def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: s
     missing_hops, code = watch.list_incomplete_hops(), exit_code(watch)
     for trace in watch.traces:
         yield _object_line(trace, lang)
-    first_acceptance, counts = hops.first_accepted(watch.traces), watch.counts
+    first_acceptance, counts = hops.find_first_acceptance(watch.traces), watch.counts
     if counts:
         yield t(
             "OMS's counts ({step}): {shown_after}; a key submitted twice: {doubles}",
             step=_STEP_TEXTS.get(counts.step, _UNKNOWN_TEXT),
-            shown_after=format_delay(watch.last_accepted, watch.counted if watch.is_alone else None),
-            doubles=_DOUBLE_TEXTS.get(watch.doubles, _UNKNOWN_TEXT),
+            shown_after=format_delay(
+                watch.last_acceptance_time, watch.count_time if watch.are_counts_exclusive else None
+            ),
+            doubles=_DOUBLE_TEXTS.get(watch.double_counting, _UNKNOWN_TEXT),
         ).of(lang)
     yield t(
-        "OMS's lists: {since}", since=format_delay(first_acceptance, watch.lists[0].written if watch.lists else None)
+        "OMS's lists: {since}", since=format_delay(first_acceptance, watch.lists[0].write_time if watch.lists else None)
     ).of(lang)
     if watch.change:
-        delay = format_delay(watch.change.written, watch.change.recorded)
+        delay = format_delay(watch.change.write_time, watch.change.record_time)
         yield t(
             "forward received an event for the header change in OSS: {answer}",
             answer=t("yes, {after}", after=delay) if watch.change_event == YES else _NO_EVENT_TEXT,
@@ -87,14 +89,14 @@ def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: s
     ).of(lang)
     if policy:
         yield t("the functions' key can change headers in OBS, through {policy}", policy=_POLICY_TEXTS[policy]).of(lang)
-    if watch.unfinished_keys:
+    if watch.unfinished_key_count:
         yield sentence(
             t(
                 "If OMS never finishes {unfinished} of these keys, OMS's counts keep showing them as"
                 " accepted but unfinished, like any other key: status ({command}) and a cutover"
                 " (OMS_FINISHED) report them",
                 command=Step("status", {"acknowledge": True}),
-                unfinished=watch.unfinished_keys,
+                unfinished=watch.unfinished_key_count,
             ),
             lang,
         )
@@ -141,17 +143,17 @@ def _object_line(trace: Trace, lang: str) -> Line:
     text = t(
         "{title} event {event}, accepted {accepted}, in OBS {in_obs}",
         title=title + " " * (_COLUMNS - width(title)),
-        event=format_delay(trace.written, trace.recorded),
-        accepted=format_delay(trace.written, trace.accepted),
-        in_obs=format_delay(trace.accepted, trace.in_obs),
+        event=format_delay(trace.write_time, trace.record_time),
+        accepted=format_delay(trace.write_time, trace.acceptance_time),
+        in_obs=format_delay(trace.acceptance_time, trace.copy_time),
     ).of(lang)
-    if trace.differs:
-        return MarkedLine(f"{text}  ", t("differs: {names}", names=trace.differs).of(lang), "bad")
-    if trace.in_obs:
+    if trace.differences:
+        return MarkedLine(f"{text}  ", t("differs: {names}", names=trace.differences).of(lang), "bad")
+    if trace.copy_time:
         lost_count = len(_lost_headers(trace))
         equal_text = t("equal except for {n:header|headers}", n=lost_count) if lost_count else t("equal")
         return MarkedLine(f"{text}  ", equal_text.of(lang), "good")
-    hop = "event" if not trace.recorded else "in_obs" if trace.accepted else "accepted"
+    hop = "event" if not trace.record_time else "in_obs" if trace.acceptance_time else "accepted"
     state = t("failed: {reason}", reason=trace.reason) if trace.reason else _MISSING_TEXT.filled(what=_HOP_TITLES[hop])
     return MarkedLine(f"{text}  ", state.of(lang), "open")
 

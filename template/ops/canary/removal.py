@@ -45,11 +45,11 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
             )
         )
         return False
-    for key, upload in source.uploads(prefix):
-        source.abort(key, upload)
+    for key, upload_id in source.list_uploads(prefix):
+        source.abort_upload(key, upload_id)
     session.screen.begin()
     start_seconds = clock.monotonic()
-    settle_time, is_first = journal.settles_at(), True
+    settle_time, is_first = journal.find_settle_time(), True
     while True:
         deleted_count = (
             _delete_objects(source, prefix)

@@ -122,7 +122,7 @@ class _Run:
             self._change_in_place()
             self._policy = find_policy(session, accounts.variables, accounts.keys[1])
             versions = bool(accounts.source.versioning()), bool(accounts.destination.versioning())
-            progress = self._intentions.read_speed()
+            copy_speed = self._intentions.read_speed()
         except (KeyboardInterrupt, OpsError) as error:
             session.print_text(
                 t(
@@ -143,7 +143,7 @@ class _Run:
             self._in_place,
             policy=self._policy,
             versions=versions,
-            progress=progress,
+            copy_speed=copy_speed,
         )
         self._store(report)
         code, missing_hops = exit_code(self._watch), self._watch.list_incomplete_hops()
@@ -155,7 +155,7 @@ class _Run:
             hop: [canary_object.title for canary_object in missing_objects]
             for hop, missing_objects in missing_hops.items()
         }
-        answer = {"code": code, "missing": titles, "unfinished": self._watch.unfinished_keys, "report": report}
+        answer = {"code": code, "missing": titles, "unfinished": self._watch.unfinished_key_count, "report": report}
         # The file is written before the output, because a reader of the output, such as head, may end this program.
         if options.report:
             self._write_report(options.report, report)
@@ -188,15 +188,15 @@ class _Run:
         session.progress(t("writing {title}", title=object_title(original, session.lang)))
         self._journal.keys.append(key)
         self._journals.write(self._journal, session.clock.now())
-        if original.upload_way == "copy":
+        if original.upload_method == "copy":
             source.copy(self._accounts.key(self._run, "small"), key)
-        elif original.upload_way == "parts":
+        elif original.upload_method == "parts":
             source.upload(key, original.contents(self._run), UPLOAD_PART_BYTES, original.headers)
         else:
             source.put(key, original.contents(self._run), original.headers)
         trace = self._begin_trace(original, key)
         self._watch.traces.append(trace)
-        if original.twice:
+        if original.has_second_event:
             session.caller.ask("forward", _make_event(self._accounts.variables, trace))
 
     def _begin_trace(self, original: CanaryObject, key: str) -> Trace:
@@ -222,8 +222,11 @@ class _Run:
                 if elapsed_seconds < HOP_LIMITS_SECONDS[hop]
             }
             seconds_left = max((HOP_LIMITS_SECONDS[hop] - elapsed_seconds for hop in waiting_hops), default=0.0)
-            if watch.change and watch.change_left:
-                waiting_hops["change"], seconds_left = [watch.change.original], max(seconds_left, watch.change_left)
+            if watch.change and watch.change_seconds_left:
+                waiting_hops["change"], seconds_left = (
+                    [watch.change.original],
+                    max(seconds_left, watch.change_seconds_left),
+                )
             if not waiting_hops:
                 return
             session.progress(
@@ -252,12 +255,12 @@ class _Run:
     def _compare(self) -> None:
         carries_metadata = self._accounts.task_fields.get("enable_metadata_migration") is True
         for trace in self._watch.traces:
-            if trace.in_obs:
+            if trace.copy_time:
                 response = self._accounts.destination.get(trace.key)
                 hops.compare(trace, response, trace.original.contents(self._run), carries_metadata=carries_metadata)
 
     def _change_in_place(self) -> None:
-        copied_trace = next((trace for trace in self._watch.traces if trace.in_obs), None)
+        copied_trace = next((trace for trace in self._watch.traces if trace.copy_time), None)
         if copied_trace:
             self._session.progress(
                 t("changing headers of {title} in OBS", title=object_title(copied_trace.original, self._session.lang))
@@ -298,7 +301,7 @@ def _make_event(variables: Mapping[str, str], trace: Trace) -> dict[str, Any]:
             {
                 "eventName": "ObjectCreated:PutObject",
                 "eventSource": "acs:oss",
-                "eventTime": timestamp(trace.written) if trace.written else "",
+                "eventTime": timestamp(trace.write_time) if trace.write_time else "",
                 "oss": {
                     "bucket": {"name": variables["sourceBucket"]},
                     "object": {"key": trace.key, "eTag": trace.etag, "size": trace.original.size},

@@ -62,7 +62,7 @@ def derive(document: Document) -> Certificate:
     if require_count(document["schema"]) != SCHEMA or document["kind"] != KIND:
         raise ValueError("not a certificate of this form")
     facts = from_json(CutoverFacts, document)
-    if _format_json(to_json(facts)) != _format_json({name: document[name] for name in _FACTS}):
+    if _format_json(to_json(facts)) != _format_json({name: document[name] for name in _FACT_NAMES}):
         raise ValueError("facts with unknown names")
     is_compared = facts.passes.compare is not None
     if any((document[name] is not None) is not is_compared for name in COMPARISON_FIELDS):
@@ -83,7 +83,7 @@ def derive(document: Document) -> Certificate:
     )
 
 
-_FACTS = [field.name for field in fields(CutoverFacts)]
+_FACT_NAMES = [field.name for field in fields(CutoverFacts)]
 
 
 def _format_json(value: object) -> str:

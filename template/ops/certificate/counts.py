@@ -17,7 +17,7 @@ from ops.certificate.form import (
     Sides,
     is_hexadecimal,
     is_in_scope,
-    numbers,
+    list_class_counts,
     require_count,
     require_distinct,
 )
@@ -30,7 +30,7 @@ from oss_oms_sync.answers.text import t
 _MODULUS = 2**256
 # Keys that the destination may have alone: copies of records, which are out of scope, and OMS's own lists, which stay.
 _RESERVED_PREFIXES = tuple(prefix.encode() for prefix in (RECORDS, *OMS_LISTS))
-_IN_SCOPE = {object_class.title for object_class in IN_SCOPE}
+_TITLES_IN_SCOPE = {object_class.title for object_class in IN_SCOPE}
 _ZERO_SIDES = {side: {"objects": 0, "bytes": 0} for side in SIDE_NAMES}
 Objects = Iterable[tuple[bytes, int]]
 DigestReceiver = Callable[[bytes], object]
@@ -61,7 +61,7 @@ def compare_listing(
       these objects count.
     - `store_digest` receives the digest of each object.
     """
-    totals = count(document["scope"], objects, None if side == "source" else reserved_keys, store_digest)
+    totals = compute_totals(document["scope"], objects, None if side == "source" else reserved_keys, store_digest)
     stated_totals = _stated_totals(document[side]) if document[side] else None
     return Claim(
         t("The listing of {side} agrees with the certificate", side=SIDE_NAMES[side]),
@@ -70,7 +70,7 @@ def compare_listing(
     )
 
 
-def count(
+def compute_totals(
     scope: Document,
     objects: Objects,
     reserved_keys: Collection[bytes] | None = None,
@@ -110,7 +110,7 @@ def compare_shared(document: Document, shared_digests: Iterable[bytes]) -> Claim
     for digest in shared_digests:
         number, digest_sum = number + 1, digest_sum + int.from_bytes(digest, "big")
     equal_totals, other_totals = (
-        _sum_kinds(document, kinds) for kinds in ((Sides.EQUAL,), (Sides.BOTH, Sides.AT_MOST))
+        _sum_classes_of_sides(document, kinds) for kinds in ((Sides.EQUAL,), (Sides.BOTH, Sides.AT_MOST))
     )
     other_count = number - equal_totals.objects
     # The digest is known if the number of other objects is zero or maximal.
@@ -126,7 +126,7 @@ def compare_shared(document: Document, shared_digests: Iterable[bytes]) -> Claim
     )
 
 
-def _sum_kinds(document: Document, kinds: Collection[Sides]) -> Totals:
+def _sum_classes_of_sides(document: Document, kinds: Collection[Sides]) -> Totals:
     """Return the totals, in the destination, of all classes that have one of these `Sides`."""
     classes = {title: sides for title, sides in document["classes"].items() if CLASS_SIDES.get(title) in kinds}
     return _sum_classes(classes, "destination")
@@ -169,7 +169,7 @@ def check_counts(document: Document, *, adds_up: bool, is_go: bool) -> Iterator[
         yield _check_storage_classes(document)
     if is_go:
         proven_counts = [
-            numbers(object_class)
+            list_class_counts(object_class)
             for title, object_class in classes.items()
             if title == "equal_contents" or title in acceptances
         ]
@@ -205,7 +205,7 @@ def _check_last_written(document: Document) -> Claim:
 
 def _is_possible_class(title: str, object_class: Document, document: Document) -> bool:
     """Return True if a class has objects only on sides where it can have them, and lists no more keys than objects."""
-    totals, keys = numbers(object_class), require_distinct(object_class["keys"])
+    totals, keys = list_class_counts(object_class), require_distinct(object_class["keys"])
     source, destination = (_totals_of_side(object_class, side) for side in SIDE_NAMES)
     are_digests_possible = all(bool(side.objects) == bool(int(side.digest, 16)) for side in (source, destination))
     are_sides_possible = source == destination or CLASS_SIDES[title] is not Sides.EQUAL
@@ -266,7 +266,9 @@ def _check_folders(document: Document) -> Claim:
                 wrong_names.append(f"{title} in {folder!r}")
             sums[title] = [number + addend for number, addend in zip(sums.get(title, [0] * 4), totals, strict=True)]
     wrong_names += [
-        title for title, totals in sums.items() if totals != numbers(document["classes"].get(title, _ZERO_SIDES))
+        title
+        for title, totals in sums.items()
+        if totals != list_class_counts(document["classes"].get(title, _ZERO_SIDES))
     ]
     return Claim.claim_unless(t("The folders add up to the classes"), wrong_names)
 
@@ -303,7 +305,7 @@ def _is_possible_folder(document: Document, folder: str, title: str) -> bool:
 def _sum_classes(classes: Document, side: str) -> Totals:
     """Return the totals of all classes in scope on a side, "source" or "destination"."""
     class_totals = [
-        _totals_of_side(object_class, side) for title, object_class in classes.items() if title in _IN_SCOPE
+        _totals_of_side(object_class, side) for title, object_class in classes.items() if title in _TITLES_IN_SCOPE
     ]
     digest = sum(int(totals.digest, 16) for totals in class_totals) % _MODULUS
     return Totals(

@@ -72,7 +72,7 @@ def is_in_scope(document: Document, key: str) -> bool:
     return key.startswith(scope["prefix"]) and key.endswith(scope["suffix"])
 
 
-def numbers(object_class: Document) -> list[int]:
+def list_class_counts(object_class: Document) -> list[int]:
     """Return the objects and bytes of a class in the source, then its objects and bytes in the destination."""
     return [require_count(object_class[side][unit]) for side in SIDE_NAMES for unit in ("objects", "bytes")]
 

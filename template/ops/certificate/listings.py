@@ -45,9 +45,9 @@ def read(file: Path) -> Iterator[tuple[bytes, int]]:
             # The listing may come from a pipe, in which the first bytes can be peeked at, but not read twice.
             head = listing.peek(8)[:8]
             # PowerShell writes UTF-16 with Windows line ends.
-            is_wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-            encoding = "utf-16" if is_wide else "utf-8-sig"
-            text = io.TextIOWrapper(listing, encoding=encoding, newline=None if is_wide else "\n")
+            is_utf16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            encoding = "utf-16" if is_utf16 else "utf-8-sig"
+            text = io.TextIOWrapper(listing, encoding=encoding, newline=None if is_utf16 else "\n")
             first_character = head.decode(encoding, "ignore").lstrip()[:1]
             yield from _parse_json(text) if first_character in ("[", "{") else _parse_lines(text)
     except UnicodeDecodeError:

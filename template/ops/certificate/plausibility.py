@@ -15,7 +15,7 @@ from ops.certificate.form import (
     Sides,
     is_hexadecimal,
     is_in_scope,
-    numbers,
+    list_class_counts,
     require_count,
     require_distinct,
 )
@@ -47,7 +47,7 @@ def check_sample(document: Document) -> Claim:
     )
     keys, differing_keys, unread_keys = (require_distinct(sample[name]) for name in ("keys", "differing", "unread"))
     unreadable_keys = require_distinct(sample["unreadable"])
-    equal_counts = [numbers(classes[title]) for title in _SAMPLED_TITLES] if classes else []
+    equal_counts = [list_class_counts(classes[title]) for title in _SAMPLED_TITLES] if classes else []
     # The sample is drawn from all objects that count as equal, except objects above the maximum size.
     larger_objects = sum(counts[0] for counts in equal_counts) - population
     conditions = {
@@ -176,6 +176,10 @@ def _possible_shared_counts(document: Document) -> range:
     """
     sides = {title: CLASS_SIDES[title] for title in document["classes"]}
     possible_sides = (Sides.EQUAL, Sides.BOTH, Sides.AT_MOST)
-    objects = {title: numbers(document["classes"][title])[2] for title, side in sides.items() if side in possible_sides}
+    objects = {
+        title: list_class_counts(document["classes"][title])[2]
+        for title, side in sides.items()
+        if side in possible_sides
+    }
     maximum = sum(objects.values())
     return range(maximum - objects.get("impossible", 0), maximum + 1)

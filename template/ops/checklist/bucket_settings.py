@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 from ops.checklist import dialects
-from ops.checklist.dialects import DENY_ALL, Cors, LifecycleRule, Referers, SettingShape
+from ops.checklist.dialects import DENY_ALL, CorsRule, LifecycleRule, Referers, SettingShape
 from ops.clouds.wire import Response
 from oss_oms_sync.answers.text import Text, t
 
@@ -24,13 +24,13 @@ ResponseParser = Callable[[Response], SettingShape | None]
 class SettingQuery(NamedTuple):
     """The request for a setting in one cloud.
 
-    - `query` is the request's parameter, and `right` is the permission that the request needs.
+    - `query` is the request's parameter, and `permission` is the permission that the request needs.
     - `page` is the address of the vendor's page about the setting.
     - `parse` parses the response, and returns None if the setting is not set.
     """
 
     query: str
-    right: str
+    permission: str
     page: Text
     parse: ResponseParser
 
@@ -80,7 +80,7 @@ def _lifecycle_document(rules: Iterable[LifecycleRule], _bucket: str, _response:
     return _to_xml(root)
 
 
-def _cors_document(rules: Iterable[Cors], _bucket: str, _response: Response | None) -> str:
+def _cors_document(rules: Iterable[CorsRule], _bucket: str, _response: Response | None) -> str:
     root = ElementTree.Element("CORSConfiguration")
     for rule in rules:
         element = ElementTree.SubElement(root, "CORSRule")
@@ -210,7 +210,7 @@ SETTINGS = (
     BucketSetting(
         "tags",
         t("Bucket tags"),
-        _oss_query("tagging", "GetBucketTags", dialects.tags)._replace(right="oss:GetBucketTagging"),
+        _oss_query("tagging", "GetBucketTags", dialects.tags)._replace(permission="oss:GetBucketTagging"),
         _obs_query("tagging", "GetBucketTagging", "0049", dialects.tags),
     ),
     BucketSetting(

@@ -55,7 +55,7 @@ class State(Enum):
     NONE = "none"
     DIFFERS = "differs"
     # The setting is set on both sides, but a program cannot compare the meanings.
-    BY_EYE = "compare by hand"
+    COMPARE_BY_HAND = "compare by hand"
     ONLY_SOURCE = "only at the source"
     ONLY_DESTINATION = "only at the destination"
     UNREAD = "cannot be read"
@@ -65,7 +65,7 @@ _STATE_LABELS = {
     State.EQUAL: (t("equal"), "good"),
     State.NONE: (t("on neither side"), "good"),
     State.DIFFERS: (t("differs"), "open"),
-    State.BY_EYE: (t("compare by hand"), "open"),
+    State.COMPARE_BY_HAND: (t("compare by hand"), "open"),
     State.ONLY_SOURCE: (t("only at the source"), "open"),
     State.ONLY_DESTINATION: (t("only at the destination"), "open"),
     State.UNREAD: (t("cannot be read"), "bad"),
@@ -77,11 +77,11 @@ class SideReading(NamedTuple):
     """A setting in one bucket: the cloud's answer or refusal, and the parsed setting.
 
     - `shape` is the parsed setting, or None if the setting is not set.
-    - `unread` is the reason why the setting is unknown, or None.
+    - `unread_reason` is the reason why the setting is unknown, or None.
     """
 
     shape: SettingShape | None = None
-    unread: Text | None = None
+    unread_reason: Text | None = None
     answer: Response | None = None
     refusal: RefusedError | None = None
 
@@ -100,7 +100,7 @@ class Row(NamedTuple):
     @property
     def state(self) -> State:
         """The result of the comparison; an unknown setting never counts as equal or absent."""
-        if self.source.unread or self.destination.unread:
+        if self.source.unread_reason or self.destination.unread_reason:
             return State.UNREAD
         source_shape, destination_shape = self.source.shape, self.destination.shape
         if source_shape is None:
@@ -109,10 +109,10 @@ class Row(NamedTuple):
             return State.ONLY_SOURCE
         if list(source_shape.common_parts) != list(destination_shape.common_parts):
             return State.DIFFERS
-        return State.BY_EYE if source_shape.other_parts or destination_shape.other_parts else State.EQUAL
+        return State.COMPARE_BY_HAND if source_shape.other_parts or destination_shape.other_parts else State.EQUAL
 
     @property
-    def left_out(self) -> Sequence[Text]:
+    def omitted_parts(self) -> Sequence[Text]:
         """The parts of the source's setting that OBS cannot express."""
         return self.source.shape.other_parts if self.setting.document and self.source.shape else ()
 
@@ -196,7 +196,7 @@ def to_json(rows: Sequence[Row]) -> dict[str, Any]:
                 "source": _side_json(row.setting.source, row.source),
                 "destination": _side_json(row.setting.destination, row.destination),
                 "document": row.document,
-                "left_out": [codec.to_json(text) for text in row.left_out],
+                "left_out": [codec.to_json(text) for text in row.omitted_parts],
             }
             for row in rows
         ],
@@ -209,7 +209,7 @@ def _store_rule_count(session: Session, log: OssBucketClient, name: str, bucket:
     Such a rule fetches a missing object from another address.
     """
     rules = next(row.destination for row in rows if row.setting.name == "back-to-source")
-    number = None if rules.unread else len(rules.answer.json()["rules"]) if rules.answer else 0
+    number = None if rules.unread_reason else len(rules.answer.json()["rules"]) if rules.answer else 0
     back_to_source = BackToSource(bucket, timestamp(session.clock.now()), number)
     try:
         log.put(name, json.dumps(codec.to_json(back_to_source)).encode(), {"Content-Type": "application/json"})
@@ -274,15 +274,17 @@ def _read_side(bucket: BucketClient, side: SettingQuery) -> SideReading:
         return SideReading(side.parse(answer), None, answer) if answer else SideReading()
     except RefusedError as error:
         if error.is_denied:
-            return SideReading(unread=t("cannot be read: the permission {right} is missing", right=side.right))
-        return SideReading(unread=t("cannot be read: {happened}", happened=error.happened), refusal=error)
+            return SideReading(
+                unread_reason=t("cannot be read: the permission {right} is missing", right=side.permission)
+            )
+        return SideReading(unread_reason=t("cannot be read: {happened}", happened=error.happened), refusal=error)
     except UnreadableResponseError as error:
-        return SideReading(unread=t("cannot be read: {happened}", happened=error.happened))
+        return SideReading(unread_reason=t("cannot be read: {happened}", happened=error.happened))
 
 
 def _side_phrase(reading: SideReading, language: str) -> Phrase:
-    if reading.unread:
-        return reading.unread.of(language)
+    if reading.unread_reason:
+        return reading.unread_reason.of(language)
     return Span("outside", reading.shape.summary.of(language)) if reading.shape else "-"
 
 
@@ -297,22 +299,22 @@ def _describe_setting(row: Row, language: str) -> Iterator[Block]:
     yield Paragraph(_state_mark(row, language))
     yield FactList(pages)
     if row.state is State.UNREAD:
-        yield Items([side.unread.of(language) for side in (row.source, row.destination) if side.unread])
+        yield Items([side.unread_reason.of(language) for side in (row.source, row.destination) if side.unread_reason])
         return
     if row.setting.note:
         yield Paragraph(row.setting.note.of(language))
     if row.document:
         yield Paragraph(t("Set this at the destination by hand:").of(language))
         yield Document(row.document)
-    if row.left_out:
+    if row.omitted_parts:
         yield Paragraph(t("OBS has no equivalent of these settings, so no document above contains them:").of(language))
-        yield Items([text.of(language) for text in row.left_out])
+        yield Items([text.of(language) for text in row.omitted_parts])
 
 
 def _side_json(side: SettingQuery, reading: SideReading) -> dict[str, Any]:
     return {
         "summary": codec.to_json(reading.shape.summary) if reading.shape else None,
-        "unread": codec.to_json(reading.unread) if reading.unread else None,
-        "right": side.right,
+        "unread": codec.to_json(reading.unread_reason) if reading.unread_reason else None,
+        "right": side.permission,
         "page": codec.to_json(side.page),
     }

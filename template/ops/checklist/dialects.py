@@ -65,7 +65,7 @@ class LifecycleRule(NamedTuple):
     actions: tuple[Action, ...]
 
 
-class Cors(NamedTuple):
+class CorsRule(NamedTuple):
     """A rule of a bucket on cross-origin requests (CORS)."""
 
     origins: tuple[str, ...]
@@ -102,8 +102,8 @@ def cors(answer: Response) -> SettingShape | None:
     """Read the CORS rules in their order, because the first matching rule applies."""
     root = _parse_root(answer, "CORSConfiguration")
     rules = [_parse_cors_rule(element) for element in root.findall("CORSRule")]
-    oss_parts = [untranslated("ResponseVary")] if root.findtext("ResponseVary") == "true" else []
-    return SettingShape(t("{n:rule|rules}", n=len(rules)), rules, oss_parts) if rules else None
+    oss_only_parts = [untranslated("ResponseVary")] if root.findtext("ResponseVary") == "true" else []
+    return SettingShape(t("{n:rule|rules}", n=len(rules)), rules, oss_only_parts) if rules else None
 
 
 def tags(answer: Response) -> SettingShape | None:
@@ -123,14 +123,14 @@ def encryption(answer: Response) -> SettingShape | None:
     if algorithm in ("", "None"):
         return None
     text = untranslated(f"{algorithm} {key}" if key else algorithm)
-    return SettingShape(text, [algorithm]) if algorithm == "AES256" else _own_setting(text)
+    return SettingShape(text, [algorithm]) if algorithm == "AES256" else _cloud_specific_shape(text)
 
 
 def logging(answer: Response) -> SettingShape | None:
     logging_element = _parse_root(answer, "BucketLoggingStatus").find("LoggingEnabled")
     if logging_element is None:
         return None
-    return _own_setting(
+    return _cloud_specific_shape(
         untranslated("/".join(logging_element.findtext(name) or "" for name in ("TargetBucket", "TargetPrefix")))
     )
 
@@ -139,16 +139,16 @@ def website(answer: Response) -> SettingShape | None:
     """Read the pages and redirects of a website; back-to-source rules are a separate setting."""
     root = _parse_root(answer, "WebsiteConfiguration")
     pages = [root.findtext(path) or "" for path in ("IndexDocument/Suffix", "ErrorDocument/Key")]
-    oss_parts = [t("subfolder pages")] if has_subfolder_pages(root) else []
+    oss_only_parts = [t("subfolder pages")] if has_subfolder_pages(root) else []
     # OBS answers with the status of the error, which is 404 for a missing object.
     status = root.findtext("ErrorDocument/HttpStatus") or "404"
-    oss_parts += [untranslated(f"HttpStatus={status}")] if status != "404" else []
-    oss_parts += [t("redirection of all requests")] if root.find("RedirectAllRequestsTo") is not None else []
+    oss_only_parts += [untranslated(f"HttpStatus={status}")] if status != "404" else []
+    oss_only_parts += [t("redirection of all requests")] if root.find("RedirectAllRequestsTo") is not None else []
     if redirections := sum(not is_mirror(element) for element in root.iter("RoutingRule")):
-        oss_parts.append(t("{n:redirection|redirections}", n=redirections))
+        oss_only_parts.append(t("{n:redirection|redirections}", n=redirections))
     return (
-        SettingShape(untranslated(", ".join(filter(None, pages)) or "-"), pages, oss_parts)
-        if any(pages) or oss_parts
+        SettingShape(untranslated(", ".join(filter(None, pages)) or "-"), pages, oss_only_parts)
+        if any(pages) or oss_only_parts
         else None
     )
 
@@ -157,14 +157,14 @@ def back_to_source_of_oss(answer: Response) -> SettingShape | None:
     rules = [
         element for element in _parse_root(answer, "WebsiteConfiguration").iter("RoutingRule") if is_mirror(element)
     ]
-    return _own_setting(t("{n:rule|rules}", n=len(rules))) if rules else None
+    return _cloud_specific_shape(t("{n:rule|rules}", n=len(rules))) if rules else None
 
 
 def back_to_source_of_obs(answer: Response) -> SettingShape | None:
     rules = answer.json().get("rules")
     if not isinstance(rules, list):
         raise UnreadableResponseError
-    return _own_setting(t("{n:rule|rules}", n=len(rules))) if rules else None
+    return _cloud_specific_shape(t("{n:rule|rules}", n=len(rules))) if rules else None
 
 
 def acl_of_oss(answer: Response) -> SettingShape | None:
@@ -172,7 +172,7 @@ def acl_of_oss(answer: Response) -> SettingShape | None:
     grant = next((element.text or "" for element in _parse_root(answer, "AccessControlPolicy").iter("Grant")), "")
     if not grant:
         raise UnreadableResponseError
-    return None if grant == "private" else _own_setting(untranslated(grant))
+    return None if grant == "private" else _cloud_specific_shape(untranslated(grant))
 
 
 def acl_of_obs(answer: Response) -> SettingShape | None:
@@ -183,7 +183,7 @@ def acl_of_obs(answer: Response) -> SettingShape | None:
         f"{grant.findtext('Grantee/Canned') or grant.findtext('Grantee/ID')} {grant.findtext('Permission')}"
         for grant in grants
     ]
-    return _own_setting(untranslated(", ".join(texts))) if texts else None
+    return _cloud_specific_shape(untranslated(", ".join(texts))) if texts else None
 
 
 def policy_of_oss(answer: Response) -> SettingShape | None:
@@ -212,7 +212,7 @@ def referer_of_oss(answer: Response) -> SettingShape | None:
         rules.append(_convert_referers("Not", allowed_referers, *blanks))
     if denied_referers:
         rules.append(_convert_referers("", denied_referers))
-    oss_parts = [
+    oss_only_parts = [
         *([untranslated("TruncatePath")] if root.findtext("TruncatePath") == "true" else []),
         *(
             [untranslated("AllowTruncateQueryString=false")]
@@ -222,7 +222,7 @@ def referer_of_oss(answer: Response) -> SettingShape | None:
     ]
     return (
         SettingShape(
-            t("{n:referer|referers}", n=len(allowed_referers) + len(denied_referers)), sorted(rules), oss_parts
+            t("{n:referer|referers}", n=len(allowed_referers) + len(denied_referers)), sorted(rules), oss_only_parts
         )
         if rules
         else None
@@ -336,7 +336,7 @@ def _parse_action(name: str, action_element: ElementTree.Element) -> Action | No
     return Action(name, unit, value, storage) if unit in _NUMBER_FIELDS else None
 
 
-def _parse_cors_rule(rule: ElementTree.Element) -> Cors:
+def _parse_cors_rule(rule: ElementTree.Element) -> CorsRule:
     def texts(name: str) -> tuple[str, ...]:
         return tuple(sorted(element.text or "" for element in rule.findall(name)))
 
@@ -344,17 +344,17 @@ def _parse_cors_rule(rule: ElementTree.Element) -> Cors:
     headers, exposed_headers = (
         tuple(sorted(map(str.lower, texts(name)))) for name in ("AllowedHeader", "ExposeHeader")
     )
-    return Cors(
+    return CorsRule(
         texts("AllowedOrigin"), texts("AllowedMethod"), headers, exposed_headers, rule.findtext("MaxAgeSeconds") or ""
     )
 
 
-def _own_setting(text: Text) -> SettingShape:
+def _cloud_specific_shape(text: Text) -> SettingShape:
     return SettingShape(text, [], [text])
 
 
 def _count_statements(policy_statements: Sequence[Mapping[str, Any]]) -> SettingShape | None:
-    return _own_setting(t("{n:statement|statements}", n=len(policy_statements))) if policy_statements else None
+    return _cloud_specific_shape(t("{n:statement|statements}", n=len(policy_statements))) if policy_statements else None
 
 
 def _convert_referers(negation: str, prefixes: Iterable[str], *blanks: str) -> Referers:

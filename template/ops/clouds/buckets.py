@@ -103,18 +103,20 @@ class OssBucketClient(BucketClient):
         query = {"encoding-type": "url", "uploadId": upload_id}
         self._call_for_object("POST", key, query, part_list)
 
-    def uploads(self, prefix: str) -> list[tuple[str, str]]:
+    def list_uploads(self, prefix: str) -> list[tuple[str, str]]:
         """List the first page of unfinished multipart uploads with this prefix, as pairs of key and upload id."""
         page = self.call("GET", query={"encoding-type": "url", "prefix": prefix, "uploads": ""}).xml()
         return [(read_key(element), element.findtext("UploadId") or "") for element in page.iter("Upload")]
 
-    def abort(self, key: str, upload: str) -> None:
+    def abort_upload(self, key: str, upload_id: str) -> None:
         """Abort an unfinished upload; a missing upload is no error."""
-        self._call_for_object("DELETE", key, {"uploadId": upload})
+        self._call_for_object("DELETE", key, {"uploadId": upload_id})
 
     def _sign(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
         now = self._clock.now()
-        return signers.sign_oss(method, self.name, key, query, headers, keys=self._keys, region=self._region, now=now)
+        return signers.sign_oss(
+            method, self.name, key, query, headers, access_keys=self._keys, region=self._region, now=now
+        )
 
 
 class ObsBucketClient(BucketClient):
@@ -160,7 +162,7 @@ class ObsBucketClient(BucketClient):
             self.call("PUT", key, query, request_headers)
             return
         signed_query = signers.sign_obs_url(
-            "PUT", self.name, key, query, request_headers, keys=self._keys, expires=expires
+            "PUT", self.name, key, query, request_headers, access_keys=self._keys, expires=expires
         )
         send_request(
             self._clock,
@@ -169,7 +171,7 @@ class ObsBucketClient(BucketClient):
         )
 
     def _sign(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
-        return signers.sign_obs(method, self.name, key, query, headers, keys=self._keys, now=self._clock.now())
+        return signers.sign_obs(method, self.name, key, query, headers, access_keys=self._keys, now=self._clock.now())
 
 
 def find_region(endpoint: str) -> str:

@@ -127,7 +127,7 @@ class TaskGroups:
         request = {**key_fields(source, destination), "migrate_failed_object": only_failed}
         self._oms.call("PUT", f"{self._path}/{group}/retry", body=request, attempts=1)
 
-    def limit(self, group: str, windows: Sequence[Window]) -> None:
+    def limit_bandwidth(self, group: str, windows: Sequence[Window]) -> None:
         """Replace the bandwidth limits of a group.
 
         `windows` are limits for times of the day; without windows, OMS copies at full speed.

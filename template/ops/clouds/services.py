@@ -67,7 +67,7 @@ class Service:
         def make_request() -> Request:
             headers = {"Content-Type": "application/json", **self._extra_headers}
             signed_headers = signers.sign_huawei_service(
-                method, host, path, query, headers, payload, keys=self._keys, now=self._clock.now()
+                method, host, path, query, headers, payload, access_keys=self._keys, now=self._clock.now()
             )
             return Request(method, f"{self.origin}{path}{parameters}", signed_headers, payload)
 
@@ -116,7 +116,7 @@ class AlibabaService:
             # Each request has a new nonce, also a repeated request.
             now, nonce = self._clock.now(), uuid.uuid4().hex
             signed_headers = signers.sign_alibaba_service(
-                method, host, path, action, self._version, query, keys=self._keys, now=now, nonce=nonce
+                method, host, path, action, self._version, query, access_keys=self._keys, now=now, nonce=nonce
             )
             return Request(method, f"{self._origin}{path}?{parameters}", signed_headers)
 
@@ -183,14 +183,16 @@ class OssTrigger(NamedTuple):
         )
 
 
-class Functions:
+class FunctionService:
     """The client of Function Compute, for the functions of an account in a region.
 
     In the sandbox, `endpoint` is the address of Function Compute.
     """
 
     def __init__(self, region: str, account: str, keys: Keys, clock: WallClock, endpoint: str = "") -> None:
-        self._acs = AlibabaService(endpoint or f"https://{account}.{region}.fc.aliyuncs.com", _FC_VERSION, keys, clock)
+        self._service = AlibabaService(
+            endpoint or f"https://{account}.{region}.fc.aliyuncs.com", _FC_VERSION, keys, clock
+        )
 
     def oss_triggers(self, bucket: str) -> Iterator[OssTrigger]:
         """Yield all OSS triggers of a bucket, also those of functions of Function Compute 2.0.
@@ -206,7 +208,7 @@ class Functions:
     def _list_pages(self, path: str, action: str, field: str) -> Iterator[dict[str, Any]]:
         query = {"limit": _FC_PAGE}
         while True:
-            response = self._acs.call("GET", f"/{_FC_VERSION}/functions{path}", action, query)
+            response = self._service.call("GET", f"/{_FC_VERSION}/functions{path}", action, query)
             yield from response.get(field) or ()
             if not response.get("nextToken"):
                 return

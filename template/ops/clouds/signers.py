@@ -51,7 +51,7 @@ _OBS_SIGNED_PARAMETERS = (
 
 
 def sign_oss(
-    method: str, bucket: str, key: str, query: Query, headers: Headers, *, keys: Keys, region: str, now: datetime
+    method: str, bucket: str, key: str, query: Query, headers: Headers, *, access_keys: Keys, region: str, now: datetime
 ) -> dict[str, str]:
     """Sign a request to OSS.
 
@@ -63,7 +63,7 @@ def sign_oss(
         "Date": format_datetime(now, usegmt=True),
         "x-oss-content-sha256": _UNSIGNED_PAYLOAD,
         "x-oss-date": moment,
-        **({"x-oss-security-token": keys.token.reveal()} if keys.token else {}),
+        **({"x-oss-security-token": access_keys.token.reveal()} if access_keys.token else {}),
     }
     values = {name.lower(): value.strip() for name, value in all_headers.items()}
     signed_names = sorted(
@@ -84,45 +84,45 @@ def sign_oss(
     string_to_sign = "\n".join(
         (_OSS_SCHEME, moment, "/".join(scope), hashlib.sha256(canonical_request.encode()).hexdigest())
     )
-    signing_key = f"aliyun_v4{keys.secret.reveal()}".encode()
+    signing_key = f"aliyun_v4{access_keys.secret.reveal()}".encode()
     for part in scope:
         signing_key = hmac.digest(signing_key, part.encode(), "sha256")
     signature = hmac.digest(signing_key, string_to_sign.encode(), "sha256").hex()
-    credential = "/".join((keys.access.reveal(), *scope))
+    credential = "/".join((access_keys.access.reveal(), *scope))
     return {**all_headers, "Authorization": f"{_OSS_SCHEME} Credential={credential},Signature={signature}"}
 
 
 def sign_obs(
-    method: str, bucket: str, key: str, query: Query, headers: Headers, *, keys: Keys, now: datetime
+    method: str, bucket: str, key: str, query: Query, headers: Headers, *, access_keys: Keys, now: datetime
 ) -> dict[str, str]:
     """Sign a request to OBS in the header Authorization."""
     all_headers = {
         **headers,
         "Date": format_datetime(now, usegmt=True),
-        **_obs_token_header(keys),
+        **_obs_token_header(access_keys),
     }
-    signature = _compute_obs_signature(method, bucket, key, query, all_headers, keys, all_headers["Date"])
-    return {**all_headers, "Authorization": f"OBS {keys.access.reveal()}:{signature}"}
+    signature = _compute_obs_signature(method, bucket, key, query, all_headers, access_keys, all_headers["Date"])
+    return {**all_headers, "Authorization": f"OBS {access_keys.access.reveal()}:{signature}"}
 
 
 def sign_obs_url(
-    method: str, bucket: str, key: str, query: Query, headers: Headers, *, keys: Keys, expires: int
+    method: str, bucket: str, key: str, query: Query, headers: Headers, *, access_keys: Keys, expires: int
 ) -> dict[str, str]:
     """Sign a request to OBS by its URL, which is valid until `expires` (seconds since 1970); return the URL's query.
 
     The headers must be sent unchanged (support.huaweicloud.com/intl/en-us/api-obs/obs_04_0011.html).
     """
-    parameters = {**query, **_obs_token_header(keys)}
-    signature = _compute_obs_signature(method, bucket, key, parameters, headers, keys, str(expires))
-    return {**parameters, "AccessKeyId": keys.access.reveal(), "Expires": str(expires), "Signature": signature}
+    parameters = {**query, **_obs_token_header(access_keys)}
+    signature = _compute_obs_signature(method, bucket, key, parameters, headers, access_keys, str(expires))
+    return {**parameters, "AccessKeyId": access_keys.access.reveal(), "Expires": str(expires), "Signature": signature}
 
 
-def _obs_token_header(keys: Keys) -> dict[str, str]:
-    return {_OBS_TOKEN: keys.token.reveal()} if keys.token else {}
+def _obs_token_header(access_keys: Keys) -> dict[str, str]:
+    return {_OBS_TOKEN: access_keys.token.reveal()} if access_keys.token else {}
 
 
 def _compute_obs_signature(
-    method: str, bucket: str, key: str, query: Query, headers: Headers, keys: Keys, moment: str
+    method: str, bucket: str, key: str, query: Query, headers: Headers, access_keys: Keys, moment: str
 ) -> str:
     """Return the signature of a request; `moment` is its date, or the time when its URL expires."""
     values = {name.lower(): value.strip() for name, value in headers.items()}
@@ -137,28 +137,29 @@ def _compute_obs_signature(
         *(f"{name}:{values[name]}" for name in sorted(values) if name.startswith("x-obs-")),
         f"/{bucket}/{quote_key(key)}{'?' if parameters else ''}{parameters}",
     ]
-    digest = hmac.digest(keys.secret.reveal().encode(), "\n".join(lines).encode(), "sha1")
+    digest = hmac.digest(access_keys.secret.reveal().encode(), "\n".join(lines).encode(), "sha1")
     return base64.b64encode(digest).decode()
 
 
 def sign_huawei_service(
-    method: str, host: str, path: str, query: Query, headers: Headers, body: bytes, *, keys: Keys, now: datetime
+    method: str, host: str, path: str, query: Query, headers: Headers, body: bytes, *, access_keys: Keys, now: datetime
 ) -> dict[str, str]:
     """Sign a request to a service other than OBS, with all headers; `path` is quoted as in the request."""
     all_headers = {
         **headers,
         "Host": host,
         "X-Sdk-Date": now.strftime("%Y%m%dT%H%M%SZ"),
-        **({"X-Security-Token": keys.token.reveal()} if keys.token else {}),
+        **({"X-Security-Token": access_keys.token.reveal()} if access_keys.token else {}),
     }
     segments = "/".join(_quote(part) for part in unquote(path).split("/"))
     canonical_path = segments if segments.endswith("/") else f"{segments}/"
     names, digest = _digest_request(method, canonical_path, query, all_headers, hashlib.sha256(body).hexdigest())
     string_to_sign = "\n".join((_SDK_SCHEME, all_headers["X-Sdk-Date"], digest))
-    signature = hmac.digest(keys.secret.reveal().encode(), string_to_sign.encode(), "sha256").hex()
+    signature = hmac.digest(access_keys.secret.reveal().encode(), string_to_sign.encode(), "sha256").hex()
     return {
         **all_headers,
-        "Authorization": f"{_SDK_SCHEME} Access={keys.access.reveal()}, SignedHeaders={names}, Signature={signature}",
+        "Authorization": f"{_SDK_SCHEME} Access={access_keys.access.reveal()}, SignedHeaders={names}"
+        f", Signature={signature}",
     }
 
 
@@ -170,7 +171,7 @@ def sign_alibaba_service(
     version: str,
     query: Query,
     *,
-    keys: Keys,
+    access_keys: Keys,
     now: datetime,
     nonce: str,
 ) -> dict[str, str]:
@@ -186,13 +187,17 @@ def sign_alibaba_service(
         "x-acs-signature-nonce": nonce,
         "x-acs-content-sha256": hashlib.sha256(b"").hexdigest(),
     }
-    if keys.token:
-        all_headers |= {"x-acs-accesskey-id": keys.access.reveal(), "x-acs-security-token": keys.token.reveal()}
+    if access_keys.token:
+        all_headers |= {
+            "x-acs-accesskey-id": access_keys.access.reveal(),
+            "x-acs-security-token": access_keys.token.reveal(),
+        }
     names, digest = _digest_request(method, path, query, all_headers, all_headers["x-acs-content-sha256"])
-    signature = hmac.digest(keys.secret.reveal().encode(), f"{_ACS_SCHEME}\n{digest}".encode(), "sha256").hex()
+    signature = hmac.digest(access_keys.secret.reveal().encode(), f"{_ACS_SCHEME}\n{digest}".encode(), "sha256").hex()
     return {
         **all_headers,
-        "Authorization": f"{_ACS_SCHEME} Credential={keys.access.reveal()},SignedHeaders={names},Signature={signature}",
+        "Authorization": f"{_ACS_SCHEME} Credential={access_keys.access.reveal()},SignedHeaders={names}"
+        f",Signature={signature}",
     }
 
 

@@ -75,7 +75,7 @@ class OwnGroup:
         if limits == applied_limits:
             return group
         while limits != applied_limits:
-            self._groups.limit(group.id, limits)
+            self._groups.limit_bandwidth(group.id, limits)
             record = self._intentions.read_current(intention)
             applied_limits, limits = limits, sorted(record.bandwidth or ()) if record else limits
         return self.read(intention)

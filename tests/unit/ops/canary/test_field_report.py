@@ -56,12 +56,12 @@ def watches(draw):
     return SimpleNamespace(
         traces=[draw(traces(item)) for item in small],
         counts=hops.OmsTotals(draw(words), 7, 7) if draw(st.booleans()) else None,
-        counted=draw(times),
-        is_alone=draw(st.booleans()),
-        last_accepted=draw(times),
+        count_time=draw(times),
+        are_counts_exclusive=draw(st.booleans()),
+        last_acceptance_time=draw(times),
         change_event=draw(words),
-        doubles=draw(words),
-        order=draw(words),
+        double_counting=draw(words),
+        key_order=draw(words),
         lists=[list_form],
     )
 
@@ -86,7 +86,7 @@ def list_texts(document):
 def test_a_field_report_never_identifies_an_account(watch, shown):
     in_place = InPlaceEffect(PRIVATE, PRIVATE, PRIVATE, PRIVATE, PRIVATE)
     report = field_report.report(
-        watch, "20260131T080007Z-abcd", shown, in_place, policy=PRIVATE, versions=(True, False), progress=None
+        watch, "20260131T080007Z-abcd", shown, in_place, policy=PRIVATE, versions=(True, False), copy_speed=None
     )
     text = json.dumps(report, ensure_ascii=False)
     assert PRIVATE not in text

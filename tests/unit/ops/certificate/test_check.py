@@ -9,7 +9,7 @@ from functools import reduce
 import pytest
 
 from ops.certificate.check import FORM_CLAIM, find_false_claims, list_claims
-from ops.certificate.counts import collect_reserved_keys, count
+from ops.certificate.counts import collect_reserved_keys, compute_totals
 from ops.command_line import cli
 from oss_oms_sync.answers.certificate import document_hash
 from support.ops import NASTY, FakeClock
@@ -347,7 +347,9 @@ def encode_keys(objects):
 )
 def test_check_counts_only_listed_objects_inside_the_filter(prefix, suffix, of_destination, sizes):
     objects = [("p/a.jpg", 1), ("p/a.png", 2), ("q/a.jpg", 4), ("oms_source_record/x", 8), ("oms/sync_task/y.jpg", 16)]
-    assert count({"prefix": prefix, "suffix": suffix}, encode_keys(objects), *of_destination).bytes == sum(sizes)
+    assert compute_totals({"prefix": prefix, "suffix": suffix}, encode_keys(objects), *of_destination).bytes == sum(
+        sizes
+    )
 
 
 @pytest.fixture

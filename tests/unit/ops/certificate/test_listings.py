@@ -124,7 +124,7 @@ from ops.certificate import counts, listings
 scope, file = {{"prefix": "", "suffix": ""}}, Path(sys.argv[1])
 with listings.open_digest_files() as digests:
     for each in digests:
-        counts.count(scope, listings.read(file), store_digest=each.add)
+        counts.compute_totals(scope, listings.read(file), store_digest=each.add)
     shared = sum(1 for _ in digests[0].shared_with(digests[1]))
 # Not by getrusage, whose peak includes the parent process.
 status = Path("/proc/self/status").read_text().splitlines()

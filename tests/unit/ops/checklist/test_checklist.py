@@ -130,7 +130,7 @@ def test_the_printed_permissions_suffice_for_the_checklist(world):
     set_variables(world, SYNC_URL=SYNC_URL)
     assert "does not know" not in expect_success(world.run("checklist", keys=keys))
     required_permissions = {
-        side.right.lower() for setting in SETTINGS for side in (setting.source, setting.destination)
+        side.permission.lower() for setting in SETTINGS for side in (setting.source, setting.destination)
     } | {"oss:putobject"}
     allowed = [statement for document in documents for statement in document["Statement"]]
     assert sorted(action.lower() for statement in allowed for action in statement["Action"]) == sorted(

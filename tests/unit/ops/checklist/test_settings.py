@@ -166,13 +166,16 @@ CASES = {
     ),
     "policy": (
         lambda w: w.oss.put_bucket_policy(POLICY),
-        (lambda w: w.obs.setBucketPolicy(DESTINATION, policy_document(OTHER_STATEMENT)), State.BY_EYE),
-        (lambda w: w.obs.setBucketPolicy(DESTINATION, policy_document(OTHER_STATEMENT, OTHER_STATEMENT)), State.BY_EYE),
+        (lambda w: w.obs.setBucketPolicy(DESTINATION, policy_document(OTHER_STATEMENT)), State.COMPARE_BY_HAND),
+        (
+            lambda w: w.obs.setBucketPolicy(DESTINATION, policy_document(OTHER_STATEMENT, OTHER_STATEMENT)),
+            State.COMPARE_BY_HAND,
+        ),
     ),
     "acl": (
         lambda w: w.oss.put_bucket_acl("public-read"),
-        (lambda w: w.obs.setBucketAcl(DESTINATION, EVERYONE), State.BY_EYE),
-        (lambda w: w.obs.setBucketAcl(DESTINATION, EVERYONE), State.BY_EYE),
+        (lambda w: w.obs.setBucketAcl(DESTINATION, EVERYONE), State.COMPARE_BY_HAND),
+        (lambda w: w.obs.setBucketAcl(DESTINATION, EVERYONE), State.COMPARE_BY_HAND),
     ),
     "website": (
         lambda w: w.oss.put_bucket_website(oss2.models.BucketWebsite("index.html", "error.html")),
@@ -194,8 +197,8 @@ CASES = {
     ),
     "back-to-source": (
         mirror,
-        (lambda w: w.set_back_to_source_rules([MIRROR]), State.BY_EYE),
-        (lambda w: w.set_back_to_source_rules([MIRROR, MIRROR]), State.BY_EYE),
+        (lambda w: w.set_back_to_source_rules([MIRROR]), State.COMPARE_BY_HAND),
+        (lambda w: w.set_back_to_source_rules([MIRROR, MIRROR]), State.COMPARE_BY_HAND),
     ),
     "referer": (
         lambda w: w.oss.put_bucket_referer(oss2.models.BucketReferer(True, ["https://a.example"])),
@@ -228,8 +231,14 @@ CASES = {
     ),
     "logging": (
         lambda w: w.oss.put_bucket_logging(oss2.models.BucketLogging(SOURCE, "log/")),
-        (lambda w: w.obs.setBucketLogging(DESTINATION, Logging(DESTINATION, "log/", agency="logs")), State.BY_EYE),
-        (lambda w: w.obs.setBucketLogging(DESTINATION, Logging(DESTINATION, "other/", agency="logs")), State.BY_EYE),
+        (
+            lambda w: w.obs.setBucketLogging(DESTINATION, Logging(DESTINATION, "log/", agency="logs")),
+            State.COMPARE_BY_HAND,
+        ),
+        (
+            lambda w: w.obs.setBucketLogging(DESTINATION, Logging(DESTINATION, "other/", agency="logs")),
+            State.COMPARE_BY_HAND,
+        ),
     ),
     "tags": (
         lambda w: w.oss.put_bucket_tagging(oss2.models.Tagging(OSS_TAGS)),
@@ -271,16 +280,22 @@ def test_the_checklist_reports_settings_only_in_obs_and_equal_settings(world, na
 def test_the_checklist_does_not_report_an_unreadable_setting_as_missing(world, name):
     # GIVEN a missing permission on a side THEN the permission is named, for each state of the other side
     setting, (source_value, _, _) = SETTINGS_BY_NAME[name], CASES[name]
-    world.box.obs.deny(setting.destination.right)
+    world.box.obs.deny(setting.destination.permission)
     for step in (lambda: None, lambda: source_value(world)):
         step()
         row = world.row(name)
         assert row.state == State.UNREAD
-        assert row.source.unread is None
+        assert row.source.unread_reason is None
         assert row.document == ""
-        assert row.destination.unread.en == f"cannot be read: the permission {setting.destination.right} is missing"
-    world.box.oss.deny(setting.source.right, SOURCE)
-    assert world.row(name).source.unread.en == f"cannot be read: the permission {setting.source.right} is missing"
+        assert (
+            row.destination.unread_reason.en
+            == f"cannot be read: the permission {setting.destination.permission} is missing"
+        )
+    world.box.oss.deny(setting.source.permission, SOURCE)
+    assert (
+        world.row(name).source.unread_reason.en
+        == f"cannot be read: the permission {setting.source.permission} is missing"
+    )
 
 
 @pytest.mark.parametrize("name", ["lifecycle", "cors", "referer"])
@@ -320,10 +335,10 @@ def test_the_checklist_names_an_unsupported_rule_and_prints_the_others(world, pa
     world.set_source_setting("lifecycle", f"{fine}<Rule><ID>own</ID>{RULE}{part}</Rule>")
     # WHEN the printed rule is in OBS THEN the sides still differ, and no document is left to print
     earlier_row, later_row = world.write_printed_document("lifecycle"), world.row("lifecycle")
-    assert [[text.en for text in row.left_out] for row in (earlier_row, later_row)] == [["rule own"]] * 2
+    assert [[text.en for text in row.omitted_parts] for row in (earlier_row, later_row)] == [["rule own"]] * 2
     assert "b/" in earlier_row.document
     assert "a/" not in earlier_row.document
-    assert later_row.state == State.BY_EYE
+    assert later_row.state == State.COMPARE_BY_HAND
     assert later_row.document == ""
 
 
@@ -371,8 +386,8 @@ def test_the_checklist_translates_a_lifecycle_rule_of_oss_for_obs(world):
 )
 def test_the_checklist_translates_all_kinds_of_referer_rules(world, put, own):
     put(world)
-    assert [text.en for text in world.write_printed_document("referer").left_out] == own
-    assert world.state("referer") is (State.BY_EYE if own else State.EQUAL)
+    assert [text.en for text in world.write_printed_document("referer").omitted_parts] == own
+    assert world.state("referer") is (State.COMPARE_BY_HAND if own else State.EQUAL)
 
 
 def test_the_checklist_compares_the_rule_for_requests_without_a_referer(world):
@@ -403,14 +418,14 @@ def test_a_referer_blacklist_alone_permits_blank_referers_in_both_clouds(world):
     world.set_referers(allow_empty_referer=False, referer_list=v2.RefererList(), referer_blacklist=denied)
     row = world.row("referer")
     (statement,) = json.loads(row.document)["Statement"]
-    assert row.left_out == []
+    assert row.omitted_parts == []
     assert statement["Condition"] == {"StringLike": {"Referer": ["https://bad.example*"]}}
 
 
 def test_the_checklist_asks_the_user_to_compare_kms_keys(world):
     world.oss.put_bucket_encryption(oss2.models.ServerSideEncryptionRule(sse_algorithm="KMS"))
     world.obs.setBucketEncryption(DESTINATION, "kms")
-    assert world.state("encryption") is State.BY_EYE
+    assert world.state("encryption") is State.COMPARE_BY_HAND
 
 
 ENABLED, DISABLED = "<Status>Enabled</Status>", "<Status>Disabled</Status>"
@@ -422,9 +437,9 @@ CERTIFICATE = f"<Certificate><CertId>493</CertId>{ENABLED}</Certificate>"
     [
         (ENABLED, "", State.EQUAL),
         (ENABLED + CERTIFICATE, "", State.DIFFERS),
-        (ENABLED + CERTIFICATE, "<CertificateId>a</CertificateId>", State.BY_EYE),
-        (ENABLED + CERTIFICATE, "<CertName>a</CertName>", State.BY_EYE),
-        (DISABLED, "", State.BY_EYE),
+        (ENABLED + CERTIFICATE, "<CertificateId>a</CertificateId>", State.COMPARE_BY_HAND),
+        (ENABLED + CERTIFICATE, "<CertName>a</CertName>", State.COMPARE_BY_HAND),
+        (DISABLED, "", State.COMPARE_BY_HAND),
     ],
 )
 def test_the_checklist_reports_a_domain_as_equal_only_if_obs_serves_it(world, monkeypatch, here, there, state):
@@ -439,8 +454,8 @@ def test_the_checklist_names_and_omits_a_cors_field_that_obs_lacks(world):
     rules = [v2.CORSRule(allowed_origins=["*"], allowed_methods=["GET"])]
     configured = v2.CORSConfiguration(cors_rules=rules, response_vary=True)
     world.v2.put_bucket_cors(v2.PutBucketCorsRequest(bucket=SOURCE, cors_configuration=configured))
-    assert [text.en for text in world.write_printed_document("cors").left_out] == ["ResponseVary"]
-    assert world.state("cors") is State.BY_EYE
+    assert [text.en for text in world.write_printed_document("cors").omitted_parts] == ["ResponseVary"]
+    assert world.state("cors") is State.COMPARE_BY_HAND
 
 
 @pytest.mark.parametrize(
@@ -458,7 +473,7 @@ def test_a_referer_statement_of_obs_with_another_meaning_is_not_equal(world, sta
     assert row.state is State.DIFFERS
     # AND the document keeps the statement, so a person has to check it
     assert statement in json.loads(row.document)["Statement"]
-    assert world.state("referer") is State.BY_EYE
+    assert world.state("referer") is State.COMPARE_BY_HAND
 
 
 INDEX_PAGE = {"indexDocument": IndexDocument("index.html")}
@@ -471,15 +486,19 @@ ERROR_PAGE = {"errorDocument": ErrorDocument("index.html")}
         (
             "<IndexDocument><Suffix>index.html</Suffix><SupportSubDir>true</SupportSubDir></IndexDocument>",
             INDEX_PAGE,
-            State.BY_EYE,
+            State.COMPARE_BY_HAND,
         ),
         (
             "<IndexDocument><Suffix>index.html</Suffix></IndexDocument><RoutingRules><RoutingRule><Redirect>"
             "<RedirectType>External</RedirectType></Redirect></RoutingRule></RoutingRules>",
             INDEX_PAGE,
-            State.BY_EYE,
+            State.COMPARE_BY_HAND,
         ),
-        ("<ErrorDocument><Key>index.html</Key><HttpStatus>200</HttpStatus></ErrorDocument>", ERROR_PAGE, State.BY_EYE),
+        (
+            "<ErrorDocument><Key>index.html</Key><HttpStatus>200</HttpStatus></ErrorDocument>",
+            ERROR_PAGE,
+            State.COMPARE_BY_HAND,
+        ),
         ("<ErrorDocument><Key>index.html</Key><HttpStatus>404</HttpStatus></ErrorDocument>", ERROR_PAGE, State.EQUAL),
     ],
     ids=["subfolders", "rules of routing", "a status that OBS does not answer", "the status that it answers"],
@@ -509,5 +528,5 @@ def test_the_checklist_reports_settings_of_a_missing_bucket_as_unread(world):
 def test_the_checklist_takes_only_a_documented_404_as_a_missing_setting(world, name, answer):
     world.box.obs.faults.add(Fault.status(404, answer, OBS_HEADERS))
     row = world.row(name)
-    assert "404" in row.destination.unread.en
+    assert "404" in row.destination.unread_reason.en
     assert row.state == State.UNREAD

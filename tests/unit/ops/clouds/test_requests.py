@@ -136,13 +136,13 @@ OSS_CALLS = {
         ),
     ),
     "uploads": (
-        lambda ours: ours.uploads("é"),
+        lambda ours: ours.list_uploads("é"),
         lambda theirs: theirs.list_multipart_uploads(
             sdk.ListMultipartUploadsRequest(bucket=SOURCE, prefix="é", encoding_type="url")
         ),
     ),
     "abort": (
-        lambda ours: ours.abort(KEY, "NONE"),
+        lambda ours: ours.abort_upload(KEY, "NONE"),
         lambda theirs: theirs.abort_multipart_upload(
             sdk.AbortMultipartUploadRequest(bucket=SOURCE, key=KEY, upload_id="NONE")
         ),

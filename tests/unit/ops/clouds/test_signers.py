@@ -56,7 +56,9 @@ def make_keys(token=""):
     now=moments,
 )
 def test_the_signature_for_oss_equals_that_of_the_sdk(method, key, query, plain, token, now):
-    own_signature = signers.sign_oss(method, "bkt", key, query, plain, keys=make_keys(token), region="cn-x", now=now)
+    own_signature = signers.sign_oss(
+        method, "bkt", key, query, plain, access_keys=make_keys(token), region="cn-x", now=now
+    )
     query_text = "&".join(
         urlencode({name: value}, quote_via=quote, safe="") if value else name for name, value in query.items()
     )
@@ -82,7 +84,7 @@ def test_the_signature_for_oss_equals_that_of_the_sdk(method, key, query, plain,
     now=moments,
 )
 def test_the_signature_for_obs_equals_that_of_the_sdk(method, key, query, plain, token, now):
-    own_signature = signers.sign_obs(method, "bkt", key, query, plain, keys=make_keys(token), now=now)
+    own_signature = signers.sign_obs(method, "bkt", key, query, plain, access_keys=make_keys(token), now=now)
     sent_headers = {name: value for name, value in own_signature.items() if name != "Authorization"}
     signer = Authentication(ID, SECRET, False, Adapter("obs"), "", False)
     theirs = signer.doAuth(method, "bkt", key, {name: value or None for name, value in query.items()}, sent_headers)
@@ -99,7 +101,7 @@ def test_the_signature_for_obs_equals_that_of_the_sdk(method, key, query, plain,
 def test_the_signature_for_obs_in_a_url_equals_that_of_the_sdk(key, plain, token, now):
     expires = int(now.timestamp())
     own_signature = signers.sign_obs_url(
-        "PUT", "bkt", key, {"metadata": ""}, plain, keys=make_keys(token), expires=expires
+        "PUT", "bkt", key, {"metadata": ""}, plain, access_keys=make_keys(token), expires=expires
     )
     signer = Authentication(ID, SECRET, False, Adapter("obs"), "", False)
     parameters = {"metadata": None, **({"x-obs-security-token": TOKEN} if token else {})}
@@ -129,7 +131,7 @@ def test_the_signature_for_huaweis_services_equals_that_of_the_sdk(method, path,
         query,
         {"Content-Type": "application/json"},
         body,
-        keys=make_keys(token),
+        access_keys=make_keys(token),
         now=now,
     )
     sent_headers = {name: value for name, value in own_signature.items() if name != "Authorization"}
@@ -212,7 +214,7 @@ def test_ops_refuses_an_access_key_that_contains_blanks(read_keys):
 )
 def test_the_signature_for_alibabas_services_equals_that_of_the_sdk(action, query, token, now, nonce, method, path):
     about = (method, "fc.example.com", path, action, "2015-05-01", query)
-    own_signature = signers.sign_alibaba_service(*about, keys=make_keys(token), now=now, nonce=nonce)
+    own_signature = signers.sign_alibaba_service(*about, access_keys=make_keys(token), now=now, nonce=nonce)
     theirs = DaraRequest()
     theirs.method, theirs.pathname, theirs.query = method, path, query
     theirs.headers = {name.lower(): value for name, value in own_signature.items() if name != "Authorization"}

@@ -94,7 +94,7 @@ NEW_GROUP = NewGroup("photos", "cn-hangzhou", "photos-obs", "cn-north-4", [""], 
         lambda groups: groups.pause("1"),
         lambda groups: groups.resume("1", KEYS, KEYS),
         lambda groups: groups.retry("1", KEYS, KEYS, only_failed=True),
-        lambda groups: groups.limit("1", NIGHT_WINDOWS),
+        lambda groups: groups.limit_bandwidth("1", NIGHT_WINDOWS),
         lambda groups: groups.delete("1"),
     ],
 )
