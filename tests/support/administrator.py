@@ -18,25 +18,25 @@ from tools.package import ROOT
 
 
 def draw_requests(requests: range, step: int = 3) -> range:
-    """Return every `step`-th number of `requests`; the first is random, and is printed."""
+    """Return every `step`-th of these request numbers, from a random first number on, which is printed."""
     first = random.randrange(step)
     print(f"drawn requests: each {step} from number {requests[first]}")
     return requests[first::step]
 
 
 def draw_interruptions(requests: range, step: int = 3) -> list[tuple[str, int]]:
-    """Return every `step`-th request's number, each with a random interruption: `dies_after` or `loses`."""
+    """Return every `step`-th request number, each with a random kind of interruption (`Administrator.cut_off`)."""
     return [(random.choice(["dies_after", "loses"]), number) for number in draw_requests(requests, step)]
 
 
 class KilledError(BaseException):
-    """The exception that ends the code of a dead machine."""
+    """The exception that ends the commands of a dead machine."""
 
 
 class Administrator(VirtualSandbox):
-    """A world with an administrator's machine.
+    """A world with an administrator's machine, which runs commands of `ops.py`.
 
-    - `asked` is the number of requests of the machine that were answered.
+    - `asked` is the number of the machine's requests that were answered.
     - `dies_after` is the number of the request after which the machine dies, or -1.
     - `loses` is the number of the request whose response is lost, or -1.
     """
@@ -57,20 +57,17 @@ class Administrator(VirtualSandbox):
         self._patches.enter_context(patch.object(wire, "exchange", self._exchange))
 
     def put_project(self, folder: Path, answers: dict[str, str]) -> None:
-        """Write the parts of a project that commands read: its s.yaml and the functions' code.
-
-        Writing the whole project would take longer than most commands.
-        """
+        """Write only the parts of a project that commands read, its s.yaml and the functions' code, to save time."""
         folder.mkdir(exist_ok=True)
         (folder / "s.yaml").write_text(render.settings({**self.answers(), **answers}), encoding="utf-8")
         (folder / "code").symlink_to(ROOT / "template" / "code")
 
     @contextmanager
     def cut_off(self, fate: str, number: int, away: float = 41 * 60) -> Iterator[None]:
-        """Interrupt the commands in the context at the request with this number, counted from now.
+        """Interrupt the commands in the context at their request with this number.
 
         If `fate` is `dies_after`, the machine dies after the request, and works again `away` seconds later. If `fate`
-        is `loses`, only the response to the request is lost.
+        is `loses`, only the response is lost.
         """
         setattr(self, fate, self.asked + number)
         try:
@@ -80,7 +77,7 @@ class Administrator(VirtualSandbox):
         self.dies_after = self.loses = -1
 
     def before(self) -> None:
-        """Make the scheduled call for this request, if there is one."""
+        """Run the call that is scheduled in `meanwhile` before the next request."""
         self.meanwhile.pop(self.asked, lambda: None)()
 
     def _exchange(self, request: wire.Request) -> wire.Response:

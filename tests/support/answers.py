@@ -1,4 +1,4 @@
-"""Examples in tests/answers, as JSON: the functions' answers, and answers to `s init`."""
+"""Examples in the folder tests/answers, as JSON: answers of the functions, and answers to the questions of `s init`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EXAMPLES = sorted(path.stem for path in _FOLDER.glob("*.json"))
 
 
 def answer(name: str) -> dict[str, Any]:
-    """Return the example with this name; a name that begins with `made/` is a small example, which tests change."""
+    """Return the example with this name; names that begin with `made/` are small examples, which tests change."""
     return dict(json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8")))
 
 

@@ -1,4 +1,4 @@
-"""The checks of a certificate."""
+"""Readers of a certificate's checks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def results(document: dict[str, Any]) -> dict[str, str]:
-    """Return the results of the checks that did not pass, by id."""
+    """Return the results of the checks that affect the verdict and did not pass, by the checks' ids."""
     return {
         finding["id"]: finding["result"]
         for finding in document["checks"]
@@ -19,5 +19,4 @@ def verdict(document: dict[str, Any]) -> tuple[str, dict[str, str]]:
 
 
 def check(document: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return the check with this id."""
     return next(finding for finding in document["checks"] if finding["id"] == name)

@@ -1,6 +1,6 @@
-"""A second set of rules for a cutover, which reads only a certificate's JSON.
+"""A second implementation of a cutover's rules, which reads only a certificate's JSON.
 
-It shares no code and no class with `rules/`.
+It shares no code with the package `rules`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _EQUAL = ("equal_contents", "equal_version", "equal_size")
 
 
 class Row(NamedTuple):
-    """The rule for a check: it passes if the classes in `classes` have no objects.
+    """The rule for a check, which passes if the classes in `classes` have no objects.
 
-    With `accepts`, it also passes if the user has accepted the first class by name. `of_freeze` is True if a check
-    needs frozen writes, so that a rehearsal does not count its result.
+    - With `accepts`, it also passes if the user has accepted the first of these classes.
+    - With `of_freeze`, it needs frozen writes, so a rehearsal does not count its result.
     """
 
     classes: tuple[str, ...] = ()
@@ -60,14 +60,14 @@ ROWS = {
 
 
 def checks(document: Document) -> list[tuple[str, str, bool]]:
-    """Return the id and the result of each check, in order, and True if the check affects the verdict."""
+    """Return the id and the result of each check, and True if the check affects the verdict."""
     is_about_headers = document["headers"]["migrated"] is not True or _asked(document) > 0 or _checked(document)
     gates = {"SAMPLE": document["sample"] is not None, "METADATA": is_about_headers}
     return [(name, _result(document, name), gates.get(name, True)) for name in ROWS]
 
 
 def verdict(document: Document) -> str:
-    """Return the verdict of a certificate, or the expected verdict of a rehearsal."""
+    """Return the verdict of a certificate; for a rehearsal, the verdict that a cutover can be expected to have."""
     gating = [(name, result) for name, result, gates in checks(document) if gates]
     results = {result for _, result in gating}
     if document["frozen_since"] is None:
@@ -88,7 +88,7 @@ def failing(document: Document) -> list[str]:
 
 
 def _is_about_all_objects(document: Document, name: str, result: str) -> bool:
-    """Return True if a check of the freeze failed, and all objects of the source are still in progress."""
+    """Return True if a check of the freeze failed while all objects of the source are still in progress."""
     if not ROWS[name].of_freeze or result != "failed":
         return False
     return not any(
@@ -259,8 +259,8 @@ def _of_nothing_waits(document: Document) -> str:
 def _of_more(document: Document) -> str:
     """Return the result of a check on waiting records that the certificate does not list.
 
-    The result is "failed" if a cutover would open the project to resend them, otherwise "not run". A cutover does not
-    open a project that a user closed by hand, or for which a GO is valid.
+    The check fails if a cutover would open the project to resend them. A cutover does not open a project that a user
+    closed, or that has a valid GO.
     """
     closed = document["closed"]
     if closed is None or document["frozen_since"] is None or document["go_stands"]:

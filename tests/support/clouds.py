@@ -1,4 +1,4 @@
-"""Both clouds in process and in virtual time: faults of calls, and what applications and OMS do."""
+"""Both clouds in process and in virtual time, with faults of calls and actions of applications and OMS."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ _CODES = {403: "AccessDenied", 404: "NoSuchBucket"}
 
 
 def oss_error(status: int, code: str = "", **headers: str) -> Fault:
-    """Return a fault in which OSS, or OBS, refuses the request with this status and code."""
+    """Return a fault in which OSS or OBS refuses a request with this status and code."""
     code = code or _CODES.get(status, "InternalError")
     body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
     return Fault.status(status, body, OSS_HEADERS | OBS_HEADERS | headers)
 
 
 def oms_error(status: int, code: str = "", message: str = "no", **headers: str) -> Fault:
-    """Return a fault in which OMS, or the gateway in front of it, answers with this error."""
+    """Return a fault in which OMS, or the gateway in front of it, answers with this status and code."""
     body = json.dumps({"error_code": code, "error_msg": message}) if code else ""
     return Fault.status(status, body.encode(), {name.replace("_", "-"): value for name, value in headers.items()})
 
@@ -66,12 +66,11 @@ def is_post(request: Request) -> bool:
 
 
 def reads_mark(request: Request) -> bool:
-    """Return True if the request reads the mark of a closed project."""
+    """Return True if the request reads whether the project is closed."""
     return request.method == "GET" and "/state/closed" in unquote(request.raw_path)
 
 
 def event(key: str, name: str = "ObjectCreated:PutObject", bucket: str = "photos", **parts: Any) -> dict[str, Any]:
-    """Return an element of an OSS trigger's payload."""
     return {
         "eventName": name,
         "eventSource": "acs:oss",
@@ -96,7 +95,7 @@ def payload(*keys: str, **parts: Any) -> bytes:
 
 
 class VirtualClock(Clock):
-    """The clock of the world, for the test and its invocations; it can be ahead of the clouds' clocks."""
+    """The clock that the test and the functions read; it can be ahead of the clouds' clocks."""
 
     def __init__(self, world: Clouds) -> None:
         self._world = world
@@ -120,8 +119,9 @@ class VirtualClock(Clock):
 class Clouds(VirtualSandbox):
     """Both clouds with the buckets of a project, from their creation until the end of the test.
 
-    `bucket` is the log bucket of the project named `project`; `source` and `destination` are the buckets of its sync
-    task. `storage_classes` are those of new source objects, by their sizes.
+    - `bucket` is the log bucket of the project named `project`.
+    - `source` and `destination` are the buckets of its sync task.
+    - `storage_classes` are those of new source objects, by the objects' sizes.
     """
 
     project_id, task_id = "0123456789abcdef", TASK
@@ -149,7 +149,7 @@ class Clouds(VirtualSandbox):
         self.advance((time - self.clock.now()).total_seconds())
 
     def play(self, happenings: Sequence[tuple[Any, ...]]) -> None:
-        """Call methods of this world; each element of `happenings` has the name of a method, and its arguments."""
+        """Call methods of this world, each given as its name and its arguments."""
         for name, *arguments in happenings:
             getattr(self, name)(*arguments)
 
@@ -158,7 +158,7 @@ class Clouds(VirtualSandbox):
     def upload(self, key: str, data: str = "A", minutes_ago: float = 0, kind: str = "md5") -> str:
         """Write an object to the source without an event, and return its ETag.
 
-        With another `kind` than `md5` the ETag is not the MD5 of the contents.
+        The ETag is the MD5 of the contents only if `kind` is `md5`.
         """
         headers = {"x-oss-storage-class": self.storage_classes[len(data) % len(self.storage_classes)]}
         if kind != "md5":
@@ -171,13 +171,13 @@ class Clouds(VirtualSandbox):
         return self.oss.objects(self.source.name)[key].etag
 
     def lose_events_of(self, *keys: str, data: str = "A", **details: Any) -> None:
-        """Write objects whose events are lost, and advance an hour."""
+        """Write source objects whose events are lost, and advance an hour."""
         for key in keys:
             self.upload(key, data, **details)
         self.advance()
 
     def fill(self, number: int, minutes_ago: float = 0) -> None:
-        """Write objects whose events are lost, with numbers as names, and advance an hour."""
+        """Write source objects named 0 to `number` - 1 whose events are lost, and advance an hour."""
         digits = len(str(number - 1))
         self.lose_events_of(*(f"{index:0{digits}}" for index in range(number)), minutes_ago=minutes_ago)
 
@@ -188,7 +188,7 @@ class Clouds(VirtualSandbox):
             self.bucket.add_success_record(key, data, minutes_ago * 60)
 
     def put_in_both(self, *keys: str, data: str, in_obs: str, kind: str = "md5", part: int | None = None) -> None:
-        """Write `data` to the source without events, write `in_obs` to OBS an hour later, and advance another hour."""
+        """Write `data` to the source without events, an hour later `in_obs` to OBS, and advance another hour."""
         self.lose_events_of(*keys, data=data, kind=kind)
         for key in keys:
             self.write(key, in_obs, part)
@@ -208,18 +208,18 @@ class Clouds(VirtualSandbox):
 
     @property
     def obs_bucket(self) -> Bucket:
-        """The destination bucket, as OBS has it."""
+        """The destination bucket in OBS."""
         return self.obs.bucket(self.destination_bucket)
 
     # OMS.
 
     def hold_copies(self) -> None:
-        """Let OMS copy objects only on demand, and write no lists."""
+        """Let OMS copy objects only when the test calls `begin_copy` and `end_copy`, and write no lists."""
         self._holds_copies = self.task.lists.is_withheld = True
         self.task.copies.add(CopyFault.withheld())
 
     def begin_copy(self, number: int = 0) -> None:
-        """Let OMS begin a copy: it reads the object, skips it, or fails if the object is missing."""
+        """Let OMS begin a withheld copy; it ends at once if OMS skips the object or cannot read it."""
         if copies := self._copies(begun=False):
             copy = copies[number % len(copies)]
             self.task.begin(copy)
@@ -238,7 +238,6 @@ class Clouds(VirtualSandbox):
             self.task.end(copy)
 
     def copy_all(self) -> None:
-        """Let OMS make all withheld copies."""
         while self.task.withheld_copies:
             self.begin_copy()
             self.end_copy()
@@ -249,15 +248,14 @@ class Clouds(VirtualSandbox):
         ]
 
     def count_objects(self, minutes_ago: float, **numbers: int) -> None:
-        """Let OMS count objects at a time, by kind: REQUEST, SUCCESS, FAILURE or SKIP."""
+        """Increase OMS's counts of objects (REQUEST, SUCCESS, FAILURE or SKIP) at a time in the past."""
         for kind, number in numbers.items():
             self.task.add_count(kind, number, self.clock.now().timestamp() - minutes_ago * 60)
 
     def measure_headers(self, *, moves: bool = False, replaces: bool = True) -> None:
-        """Set the effect of a change of headers in OBS, and store a canary's result that reports it.
+        """Set whether a change of headers in OBS updates LastModified, and store a canary's result that reports it.
 
-        With `moves`, a change updates LastModified. With `replaces`, the canary reports that a change removes all
-        headers that it does not name.
+        With `replaces`, the result reports that a change removes all headers that it does not name.
         """
         self.obs_bucket.headers_update_time = moves
         usual = {"url": "yes", "expired_url": "no", "moves_etag": "no"}

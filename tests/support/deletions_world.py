@@ -1,7 +1,6 @@
 """A world in which keys are deleted at the source, with an oracle for the law of deletions.
 
-The history knows who wrote each object, and what each key left behind: records and copies. The oracle shares no code
-with the function.
+The oracle uses no code of the function. It knows who wrote each object, and the records and copies of each key.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ QUARTER = 15 * MINUTE
 
 
 class ObsCopy(NamedTuple):
-    """An object of OBS: its size, ETag and time."""
+    """An object of OBS: its size, its ETag, and its Unix time of modification."""
 
     size: int
     etag: str
@@ -28,7 +27,7 @@ class ObsCopy(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """The results of a complete comparison.
+    """The expected results of a complete comparison.
 
     - `began` and `ended` are its times.
     - `absent` has the objects in OBS whose keys are absent at the source.
@@ -47,9 +46,9 @@ class Comparison(NamedTuple):
 
 
 class DeletionsWorld(World):
-    """A world for lists of deletions.
+    """A world for lists of deleted keys.
 
-    `hidden`: the keys that the source's listings omit; with `is_proxy`, HEAD does not find them either.
+    `hidden` has the keys that the source's listings omit. With `is_proxy`, HEAD does not find their objects either.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -100,9 +99,9 @@ class DeletionsWorld(World):
         self.hidden, self.is_proxy = set(), False
 
     def run_comparison(self, *, scope: str = "", fails: bool = False, deep: bool = False) -> None:
-        """Run a comparison; if it is complete, add the results that it must have to `comparisons`.
+        """Run a comparison, and add its expected results to `comparisons`.
 
-        With `fails`, the listing of the source fails, so the comparison is not complete.
+        With `fails`, the listing of the source fails, so the comparison is incomplete and has no results.
         """
         began = float(int(self._now() + 0.001))
         options = {"restart": True, **({"prefix": scope} if scope else {}), **({"deep": True} if deep else {})}
@@ -153,7 +152,7 @@ class DeletionsWorld(World):
             self.lives[key][-1][1] = self._now()
 
     def note_traces(self) -> None:
-        """Store the records and copies of each key, which show that the key exists or existed."""
+        """Store the times of each key's records and copies, which show that the key exists or existed."""
         for key in self.keys:
             there = self.find_copy(key)
             if at := self.accepted_at(key):
@@ -184,7 +183,7 @@ class DeletionsWorld(World):
     # Deletions.
 
     def deletions(self, after: str = "") -> dict[str, Any]:
-        """Return the answer of all pages of deletions, combined into a single page."""
+        """Return the answers of all pages of deletions as the answer of a single page."""
         pages = []
         page_after: str | None = after
         while page_after is not None:
@@ -211,7 +210,7 @@ def accepted_etag(world: DeletionsWorld, key: str) -> str:
 
 
 def begun_of(comparisons: list[Comparison], place: int, key: str) -> float:
-    """Return the time since which a key is absent at the source, by the comparison with the index `place`."""
+    """Return the time since which a key is absent at the source, by the comparison at index `place`."""
     now = comparisons[place]
     if place == 0 or key not in comparisons[place - 1].absent:
         return now.ended
@@ -225,7 +224,7 @@ def begun_of(comparisons: list[Comparison], place: int, key: str) -> float:
 
 
 def expected(world: DeletionsWorld, key: str, now: Comparison) -> str:
-    """Return the reason why the oracle leaves a key out of the list of deletions; empty if the key is listed."""
+    """Return the reason why the list of deletions must omit a key, or an empty text if it must have the key."""
     comparisons = [comparison for comparison in world.comparisons if comparison.scope == now.scope]
     since, there, current = (
         ceil(begun_of(comparisons, len(comparisons) - 1, key)),

@@ -1,4 +1,4 @@
-"""Misconfigured projects in the sandbox, and doctor's answers for them."""
+"""Misconfigured projects in the sandbox, and readers of doctor's answers."""
 
 from __future__ import annotations
 
@@ -38,14 +38,13 @@ def deploy(box: Sandbox, folder: Path, **settings: str) -> None:
 
 
 def invoke_doctor(box: Sandbox) -> dict[str, Any]:
-    """Invoke the deployed doctor and return its answer."""
     invocation = box.fc.invoke("doctor", b"")
     assert invocation.outcome == "returned", invocation.error_message
     return dict(invocation.value)
 
 
 def states(report: dict[str, Any], *wanted: str) -> list[str]:
-    """Return the names of the checks whose state is one of `wanted`, such as "failed"."""
+    """Return the names of the checks with one of these states, such as "failed"."""
     return [check["name"] for check in report["checks"] if check["state"] in wanted]
 
 
@@ -55,9 +54,9 @@ def find_check(report: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def verify_check(report: dict[str, Any], name: str, state: str, text: str = "", fix: str = "") -> None:
-    """Assert that a check has this state, that its text contains `text`, and that its remedy contains `fix`.
+    """Assert that a check has this state, `text` in its text, and `fix` in its remedy.
 
-    A check that passed or was skipped has no remedy.
+    A check that passed or was skipped must have no remedy.
     """
     check = find_check(report, name)
     assert check["state"] == state, check
@@ -67,7 +66,7 @@ def verify_check(report: dict[str, Any], name: str, state: str, text: str = "", 
 
 
 def keep_strikes(box: Sandbox) -> None:
-    """Store for each job that its timer has fired recently; doctor reads these objects."""
+    """Store the objects that show doctor that each job's timer has fired recently."""
     for job in ("replay", *PASSES, "status"):
         LogBucket(box).add_json(f"state/{job}-timer-oss-oms-sync.json", {})
 
@@ -96,7 +95,7 @@ def set_variables(**changes: str) -> Change:
 
 
 def replace_in_url(new: str, old: str = "") -> Change:
-    """Return a change of the variable SYNC_URL that replaces the text `old`, by default OMS's address, by `new`."""
+    """Return a change of SYNC_URL that replaces the text `old`, by default OMS's address."""
     return lambda box, environment: environment.update(SYNC_URL=box.task.sync_url.replace(old or box.oms.endpoint, new))
 
 
@@ -109,7 +108,7 @@ def shift_clocks(seconds: float, *names: str) -> Change:
 
 
 def verify_only_fault(box: Sandbox, report: dict[str, Any], name: str, fix: str) -> None:
-    """Assert that exactly this check failed, and that no other check has a remedy or shows a secret."""
+    """Assert that only this check failed, that no other check has a remedy, and that no secret is shown."""
     assert report["text"] == "Setup has faults"
     assert not report["ok"]
     assert states(report, "fault") == [name]

@@ -20,7 +20,7 @@ TOOLS = ("s", "make", "python3", "git", "bash", "npm", "aliyun", "ossutil")
 
 @dataclass(frozen=True)
 class Document:
-    """The parts of a Markdown document, parsed from its text."""
+    """A Markdown document and its parts."""
 
     text: str
 
@@ -44,7 +44,7 @@ class Document:
 
     @property
     def anchors(self) -> set[str]:
-        """The anchors of the headings, in the form of the sites that show the document."""
+        """The anchors of the headings, as the sites that show the document write them."""
         return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for _, text in self.headings}
 
     @property
@@ -91,7 +91,7 @@ class Document:
 
     @property
     def commands(self) -> list[list[str]]:
-        """The words of each command in shell blocks and in backticks."""
+        """The words of each command, from shell blocks and from text in backticks."""
         inline = [token.content for token in self._inline() if token.type == "code_inline"]
         texts = [text for info, text in self.blocks if info == "sh"]
         # Text in backticks is a command only if it begins with a tool and has a second word.
@@ -100,12 +100,12 @@ class Document:
 
 
 def prose_of(token: Token) -> str:
-    """Return the text of a token, without code."""
+    """Return the text of a token without code."""
     return "".join({"text": child.content, "softbreak": " "}.get(child.type, "") for child in token.children or ())
 
 
 def commands_in(text: str) -> Iterator[list[str]]:
-    """Yield the words of each command in shell lines; `|`, `;` and `&&` separate commands.
+    """Yield the words of each command in shell lines, at `|`, `;` and `&&` as well.
 
     Raises ValueError for a quotation mark without a counterpart.
     """

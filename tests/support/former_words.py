@@ -1,6 +1,6 @@
-"""Former words of printed text and documents, with their replacements.
+"""Words that printed text and documents no longer use, with their replacements.
 
-A pattern matches whole words. It excludes a word's other, legitimate meanings.
+Each pattern matches whole words, except where a word has another, legitimate meaning.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ Key = tuple[str, str]
 
 
 def ram_user(box: Sandbox, document: Mapping[str, object], name: str = "user") -> Key:
-    """Create a RAM user with the policy `document`; return its access key."""
+    """Create a RAM user with this policy; return the user's access key."""
     ram = box.ram.entities
     ram.create_user(name)
     ram.create_policy(name, json.dumps(document))
@@ -24,7 +24,7 @@ def ram_user(box: Sandbox, document: Mapping[str, object], name: str = "user") -
 def iam_user(box: Sandbox, name: str, *documents: Mapping[str, object]) -> Key:
     """Create an IAM user with these policies; return the user's access key.
 
-    Policies of version 1.1 are attached by API v3, as by hand, and all others by API v5.
+    API v3 attaches policies of version 1.1, and API v5 all others.
     """
     user = box.iam.create_user(Arguments((), {"name": name}, {}))["user"]["user_id"]
     for document in documents:

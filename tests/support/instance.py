@@ -27,7 +27,7 @@ class SandboxClock(Clock):
 
 
 class Instance:
-    """An instance of the function, with clients that live as long as it does."""
+    """An instance of the function, whose clients all invocations share."""
 
     def __init__(self, box: Sandbox, clock: Clock | None = None, **environment: str) -> None:
         self.settings = Settings.from_env({**box.environment(), "FC_REGION": box.region, **environment})
@@ -46,7 +46,7 @@ class Instance:
         )
 
     def destination(self, seconds: float = 60) -> ObsBucket:
-        """Return the destination bucket of OMS's task, in a new invocation with a deadline `seconds` from now."""
+        """Return the destination bucket of OMS's task, for calls within the next `seconds`."""
         deadline = Deadline(seconds, self.clock)
         task = self._oms.query_task(deadline)
         assert isinstance(task, TaskInfo)

@@ -1,4 +1,4 @@
-"""Law 1, which tests share: every key is accepted by OMS, recorded as failed, or still queued by Function Compute."""
+"""Law 1: every key is accepted by OMS, recorded as failed, or still queued by Function Compute."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def schedules(share: int) -> int:
 
 
 def sweep(steps: Iterable[int]) -> Iterator[int]:
-    """Yield the steps at which to interrupt a run: every step of SWEEP, from a random first step that is printed."""
+    """Yield every SWEEP-th step at which to interrupt a run, from a random first step on, which is printed."""
     start = random.Random().randrange(SWEEP)
     print(f"interrupted: every {SWEEP}. step, from step {start}")
     return islice(steps, start, None, SWEEP)
@@ -48,8 +48,9 @@ def check(
 ) -> str:
     """Assert law 1 for an invocation, and return the state of its keys.
 
-    `outcome`: the function's return value, None if it raised. `accepted`: the keys that OMS accepted.
-    `has_record(state, key)` looks for a record in the log bucket.
+    - `outcome` is the function's return value, or None if it raised an exception.
+    - `accepted` has the keys that OMS accepted.
+    - `has_record(state, key)` returns True if the log bucket has this record.
     """
     for key in keys:
         assert key in accepted or not has_record("success", key), f"{key!r} is recorded as accepted, but is not"

@@ -1,4 +1,4 @@
-"""Pages of listings, in the form in which OSS and OBS write them."""
+"""Pages of listings, as OSS and OBS write them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ OBS_NAMESPACE = ' xmlns="http://obs.cn-north-4.myhuaweicloud.com/doc/2015-06-30/
 
 
 def listing(objects: Sequence[ObjectSummary], token: str = "", head: str = "<EncodingType>url</EncodingType>") -> str:
-    """Return a page of OSS's listing as XML.
+    """Return a page of OSS's listing as XML; `token` names the next page.
 
-    `token` names the next page. Keys are URL-encoded, unless `head` names no encoding; then XML must be able to contain
-    them.
+    Keys are URL-encoded, unless `head` names no encoding; then they must be valid in XML.
     """
     encode = (lambda text: quote(text, safe="")) if "url" in head else str
     goes_on = f"<NextContinuationToken>{encode(token)}</NextContinuationToken>" if token else ""
@@ -38,14 +37,13 @@ def _contents(listed: ObjectSummary, key: str) -> str:
 
 
 def page_of(objects: Sequence[ObjectSummary], more: bool, token: str = "") -> ListPage:
-    """Return a parsed page with these objects."""
     return ListPage(
         Columns(*([stored[place] for stored in objects] for place in range(len(ObjectSummary._fields)))), more, token
     )
 
 
 def answer(*names: str, token: str = "") -> Fault:
-    """Return a fault in which OSS answers with a page of these objects."""
+    """Return a fault in which OSS answers a listing with a page of these objects."""
     page = listing([ObjectSummary(name, "AB", 1, NEW_YEAR) for name in names], token)
     return Fault.status(200, page.encode(), OSS_HEADERS)
 

@@ -1,6 +1,7 @@
-"""The log bucket of a project, and the only place where tests write its objects by hand.
+"""The log bucket of a project, with methods that write its objects by hand.
 
-A test writes an object by hand if no run of a job would leave it so. tests/stored has an example of each form.
+A test writes an object by hand only if no run of a job would leave it in this state. tests/stored has an example of
+each form.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ BACKFILL = {**USUAL, "since": "1970-01-01T00:00:00Z"}
 
 
 def record_name(state: str, key: str, root: str = ROOT) -> str:
-    """Return the name of a key's record; a long key is named by its hash."""
+    """Return the name of a key's record; the name for a long key has the key's hash."""
     name = f"{root}{state}_object/{key}"
     return (
         name if len(name.encode()) <= 1023 else f"{root}{state}_object_long/{hashlib.sha256(key.encode()).hexdigest()}"
@@ -44,9 +45,9 @@ def record_name(state: str, key: str, root: str = ROOT) -> str:
 
 
 class LogBucket(Stored):
-    """The log bucket of a project in `box`.
+    """The log bucket of a project in the sandbox.
 
-    `root` is the folder of the project's task. `now` returns the time, by default that of the sandbox.
+    `root` is the folder of the project's task. `now` returns the time, by default the sandbox's time.
     """
 
     def __init__(self, box: Sandbox, project: str = "oss-oms-sync", now: Callable[[], datetime] | None = None) -> None:
@@ -59,7 +60,6 @@ class LogBucket(Stored):
     # States of the project.
 
     def add_json(self, name: str, value: object) -> None:
-        """Store a value under a name in the task's folder."""
         self.add(StoredObject(f"{self.root}{name}", json.dumps(value).encode()))
 
     def add_installation(self, time: datetime | None = None) -> None:
@@ -67,7 +67,7 @@ class LogBucket(Stored):
         self.add_json("state/installed.json", {"at": timestamp(time or self._now() - timedelta(hours=1))})
 
     def add_mark(self, *, closed: bool, by: str = "", why: str = "") -> None:
-        """Store the mark of a closed or of an open project, as a user's command writes it on another machine."""
+        """Store that a user's command closed or opened the project."""
         mark = {
             "closed": closed,
             "at": timestamp(self._now()),
@@ -84,15 +84,14 @@ class LogBucket(Stored):
         self.add_json("state/back_to_source.json", {"bucket": bucket or self._destination, "at": at, "rules": rules})
 
     def add_canary_result(self, report: Mapping[str, object], at: str = "2026-01-01T00:00:00Z") -> None:
-        """Store the result of a canary, with this report."""
         self.add_json(f"state/canary-{self._project}.json", {"at": at, "report": report})
 
     def add_migration(self, ago: float = 3600, **fields: object) -> None:
-        """Store the intention (the record of the run) of a migration that began `ago` seconds ago."""
+        """Store the record of a running migration that began `ago` seconds ago."""
         self.add_json(f"state/migrate-{self._project}.json", self._intention(ago, **fields))
 
     def add_ended_migration(self, how: str = "done", run: str = "ab12", **fields: object) -> None:
-        """Store the outcome of a migration that ends now, and delete its intention (the record of its run)."""
+        """Store the outcome of a migration that ends now, and delete the record of the running migration."""
         self.objects.pop(f"{self.root}state/migrate-{self._project}.json", None)
         outcome = {**self._intention(3600), "ended": timestamp(self._now()), "how": how, **fields}
         self.add_json(f"state/migrated-{self._project}-{run}.json", outcome)
@@ -121,7 +120,7 @@ class LogBucket(Stored):
         self.modified[name] -= int(ago)
 
     def add_failed_records(self, *keys: str, reason: str = "UNAVAILABLE", data: str = "", **details: object) -> None:
-        """Store the failed records of keys, of the version with the contents `data`."""
+        """Store the failed records of keys; `data` has the contents of their versions."""
         now = timestamp(self._now())
         times = {"first_failure": now, "last_failure": now, "etag": etag_of(data.encode()) if data else ""}
         for key in keys:
@@ -129,24 +128,22 @@ class LogBucket(Stored):
             self.add(StoredObject(record_name("failed", key, self.root), json.dumps(body).encode()))
 
     def add_copy_failed_record(self, key: str, code: str = "UPLOAD_DST_OBJ_FAILURE", attempts: int = 1) -> None:
-        """Store the failed record of a version that OMS failed to copy `attempts` times, with OMS's code."""
+        """Store the failed record of a key that OMS failed to copy `attempts` times, with OMS's error code."""
         self.add_failed_records(key, reason="COPY_FAILED", error_code=code, copy_attempts=attempts)
 
     def add_run_file(self, *keys: str, **entry: object) -> None:
-        """Store the run file with these keys that an ended run of replay has left."""
+        """Store a run file with these keys, as a run of replay that has ended leaves it."""
         fields = dict.fromkeys(("event_name", "event_time", "etag", "first_failure", "reason"), "")
         entries = [{"key": key, **fields, "held": False, **entry} for key in keys]
         self.add_json(f"replay/{self._project}/{next(self._numbers)}.json", {"busy_until": "", "keys": entries})
 
     def failed_keys(self) -> set[str]:
-        """Return the keys that have failed records."""
         return {json.loads(self.objects[name].body)["key"] for name in self.names(f"{self.root}failed_object")}
 
     def failed_record(self, key: str) -> dict[str, Any]:
         return json.loads(self.record_body("failed", key) or b"")
 
     def succeeded_keys(self) -> set[str]:
-        """Return the keys that have success records."""
         short, long = f"{self.root}success_object/", f"{self.root}success_object_long/"
         long_keys = {self.objects[name].body.decode() for name in self.names(long)}
         return {name.removeprefix(short) for name in self.names(short)} | long_keys
@@ -156,12 +153,12 @@ class LogBucket(Stored):
         return {entry["key"] for run_file in run_files for entry in run_file["keys"]}
 
     def job_state(self, name: str = "replay") -> dict[str, Any]:
-        """Return the stored state of a job, or an empty dict if the job has stored none."""
+        """Return the stored state of a job, or an empty dict if there is none."""
         stored = [state for state in self.names(f"{self.root}state/{name}") if "-timer-" not in state]
         return json.loads(self.objects[stored[0]].body) if stored else {}
 
     def record_body(self, state: str, key: str) -> bytes | None:
-        """Return the contents of a key's record, or None if the key has no record in this state."""
+        """Return the contents of a key's record, or None if there is no record in this state."""
         record = self.objects.get(record_name(state, key, self.root))
         return record and record.body
 
@@ -176,7 +173,7 @@ class LogBucket(Stored):
         tally: Tally | None = None,
         **counts: int,
     ) -> None:
-        """Store a pass of a job with these counts, which has a single range."""
+        """Store a pass of a job that has these counts and a single range."""
         now = self._now() + timedelta(microseconds=next(self._numbers))
         identity = hashlib.sha256(json.dumps(scope).encode()).hexdigest()[:16]
         name = f"{identity}-{now.strftime('%Y%m%dT%H%M%S%fZ')}"
@@ -196,14 +193,11 @@ class LogBucket(Stored):
     def add_comparison(self, oldest: int | None = None, *, ended: bool = True, **numbers: int) -> None:
         """Store a comparison with these numbers of objects in each class.
 
-        `oldest`: the time of the oldest object that is missing in OBS, in seconds since 1970.
+        `oldest` is the Unix time of the oldest object that is missing in OBS.
         """
         classes = {name: ClassCount(Side(number, number), Side(number, number)) for name, number in numbers.items()}
         self.add_pass(ended=ended, job="compare", tally=Tally(classes=classes, oldest_not_there=oldest))
 
     def add_standstill(self, *, state: int, twin: int) -> None:
-        """Store a standstill pass with these digests of the source and of OBS.
-
-        The digests of a comparison by `add_comparison` are 0.
-        """
+        """Store a standstill pass with these digests of the source and of OBS; those of `add_comparison` are 0."""
         self.add_pass({**USUAL, "standstill": True}, job="compare", tally=Tally(state=state, twin=twin))

@@ -20,7 +20,7 @@ def lack(reason: str) -> NoReturn:
 def find_python(version: str) -> str:
     """Return a Python interpreter of this version, such as "3.10"; skip the test if there is none.
 
-    A missing version of a runtime counts as a missing program: with REQUIRE_TOOLS the test fails.
+    With REQUIRE_TOOLS, the test fails if the version of a runtime is missing.
     """
     name = f"python{version}"
     interpreter, actual = runtimes.find_interpreter(name)

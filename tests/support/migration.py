@@ -1,7 +1,7 @@
 """A whole migration in process: applications, an OMS with faults, and a user of `ops.py`.
 
-The applications write to both clouds. The user knows only the printed text. Results are read from the buckets and from
-OMS's calls, never from the function's code.
+The applications write to both clouds. The user knows only the printed text. Tests read results from the buckets and
+from OMS's calls.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ MODES = ["SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "FULL_OVERWRITE", "CRC64_COM
 
 @cache
 def project() -> Path:
-    """Return the folder of a rendered project, which all worlds share."""
+    """Return the folder of a rendered project that all worlds share."""
     folder = Path(mkdtemp(prefix="migration-"))
     atexit.register(shutil.rmtree, folder)
     with VirtualSandbox() as box:
@@ -71,7 +71,7 @@ class MachineClock(OpsClock):
 
 
 class Caller(call.Sandbox):
-    """A caller of the sandbox's functions without HTTP."""
+    """A caller of the sandbox's functions, without HTTP."""
 
     def __init__(self, box: VirtualSandbox) -> None:
         super().__init__("")
@@ -90,14 +90,14 @@ class Caller(call.Sandbox):
 
 
 def call_now(ask: Callable[[], Any]) -> Future[Any]:
-    """Make a call at once instead of in the background, because nothing else happens in virtual time."""
+    """Make a call at once instead of in the background, because nothing else happens meanwhile in virtual time."""
     call = Future[Any]()
     call.set_result(ask())
     return call
 
 
 class _TimedOutput(io.StringIO):
-    """The messages of a command, with the time of each numbered step."""
+    """The messages of a command, with the duration of each numbered step."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class _TimedOutput(io.StringIO):
 
 
 class CommandResult(NamedTuple):
-    """The result of a command; `minutes`: the duration of each numbered step, by its title."""
+    """The result of a command; `minutes` has the duration of each numbered step, by its title."""
 
     code: int
     answer: Any
@@ -128,9 +128,9 @@ class CommandResult(NamedTuple):
 
 @dataclass
 class CutoverOptions:
-    """The options of a cutover; `accept` has names of object classes.
+    """The options of a cutover, to which the printed steps of a certificate can add more.
 
-    Each step that a certificate prints can add an option.
+    `accept` has names of object classes.
     """
 
     frozen_since: str
@@ -139,7 +139,6 @@ class CutoverOptions:
     accept: set[str] = field(default_factory=set)
 
     def words(self) -> list[str]:
-        """Return the words of the command."""
         words = ["cutover", "--frozen-since", self.frozen_since, "--close", "--out", os.devnull]
         words += [f"--{name}" for name in ("deep", "restart") if getattr(self, name)]
         for name in sorted(self.accept):
@@ -148,7 +147,7 @@ class CutoverOptions:
 
 
 class Migration(VirtualSandbox):
-    """A world with both clouds, a deployed project, and its timers."""
+    """A world with both clouds, a deployed project, and the project's timers."""
 
     def __init__(self, seed: int, *, timers: float = 0.2, mode: str = MODES[0]) -> None:
         super().__init__(seed=seed, overwrite_mode=mode)
@@ -170,7 +169,6 @@ class Migration(VirtualSandbox):
         self.start_timers(self._often)
 
     def project(self) -> Path:
-        """Return the folder of the user's project."""
         return project()
 
     @property
@@ -178,7 +176,7 @@ class Migration(VirtualSandbox):
         return self.platform.loop.time()
 
     def moment(self, seconds: float | None = None) -> datetime:
-        """Return the time `seconds` after the world's start, or now; in whole seconds, as clocks show it."""
+        """Return the time `seconds` after the world's start, by default now, rounded down to a second."""
         return datetime.fromtimestamp(
             int(self.platform.EPOCH + (self.seconds if seconds is None else seconds)), timezone.utc
         )
@@ -187,7 +185,7 @@ class Migration(VirtualSandbox):
         self.story.append(f"{self.seconds / MINUTE:8.2f} " + " ".join(map(str, words)))
 
     def at(self, seconds: float, call: Callable[..., object], *arguments: Any) -> None:
-        """Schedule a call at a time of the world, in seconds since its start."""
+        """Schedule a call for the time `seconds` after the world's start."""
         self.platform.loop.call_at(max(seconds, self.seconds), call, *arguments)
 
     # -- what applications do
@@ -215,7 +213,7 @@ class Migration(VirtualSandbox):
     # -- what the person does
 
     def ops(self, *words: str) -> CommandResult:
-        """Run a command of `ops.py`; its result has the JSON answer, if the command prints one."""
+        """Run a command of `ops.py`; the result has its JSON answer, if it prints one."""
         out, err = io.StringIO(), _TimedOutput(lambda: self.seconds)
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), patch("sys.stdin", io.StringIO()):
             code = cli.main([*words, "--json"], MachineClock(self))
@@ -232,10 +230,10 @@ class Migration(VirtualSandbox):
         runs_step: Callable[[Any], bool] = lambda check: check["step"]["job"] == "compare" and check["step"]["options"],
         on_check: Callable[[Any], object] = lambda check: None,
     ) -> list[CommandResult]:
-        """Follow the printed steps until a GO, with at most twelve commands; return the results of the cutovers.
+        """Run cutovers and the steps that they print until a GO; return the results of at most twelve cutovers.
 
-        `runs_step` is called for each check with a step, and returns True if the user runs the step, because a cutover
-        does not. `on_check` is called for each check of a certificate that is no GO.
+        - `runs_step` is called for a check with a step, and returns True if the user runs this step as a command.
+        - `on_check` is called for each check of a certificate that is no GO.
         """
         results: list[CommandResult] = []
         for _ in range(12):
@@ -254,7 +252,7 @@ class Migration(VirtualSandbox):
 
     @staticmethod
     def _follow(check: Any, options: CutoverOptions) -> None:
-        """Set the options that the check's step asks for."""
+        """Set the options that a check's step names."""
         step = check["step"]
         if check["id"] == "FROZEN" and check["result"] == "failed":
             options.frozen_since = step["options"]["frozen_since"]
@@ -272,7 +270,7 @@ def _verdict(answer: Any) -> str:
 
 
 def add_service_faults(world: Migration, until: float) -> None:
-    """Add random faults of OMS's service that end at `until`."""
+    """Add random faults of OMS's API until the time `until`."""
     dice = world.dice
     if dice.random() < 0.5:
         faults = [Fault.status(503), Fault.drop_before(), Fault.drop_after(), Fault.slow(2)]
@@ -281,7 +279,7 @@ def add_service_faults(world: Migration, until: float) -> None:
 
 
 def set_copy_behaviour(world: Migration, until: float, *, loses: bool) -> None:
-    """Add random delays, losses and failures to OMS's copies until `until`."""
+    """Give OMS's copies random delays, losses and failures until the time `until`."""
     dice, task = world.dice, world.task
     # Some copies write what they have read long after others have begun.
     is_slow = dice.random() < 0.15

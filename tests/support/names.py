@@ -15,7 +15,7 @@ from sandbox import Sandbox
 
 
 def lead_huawei_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Resolve Huawei's host names to this machine, because the SDK connects to a bucket's host name."""
+    """Resolve Huawei's host names to this machine, because the SDK connects to the host name of a bucket."""
     resolve = socket.getaddrinfo
 
     def resolve_here(host: str, *details: Any, **more: Any) -> Any:
@@ -25,13 +25,13 @@ def lead_huawei_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def obs_server(box: Sandbox) -> str:
-    """Return the address of the sandbox's OBS under Huawei's host name."""
+    """Return the address of the sandbox's OBS with Huawei's host name."""
     return f"http://obs.cn-north-4.myhuaweicloud.com:{urlsplit(box.obs.endpoint).port}"
 
 
 @contextmanager
 def esdk_client(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObsClient]:
-    """Yield a client of esdk-obs-python that does not retry, with signatures of the scheme "OBS"."""
+    """Yield a client of esdk-obs-python with signatures of the scheme "OBS" and without retries."""
     lead_huawei_here(monkeypatch)
     options = {"is_signature_negotiation": False, "max_retry_count": 0, "timeout": 10}
     client = ObsClient(*box.huawei_credentials, server=obs_server(box), **options)

@@ -1,4 +1,4 @@
-"""Permissions of the access keys in OMS's tasks, and errors of the vendor's client (huaweicloudsdkoms)."""
+"""Permissions that OMS needs for its tasks, and errors of the vendor's client (huaweicloudsdkoms)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Statements = list[dict[str, object]]
 
 
 def drop_action(statements: Statements, action: str) -> Statements:
-    """Return the statements of a policy without this action."""
+    """Return the statements of a policy without an action, and without statements that have no other action."""
     kept = [
         {**statement, "Action": [name for name in statement["Action"] if name != action]} for statement in statements
     ]
@@ -36,7 +36,7 @@ def drop_action(statements: Statements, action: str) -> Statements:
 
 
 def catch_refusal(call: Callable[[], object]) -> tuple[int, str]:
-    """Make a call that OMS refuses; return the status and the code of its error."""
+    """Make a call that OMS refuses; return the status and the code of the error."""
     with pytest.raises(ClientRequestException) as caught:
         call()
     return caught.value.status_code, caught.value.error_code

@@ -1,4 +1,4 @@
-"""Stand-ins for the tests of ops.py: a clock, a caller, a console, and a program `s`."""
+"""Substitutes for the tests of ops.py: a clock, a caller, a console, and a program `s`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NASTY = "<script>alert(1)</script>&\"'\x1b[2J\u202egnp.exe\u2028\x9b31m\r\n\t\x0
 
 
 def run_ops(python: Sequence[str], folder: Path, environment: Mapping[str, str], *words: str) -> str:
-    """Run `ops.py` in its own process in a project's folder, expect success, and return the output."""
+    """Run `ops.py` in a process of its own in a project's folder, assert success, and return the output."""
     done = subprocess.run(
         [*python, TEMPLATE / "ops.py", *words, "-t", folder / "s.yaml", "--lang", "en"],
         env={"PATH": os.environ["PATH"], **environment},
@@ -65,7 +65,7 @@ class FakeClock(WallClock):
 class FakeCaller:
     """A caller with prepared answers for each job.
 
-    The last answer of a job repeats. An error in place of an answer is raised.
+    The last answer of a job repeats. An exception in place of an answer is raised.
     """
 
     def __init__(self, **answers: Any) -> None:
@@ -148,7 +148,7 @@ class Terminal(io.StringIO):
 
 
 class Console:
-    """A session of `ops.py` with its output; `typed` is the input at its terminal."""
+    """A session of `ops.py` with its output; `typed` is the input at the terminal, or None without a terminal."""
 
     def __init__(self, caller: Any = None, lang: str = "en", typed: str | None = None) -> None:
         kind = io.StringIO if typed is None else Terminal
@@ -162,7 +162,6 @@ class Console:
 
 
 def missing_parts(text: str, *parts: str) -> list[str]:
-    """Return the parts that are missing in the text."""
     return [part for part in parts if part not in text]
 
 
@@ -190,7 +189,7 @@ sys.exit(step.get("code", 0))
 
 
 class StandInTool:
-    """A program `s` that gives planned outputs and exit codes, chosen by its arguments."""
+    """A program `s` with planned outputs and exit codes, which its arguments select."""
 
     def __init__(self, folder: Path, name: str = "s") -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -233,14 +232,14 @@ def failure_output(kind: str, message: str) -> str:
 
 
 def report(state: str = "behind", **changes: object) -> dict[str, Any]:
-    """Return an answer of status with this verdict."""
+    """Return an answer of status with this state in its verdict."""
     verdict = {"state": state, "alarm": False, "text": f"Now {state}.", "text_zh": f"现在 {state}。"}
     verdict["step"] = {"job": "replay", "options": {}}
     return {**answer("made/status"), "verdict": verdict, **changes}
 
 
 def pass_answer(**changes: Any) -> dict[str, Any]:
-    """Return an answer of reconcile about a finished pass."""
+    """Return an answer of reconcile about a finished pass, with these changes."""
     return {**answer("made/pass"), **changes}
 
 
@@ -257,12 +256,12 @@ _STILL: dict[str, Any] = {
 
 
 def open_pass_answer(**changes: Any) -> dict[str, Any]:
-    """Return an answer of reconcile about an unfinished pass."""
+    """Return an answer of reconcile about an unfinished pass, with these changes."""
     return pass_answer(**{**_STILL, **changes})
 
 
 def open_compare_answer(**changes: Any) -> dict[str, Any]:
-    """Return an answer of compare about an unfinished pass."""
+    """Return an answer of compare about an unfinished pass, with these changes."""
     return compare_answer(**{**_STILL, "state": None, "twin": None, **changes})
 
 
@@ -278,7 +277,7 @@ def sides(source: int, destination: int, *keys: str) -> dict[str, Any]:
 
 
 def compare_answer(classes: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
-    """Return an answer of compare about a finished pass with these classes."""
+    """Return an answer of compare about a finished pass with objects in these classes."""
     counts_by_class = {"equal_contents": sides(1000, 1000), **(classes or {})}
     whole = answer("made/compared")
     totals = {
@@ -292,7 +291,7 @@ def compare_answer(classes: Mapping[str, Any] | None = None, **changes: Any) -> 
 
 
 def headers_answer(outcomes: Mapping[HeadersOutcome, int], **details: Any) -> dict[str, Any]:
-    """Return an answer of headers with these outcomes, of objects in a single folder."""
+    """Return an answer about a pass of headers with these outcomes, all in the folder a/."""
     fields = {
         "finished": True,
         "next": "",

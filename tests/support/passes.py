@@ -1,4 +1,4 @@
-"""Help for tests of passes: ranges that split early, small pages, faults of listings, and readers of answers."""
+"""Helpers of the tests of passes: early splits of ranges, small pages, refused requests, and readers of answers."""
 
 from __future__ import annotations
 
@@ -21,17 +21,16 @@ LONG = "最" * 330
 
 @pytest.fixture(autouse=True)
 def split_early(mocker):
-    """Split ranges as soon as a lane is free, so that ranges of a few dozen objects split like ranges of millions."""
+    """Split ranges as soon as a lane is free, so that a few dozen objects are split as millions are."""
     mocker.patch.object(work, "UNKNOWN_RANGE_SECONDS", 0)
     mocker.patch.object(work, "MIN_SPLIT_OBJECTS", 0)
 
 
 @contextmanager
 def refusing(bucket: Stored, kind: str = "", where: Callable[[str], bool] = lambda _: True) -> Iterator[None]:
-    """Make a bucket refuse requests until the context ends.
+    """Make a bucket refuse requests within the context.
 
-    `kind` is the kind of the refused requests, or empty for all kinds. `where` returns True for the name of an object
-    whose requests are refused.
+    `kind` is a kind of request, or empty for all kinds. `where` returns True for the names of the objects concerned.
     """
     is_over = False
     bucket.fail(NO_RIGHT, kind, lambda name: not is_over and where(name))
@@ -46,17 +45,17 @@ def begin_stuck_pass(world: World, **options: object) -> None:
 
 
 def slow_down_listings(bucket: Stored, seconds: float) -> None:
-    """Delay each page of a bucket's listing by this time from now on."""
+    """Delay each later page of a bucket's listings."""
     bucket.fail(Fault.slow(seconds), "list")
 
 
 def classes(answer: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the keys of each class that has objects."""
+    """Return the keys in an answer by class, without classes that have no objects."""
     return {name: count["keys"] for name, count in answer["classes"].items() if count["keys"]}
 
 
 def once(kind: str, call: Callable[[], object]) -> Callable[[str, Sequence[str]], None]:
-    """Return a hook for a bucket that makes this call at the first request of a kind."""
+    """Return a hook for a bucket that calls a function at the first request of a kind."""
     calls = [call]
 
     def hook(kind_of_request: str, _: Sequence[str]) -> None:
@@ -68,7 +67,7 @@ def once(kind: str, call: Callable[[], object]) -> Callable[[str, Sequence[str]]
 
 @contextmanager
 def pages_of(number: int) -> Iterator[None]:
-    """Limit the pages of both clouds' listings to this number of objects, within the context."""
+    """Limit the pages of both clouds' listings to this number of objects within the context."""
     with (
         patch("sandbox.oss.listing._MAX_KEYS", number),
         patch("sandbox.obs.listing._MAX_KEYS", number),
@@ -78,7 +77,6 @@ def pages_of(number: int) -> Iterator[None]:
 
 
 def counts(result: dict) -> dict:
-    """Return the counts of a result that are above zero."""
     return {name: result[name] for name in COUNTS if result[name]}
 
 
@@ -101,5 +99,5 @@ def busy_world(number: int = 60, **environment: str) -> World:
 
 
 def missing(number: int = 60) -> set[str]:
-    """Return the keys in `busy_world(number)` that are missing or outdated."""
+    """Return the keys of `busy_world(number)` that are missing or outdated."""
     return {f"{index:02}{LONG if index % 7 == 0 else ''}" for index in range(number) if index % 3 < 2}

@@ -1,4 +1,4 @@
-"""The phrases of the programs, and the catalogue of their Chinese."""
+"""The phrases that the programs print, and the catalogue of their Chinese translations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CATALOGUE: dict[str, str] = json.loads(
 
 
 def _phrases(path: Path) -> list[tuple[ast.Call, str]]:
-    """Return each call of `t` and `translate` in a program with its phrase, which is "" unless it is a literal."""
+    """Return each call of `t` and `translate` in a program with its phrase, or with "" if the phrase is no literal."""
     calls = []
     for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match call:

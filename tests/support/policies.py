@@ -1,4 +1,4 @@
-"""The output of a rendered project's policies/show.py, and the permissions that its policies grant."""
+"""The output of a project's policies/show.py, and the permissions that its policies grant."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def rights(project: Path, name: str, service: str, *, reads: bool = True) -> lis
 
 
 def run_script(name: str, project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a script of the template for `project`; it runs in this process, so that coverage is counted."""
+    """Run a script of the template for a project in this process, so that coverage is counted."""
     source, out, err = ROOT / "template" / name, io.StringIO(), io.StringIO()
     code = compile(source.read_bytes(), str(source), "exec")
     status: object = 0

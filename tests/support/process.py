@@ -23,7 +23,7 @@ def start_process(words: Sequence[str], **options: Any) -> Iterator[subprocess.P
 def allow_interrupts() -> Iterator[None]:
     """Let processes that start in the context receive signals.
 
-    A shell ignores SIGINT for background jobs and nohup ignores SIGHUP; child processes inherit both.
+    They inherit ignored signals: a shell ignores SIGINT for background jobs, and nohup ignores SIGHUP.
     """
     numbers = (signal.SIGINT, signal.SIGHUP)
     before = [signal.signal(number, signal.default_int_handler) for number in numbers]

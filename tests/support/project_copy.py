@@ -47,7 +47,7 @@ for line in sys.stdin:
 class ProjectCopy:
     """A copy of the project without hidden and generated files, and a process that runs its tests.
 
-    The copy is compiled once. Test runs write no bytecode, so that none reads bytecode of another run's change.
+    Test runs write no bytecode, so that no run reads bytecode from another run's change.
     """
 
     def __init__(self, place: Path) -> None:
@@ -84,7 +84,7 @@ class ProjectCopy:
     def run(self, tests: Sequence[str], seeds: str) -> tuple[int, str]:
         """Run tests; return pytest's exit code and output.
 
-        `seeds`: the seeds of the worlds that a law tries.
+        `seeds` are the seeds of the worlds that a law tries.
         """
         words = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0", *tests]
         variables = {"SEEDS": seeds, "SCHEDULES": SCHEDULES, "EXTRAS": "", "SWEEP": "1"}

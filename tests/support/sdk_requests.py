@@ -1,4 +1,4 @@
-"""A comparison of requests with those of the vendors' SDKs."""
+"""A comparison of the project's requests with those of the vendors' SDKs."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from huaweicloudsdkcore.http.http_config import HttpConfig
 
 
 def meaning(request):
-    """Return the compared parts of a request: method, path, parameters, body, and Alibaba Cloud's headers."""
+    """Return the parts of a request to compare: method, path, parameters, body, and Alibaba Cloud's headers."""
     if hasattr(request, "url"):
         url = urlsplit(request.url)
         path, query = url.path, parse_qsl(url.query, keep_blank_values=True)
@@ -23,7 +23,7 @@ def meaning(request):
 
 
 def capture_request(service, call):
-    """Return the request that a call of an SDK sends; the SDK may reject the response."""
+    """Return the request that a call of an SDK sends; ignore an exception for its response."""
     before = len(service.requests)
     with suppress(Exception):
         call()

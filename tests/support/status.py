@@ -1,4 +1,4 @@
-"""Help for the tests of status: a world at a fixed time, OMS's counters, verdicts, and a chat for alarms."""
+"""Helpers of the tests of status: a world at a fixed time, OMS's counters, verdicts, and a chat for alarms."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def is_statistics(request: Request) -> bool:
 
 
 def is_month(month: str) -> Callable[[Request], bool]:
-    """Return a predicate that is True for a request for the task's counters of this month, such as "2026-03"."""
+    """Return a predicate for requests for the task's counters of a month, such as "2026-03"."""
 
     def asks(request: Request) -> bool:
         time = datetime.fromtimestamp(int(request.params.get("query_time", 0)) / 1000, CHINA)
@@ -37,21 +37,21 @@ def is_month(month: str) -> Callable[[Request], bool]:
 
 
 def make_status_world(**environment: str) -> World:
-    """Return a world at NOW whose project was installed four days ago, and has finished no pass."""
+    """Return a world at NOW whose project was installed four days ago and has finished no pass."""
     world = World.installed(**environment)
     set_up_status(world)
     return world
 
 
 def set_up_status(world: World) -> None:
-    """Advance to NOW; the project was installed four days earlier, and calls take no time."""
+    """Advance to NOW, four days after the project's installation, and let calls take no time."""
     world.oms.round_trip = world.oss.round_trip = 0.0
     world.advance_to(NOW)
     world.bucket.add_installation(NOW - timedelta(days=4))
 
 
 def count_series(world: World, **series: dict[int, int]) -> None:
-    """Let OMS count objects at several times; the keywords are kinds, the values numbers by minutes ago."""
+    """Let OMS count objects; each keyword is a kind of count, with numbers by minutes ago."""
     for kind, numbers in series.items():
         for minutes_ago, number in numbers.items():
             world.count_objects(minutes_ago, **{kind: number})
@@ -73,7 +73,7 @@ def read_verdict(world: World, **options: object) -> tuple[str, str]:
 
 
 def tells(world: World, state: str, *words: str, **options: object) -> bool:
-    """Assert that status's verdict has this state, and that its text contains these words; return True."""
+    """Assert that status's verdict has this state and these words in its text; return True."""
     verdict, text = read_verdict(world, **options)
     assert verdict == state, text
     assert [word for word in words if word not in text] == [], text
@@ -81,7 +81,7 @@ def tells(world: World, state: str, *words: str, **options: object) -> bool:
 
 
 class WatchedWorld(World):
-    """A world in which the test changes status's verdict, which is "in step" (no problem) at the start."""
+    """A world with a chat for alarms, in which the test changes status's verdict; at the start it is "in step"."""
 
     def __init__(self, kind: str = "JSON", **environment: str) -> None:
         address = ROBOTS[kind].address + TOKEN
@@ -93,7 +93,7 @@ class WatchedWorld(World):
 
     @property
     def alarms(self) -> list[dict[str, Any]]:
-        """The messages that the webhook accepted, if they are JSON."""
+        """The messages that the chat accepted."""
         return list(map(json.loads, self.hook.messages))
 
     @property
@@ -101,13 +101,13 @@ class WatchedWorld(World):
         return [alarm["verdict"] for alarm in self.alarms]
 
     def tick_often(self, number: int, period: timedelta = PERIOD) -> None:
-        """Fire the timer of status this number of times, always after a period."""
+        """Fire the timer of status this number of times, each time after a period."""
         for _ in range(number):
             self.advance(period.total_seconds())
             self.tick("status")
 
     def change_to(self, state: str, ticks: int = 0) -> None:
-        """Change the world until status has the verdict `state`, and fire the timer `ticks` times."""
+        """Change the world until status has the verdict `state`, then fire the timer `ticks` times."""
         for reason in ("CREDENTIALS", "THROTTLED"):
             self.bucket.objects.pop(record_name("failed", reason), None)
         self.bucket.add_mark(closed=state == "closed")

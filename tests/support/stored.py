@@ -18,7 +18,10 @@ from sandbox.server.message import Request
 
 
 class RequestTarget(NamedTuple):
-    """The target of a request; `kind` is put, get, head, find (a listing of one key), list or delete."""
+    """The target of a request.
+
+    `kind` is put, get, head, list, find (a listing of a single key) or delete.
+    """
 
     kind: str
     bucket: str
@@ -38,7 +41,7 @@ class RequestTarget(NamedTuple):
 
 
 class _Objects(MutableMapping[str, StoredObject]):
-    """A mapping of a bucket's objects, in the order of its listings."""
+    """The objects of a bucket by name, in the order of its listings."""
 
     def __init__(self, service: Oss | Obs, bucket: str) -> None:
         self._service, self._bucket = service, bucket
@@ -64,7 +67,7 @@ class _Objects(MutableMapping[str, StoredObject]):
 
 
 class _Modified:
-    """A mapping of the objects' times of modification, in whole seconds; tests can set them."""
+    """The Unix times of the objects' modifications in whole seconds, which tests can set."""
 
     def __init__(self, service: Oss | Obs, bucket: str) -> None:
         self._objects: Any = service._buckets[bucket].objects
@@ -79,8 +82,8 @@ class _Modified:
 class Stored:
     """A bucket of the sandbox.
 
-    `calls` counts its requests by kind. `before` and `after` are called around each request with (kind, names), and can
-    kill the instance (`World.die`).
+    `calls` counts its requests by kind. `before` and `after` are called around each request with its kind and its
+    object names.
     """
 
     def __init__(self, service: Oss | Obs, name: str) -> None:
@@ -93,7 +96,7 @@ class Stored:
         self.after: Callable[[str, Sequence[str]], None] = lambda *_: None
 
     def add(self, new: StoredObject) -> None:
-        """Store an object now, without a request; `new` can have headers that set the ETag, type and class."""
+        """Store an object now, without a request; its headers can set the ETag, the type and the storage class."""
         stored: Any = self.service.put(self.name, new.name, new.body)
         if isinstance(self.service, Oss):
             headers = {name.lower(): value for name, value in new.headers.items()}
@@ -111,7 +114,7 @@ class Stored:
     def fail(
         self, fault: Fault, kind: str = "", where: Callable[[str], bool] = lambda _: True, times: int | None = None
     ) -> None:
-        """Add a fault to requests of a kind that name a matching object; an empty kind stands for all requests."""
+        """Add a fault to requests of a kind, by default of all kinds, for objects whose names `where` accepts."""
 
         def applies(request: Request) -> bool:
             target = RequestTarget.of(

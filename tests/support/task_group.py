@@ -1,7 +1,4 @@
-"""Migrations of existing objects, as the log bucket and OMS show them.
-
-The intention of a migration is the object in the log bucket that exists while the migration runs.
-"""
+"""Migrations of existing objects, as the log bucket and OMS show them."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ GROUP = {"group_id": "g", "total_num": 9, "success_num": 4}
 
 
 def begin_migration(world: World, status: int = COPYING, ago: float = HOUR, **fields: object) -> None:
-    """Store the intention of a migration that began `ago` seconds ago; OMS reports its task group with this status."""
+    """Store the record of a migration that began `ago` seconds ago; OMS reports its task group with this status."""
     world.bucket.add_migration(ago, **{"group": "g", **fields})
     answer_group(world, {**GROUP, "status": status})
 

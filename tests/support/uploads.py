@@ -1,4 +1,4 @@
-"""Uploads to the sandbox's source bucket, and the records that they leave."""
+"""Uploads to the sandbox's source bucket, and the records that follow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def upload(box: Sandbox, *keys: str) -> None:
 
 
 def records(box: Sandbox, folder: str = "") -> dict[str, bytes]:
-    """Return the contents of the objects in a folder of the task's records; the keys are their names in the folder."""
+    """Return the contents of the objects in a folder of the task's records, by their names in the folder."""
     root = f"oms_source_record/{box.task_id}/{folder}"
     objects = dict(box.oss.objects(box.log_bucket))
     return {name.removeprefix(root): oss_object.data for name, oss_object in objects.items() if name.startswith(root)}

@@ -1,6 +1,6 @@
-"""One world for the tests in process: both clouds, a project, and an instance of its functions, in virtual time.
+"""A world for the tests in process: both clouds, a project, and an instance of its functions, in virtual time.
 
-Its methods are what applications, OMS, timers and users do. Each event happens at once, and no job runs by itself.
+Its methods are actions of applications, OMS, timers and users. Each event happens at once, and no job runs by itself.
 """
 
 from __future__ import annotations
@@ -108,8 +108,9 @@ ENVIRONMENT = {
 class World(Clouds):
     """Both clouds, and an instance of a project's functions.
 
-    `frozen` is the time of `freeze`. `pending_events` are keys and ETags of events that Function Compute has not
-    delivered. `page_seconds`: the time that each page of a listing of an installed project takes.
+    - `frozen` is the time of `freeze`.
+    - `pending_events` has the keys and ETags of events that Function Compute has not delivered.
+    - `page_seconds` is the time that each page of a listing takes.
     """
 
     page_seconds = 0.0
@@ -127,7 +128,7 @@ class World(Clouds):
     def installed(cls, *keys: str, **environment: str) -> Self:
         """Return a world an hour after the project's installation, in which OMS has copied the source objects `keys`.
 
-        The rate of calls to OMS is set so high that it hardly delays the jobs.
+        The rate of calls to OMS is too high to delay the jobs.
         """
         world = cls(**{"OMS_RATE": "1000", **environment})
         world.install()
@@ -140,7 +141,7 @@ class World(Clouds):
 
     @classmethod
     def holding_copies(cls, **environment: str) -> Self:
-        """Return an installed world whose OMS copies objects only on demand, and writes no lists."""
+        """Return an installed world with `hold_copies`."""
         world = cls.installed(**environment)
         world.hold_copies()
         return world
@@ -158,7 +159,7 @@ class World(Clouds):
         self.bucket.add_installation()
 
     def other_project(self, **environment: str) -> Self:
-        """Return a world with the same clouds, and with an instance of another project of the same task."""
+        """Return a world with the same clouds, and with an instance of another project of the same sync task."""
         other = copy.copy(self)
         other.variables = {"OMS_RATE": "1000", **environment}
         if bucket := environment.get("SOURCE_BUCKET"):
@@ -170,7 +171,7 @@ class World(Clouds):
     # The instance.
 
     def start(self) -> None:
-        """Replace the instance by a new one."""
+        """Replace the functions' instance by a new instance."""
         self.call_instance = self.instance(**self.variables)
         self._clients = self.within(self.call_instance.load_module()._instance)
         self.settings = self._clients.settings
@@ -183,7 +184,7 @@ class World(Clouds):
 
     @contextmanager
     def second_instance(self) -> Iterator[None]:
-        """Use a second instance within the context; the first may be waiting for a response."""
+        """Use a second instance within the context, while the first waits for a response."""
         first = self.call_instance, self._clients, self.settings
         self.start()
         try:
@@ -208,7 +209,7 @@ class World(Clouds):
 
     @property
     def store(self) -> PassStore:
-        """The store of the passes of reconcile, as a living instance reads it."""
+        """The store of reconcile's passes; a killed instance is replaced first."""
         if not self.call_instance.is_alive:
             self.start()
         return PassStore(self.invocation(), "reconcile")
@@ -219,7 +220,7 @@ class World(Clouds):
     # Events of objects.
 
     def put(self, key: str, data: str = "A", kind: str = "md5", fate: str = "copied") -> None:
-        """Write an object to the source; `fate` is the fate of its event and of its key.
+        """Write an object to the source; `fate` says what happens to its event.
 
         - "lost": the event is lost.
         - "pending": the event waits in `pending_events`.
@@ -234,7 +235,7 @@ class World(Clouds):
             self.send_event(key, etag, fate)
 
     def send_event(self, key: str, etag: str, fate: str = "copied") -> None:
-        """Forward an event of an object; `fate` is one of the values that `put` explains."""
+        """Forward an event of an object; `put` explains the values of `fate`."""
         is_over = False
         if fate == "refused":
             self.oms.faults.then(FROZEN, where=lambda request: is_post(request) and not is_over)
@@ -258,7 +259,6 @@ class World(Clouds):
             self.send_event(*(self.pending_events[number] if again else self.pending_events.pop(number)), "")
 
     def lose(self, number: int = 0) -> None:
-        """Lose a pending event."""
         if self.pending_events:
             self.pending_events.pop(number % len(self.pending_events))
 
@@ -268,9 +268,9 @@ class World(Clouds):
         return self.within(lambda: forward.run(payload, self.invocation(timeout - 0.5)))
 
     def invoke(self, job: str, event: object = None, timeout: float | None = None) -> dict[str, Any]:
-        """Invoke a job with an event or with options, and return its answer; first replace a killed instance.
+        """Invoke a job with an event or with options, and return its answer; replace a killed instance first.
 
-        Time passes before the call, because passes that begin at the same moment have equal names.
+        The clock advances before the call, because passes that begin at the same moment have equal names.
         """
         self.advance(0.001)
         if not self.call_instance.is_alive:
@@ -281,12 +281,11 @@ class World(Clouds):
         return answer if isinstance(answer, dict) else answer.to_json()
 
     def tick(self, job: str, payload: str = "{}", timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
-        """Fire a job's timer, and return the job's answer."""
         event = {"triggerTime": timestamp(self.clock.now()), "triggerName": "tick", "payload": payload}
         return self.invoke(job, event, timeout)
 
     def tick_until_finished(self, timeout: float | None = None) -> dict[str, Any]:
-        """Fire reconcile's timer every ten minutes until the pass has finished, and return its answer."""
+        """Fire reconcile's timer every ten minutes until the pass has finished, and return the last answer."""
         for _ in range(1000):
             answer = self.tick("reconcile", timeout=timeout)
             if answer["finished"]:
@@ -301,7 +300,7 @@ class World(Clouds):
         return self.invoke("compare", options, timeout)
 
     def headers(self, work: str = "mend", **options: object) -> dict[str, Any]:
-        """Run a pass of headers; a change that moves LastModified needs a frozen source, as on the day of a cutover."""
+        """Run a pass of headers; if header changes update LastModified, it needs a frozen source, as in a cutover."""
         frozen = {"cutover": True} if self.obs_bucket.headers_update_time and work != "look" else {}
         return self.invoke("compare", {"headers": work, **frozen, **options})
 
@@ -314,7 +313,7 @@ class World(Clouds):
     # The day of a cutover.
 
     def freeze(self, wait: float = HOUR) -> None:
-        """Freeze the source, fire replay's timer, and let the objects in progress arrive."""
+        """Freeze the source, fire replay's timer, and wait for the objects in progress."""
         self.advance(1)
         self.frozen = timestamp(self.clock.now())
         self.tick("replay")
@@ -327,50 +326,49 @@ class World(Clouds):
         return self.invoke("certify", {"open": True, **options})
 
     def open_and_compare(self, **options: object) -> dict[str, Any]:
-        """Open the project, also after a GO, and compare from the start, or recheck with `again`."""
+        """Open the project, also after a GO, and compare all objects, or with `again` only those that differed."""
         self.open_project(after_go=True)
         return self.compare(**(options if "again" in options else {"restart": True, **options}))
 
     def open_and_replay(self) -> dict[str, Any]:
-        """Open the project, also after a GO, and run replay by hand."""
         self.open_project(after_go=True)
         return self.replay()
 
     def stand_still(self, wait: float = 15 * MINUTE) -> None:
-        """Close the project, let OMS finish, fire replay's timer, and run a standstill pass."""
+        """Close the project, wait until OMS has finished, fire replay's timer, and run a standstill pass."""
         self.close_project()
         self.advance(wait)
         self.tick("replay")
         self.compare(standstill=True)
 
     def prove(self, **options: object) -> None:
-        """Run all steps that a certificate needs, from the comparison on."""
+        """Run all steps before a certificate, from the comparison on."""
         self.open_and_compare(**options)
         self.stand_still()
 
     def get_ready(self, wait: float = HOUR, **options: object) -> None:
-        """Freeze the source, and run all steps that a certificate needs."""
+        """Freeze the source, and run all steps before a certificate."""
         self.freeze(wait)
         self.prove(**options)
 
     def cut_over(self, wait: float = HOUR, **options: object) -> dict[str, Any]:
-        """Run all steps of a cutover, and return the certificate."""
+        """Run all steps of a cutover, and return its certificate."""
         self.get_ready(wait, **options)
         return self.certify()
 
     def recheck(self, **options: object) -> None:
-        """Recheck the objects that differed, an hour later, and run a standstill pass."""
+        """Advance an hour, compare the objects that differed once more, and run a standstill pass."""
         self.advance()
         self.open_and_compare(again=True, **options)
         self.stand_still()
 
     def certify(self, timeout: float | None = None, **options: object) -> dict[str, Any]:
-        """Return a certificate of the buckets since the freeze."""
+        """Return a certificate for the writes that are frozen since `freeze`."""
         self.advance(1)
         return self.invoke("certify", {"frozen_since": self.frozen, **options}, timeout)
 
     def rehearse(self, **options: object) -> dict[str, Any]:
-        """Return the certificate of a rehearsal, for which no time of a freeze is known."""
+        """Return the certificate of a rehearsal, in which writes are not frozen."""
         return self.invoke("certify", options)
 
     def is_go(self, **options: object) -> bool:
@@ -380,9 +378,9 @@ class World(Clouds):
         return True
 
     def find_obstacle(self, name: str, result: str = "failed", *also: str, **options: object) -> dict[str, Any]:
-        """Return the check `name` of a certificate, and assert that it has this result.
+        """Assert that the check `name` of a certificate has this result, and return the check.
 
-        Also assert that the checks in `also` were not run, and that all other checks allow a GO.
+        The checks in `also` must be not run; all other checks must pass.
         """
         document = self.certify(**options)
         word = "NO-GO" if result == "failed" else "NOT PROVEN"
@@ -390,5 +388,4 @@ class World(Clouds):
         return check(document, name)
 
     def accepted_keys(self) -> set[str]:
-        """Return the keys that OMS has accepted."""
         return set(self.oms.accepted)
