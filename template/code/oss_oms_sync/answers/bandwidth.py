@@ -27,7 +27,6 @@ class Window:
 
     @property
     def minutes(self) -> range:
-        """The minutes of the day at which the limit applies, counted from midnight."""
         return range(_parse_minute(self.start), _parse_minute(self.end))
 
 

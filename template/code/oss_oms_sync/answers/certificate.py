@@ -81,11 +81,11 @@ class ClosedMark(Mark):
 class RemainingOmsWork:
     """The work that OMS still had to do when the certificate was made.
 
-    - `left`: the number of objects that OMS has accepted and not finished. It is None if OMS does not report the
-      number, or reports it only by the hour.
+    - `left`: the number of objects that OMS has accepted and not finished, or None if OMS does not report it, or
+      reports it only by the hour.
     - `may_finish`: True if OMS may still finish these objects.
-    - `busy`: the last time at which OMS accepted or finished an object, by OMS's counts or by this project's records.
-      It is None if there is no such time.
+    - `busy`: the last time at which OMS accepted or finished an object, by OMS's counts or by this project's records,
+      or None.
     - `accepted`: the number of objects that OMS counted as accepted since an hour before the close.
     - `recorded`: the number of this project's records since an hour before the close, or None before they are counted.
     - `largest`: the size of the largest object in bytes.
@@ -155,7 +155,6 @@ class CertifiedComparison(CertifiedPass):
     """The comparison on which the verdict rests, with the facts that decide its remedies.
 
     - `amended`: the time of the last recheck.
-    - `source_listed`, `destination_listed`: the counts of all listed objects.
     - `walked`: the number of source objects that the pass counted.
     - `classified`: the number of objects that the pass put into classes, before any recheck.
     - `deep`: True if the pass also compared contents.
@@ -163,7 +162,6 @@ class CertifiedComparison(CertifiedPass):
     - `since`: the value of the option `--since`.
     - `begins`: the time before which the pass submitted no missing or older objects, or empty.
     - `earlier`: the time of the oldest object that is older than `begins` and was not submitted, or empty.
-    - `submitted`: the number of submitted objects.
     - `unsent`: the number of objects that the pass did not submit because they are too many.
     - `migrate`: the option with which `ops.py migrate` copies the objects of `unsent`.
     - `no_right_in_oss`, `no_right_in_obs`: the numbers of objects that could not be read because a permission is
@@ -211,8 +209,7 @@ class CertifiedPasses:
 class WaitingGroup:
     """A group of keys that replay has to resend, with the same reason, class and flags.
 
-    - `number`: the number of keys in the group.
-    - `keys`: the first keys of the group.
+    - `number`, `keys`: the number of keys, and the first keys.
     - `object_class`: the class that the objects would have without their records, or None if OBS did not answer.
     - `is_same_size`: True if OBS has an object of the same size.
     - `was_tried`: True if a comparison with `--deep` began after both versions were written, so that it would have read
@@ -234,8 +231,7 @@ class CertifiedWaitingKeys:
     """The keys that replay has to resend: those of failed records, and those of run files, which replay is resending.
 
     - `sha256`: the hash of the sorted keys, each followed by a newline.
-    - `groups`: the keys whose objects are neither equal in OBS, nor impossible to copy, nor deleted. It has all keys if
-      OBS did not answer.
+    - `groups`: the keys whose objects could be copied and are not equal in OBS, or all keys if OBS did not answer.
     - `unread`: the number of records and run files whose keys are unknown.
     - `are_more`: True if not all keys were checked.
     - `has_more_records`: True if this project has failed records that were not read.
@@ -309,7 +305,6 @@ class WaitingFacts:
     - `as_of`: the time at which the comparison last checked objects.
     - `go_stands`: True if a GO is valid, so that applications write to OBS.
     - `accepted`: the person and the reason of each acceptance, by the name of the accepted class or condition.
-    - `classes`: the counts of each class, or None without a comparison.
     """
 
     made: str
@@ -359,7 +354,6 @@ class CutoverFacts(WaitingFacts):
 
     @property
     def both_buckets(self) -> BothBuckets | None:
-        """The comparison's counts of the objects in both buckets, or None without a comparison."""
         if self.source is None or self.destination is None or self.classes is None or self.folders is None:
             return None
         return BothBuckets(
@@ -399,10 +393,6 @@ class Certificate(CutoverFacts):
     document: str
 
     def result_of(self, name: str) -> Result:
-        """Return the result of the check with the id `name`.
-
-        Raises StopIteration if the certificate has no such check.
-        """
         return next(check.result for check in self.checks if check.id == name)
 
 

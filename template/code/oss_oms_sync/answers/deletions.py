@@ -1,7 +1,7 @@
 """The answer of certify to `ops.py deletions`: objects that the source has deleted and OBS still has.
 
-The project never deletes a user's object. An absence is a key that exists only in OBS. Each call of certify checks a
-page of the absences that the last comparison recorded.
+An absence is a key that exists only in OBS. Each call of certify checks a page of the absences that the last comparison
+recorded. The project never deletes a user's object.
 """
 
 from __future__ import annotations
@@ -52,10 +52,9 @@ class Deletion:
 class DeletionFacts:
     """Facts that decide whether the project can make a list of deletions; a fact that is unknown is None.
 
-    - `comparison`: the name of the last comparison of all objects, or empty without such a comparison.
-    - `began`: the start of this comparison.
-    - `source_objects`: the number of objects at the source in this comparison.
-    - `objects_before`: the number of objects at the source in the previous comparison.
+    - `comparison`, `began`: the name and the start of the last comparison of all objects, or empty.
+    - `source_objects`, `objects_before`: the numbers of objects at the source in this comparison, and in the previous
+      one.
     - `back_to_source`: the number of back-to-source rules in OBS.
     - `go`: the name of the last certificate with a GO.
     - `unread_run_files`: the number of unreadable run files (the keys that replay is resending).

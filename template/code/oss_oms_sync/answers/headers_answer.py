@@ -75,7 +75,6 @@ class HeadersAnswer(PassAnswer):
     """The progress or the result of a headers pass.
 
     - `work`: a value of HeadersMode.
-    - `outcomes`: the number of objects by outcome.
     - `headers`: the number of objects in which a header differed, by the header's name.
     - `folders`: the number of objects by first-level folder and outcome.
     - `examples`: the first keys of each outcome that is not settled.
@@ -96,8 +95,8 @@ class HeadersAnswer(PassAnswer):
 class CheckedHeaders:
     """The headers of the objects that a standstill pass listed in both buckets.
 
-    - `outcomes`: the number of objects by outcome. A RECORDED object had equal headers in both buckets when its record
-      was written. The pass read the headers of all other objects, except those with the outcome UNREAD.
+    - `outcomes`: the number of objects by outcome. The headers of a RECORDED object were equal when its record was
+      written; those of an UNREAD object were not read.
     - `differing`: the number of objects for each header that differs.
     - `examples`: the first keys of each outcome that is not settled.
     """

@@ -29,12 +29,10 @@ class ReplayAnswer:
     - `resolved`: the number of selected keys that no longer need a submission.
     - `left`: the number of keys that still wait.
     - `by_reason`: the number of keys that failed again, by reason; in a `dry_run`, of all selected keys.
-    - `oldest_failure`: the time of the oldest failure among the keys that failed again or are left; in a `dry_run`,
-      among all selected keys.
+    - `oldest_failure`: the time of the oldest failure among the keys that failed again, or still wait.
     - `copies`: the lines of OMS's lists that this run read, or None if the run reads no lists.
     - `whole`: True if the run covered all waiting keys.
-    - `unreadable`: the names of the unreadable run files. A run file has the keys that an earlier run selected and did
-      not finish.
+    - `unreadable`: the names of the unreadable files with the keys of earlier runs.
     """
 
     taken: int

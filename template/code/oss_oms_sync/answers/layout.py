@@ -111,7 +111,6 @@ def certificate_folder(task_id: str, project: str) -> str:
 
 
 def task_lists_folder(task_id: str) -> str:
-    """Return the folder in OBS to which OMS writes its lists of a sync task's results."""
     return f"{OMS_LISTS[0]}{task_id}/"
 
 

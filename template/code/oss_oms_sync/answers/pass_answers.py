@@ -40,8 +40,8 @@ class Ranges:
 class Progress:
     """The progress of a pass.
 
-    `share` is the processed part of the objects, from 0 to 1. `share` and `minutes_left` are None if no earlier pass
-    counted the objects.
+    `share` is the processed part of the objects, from 0 to 1. It and `minutes_left` are None if no earlier pass counted
+    the objects.
     """
 
     objects_per_minute: int
@@ -55,13 +55,11 @@ class PassAnswer:
 
     - `next`, `stopped`: sentences for people.
     - `objects`: the number of source objects that the pass has counted.
-    - `share`: the processed part of the objects, from 0 to 1.
-    - `share` and `minutes_left` are None if no earlier pass counted the objects.
+    - `share`: the processed part of the objects, from 0 to 1. It is None if no earlier pass counted the objects.
     - `unsent`: the number of objects that the pass did not submit because they are too many.
-    - `step`: the command that copies the objects of `unsent` by a migration.
-    - `all_the_same`: the command that submits them nevertheless.
-    - `is_migration_unknown`: True if a migration of the existing objects had begun but its state was unknown, so that
-      the pass left no object to the migration.
+    - `step`, `all_the_same`: the commands that copy these objects by a migration, or submit them nevertheless.
+    - `is_migration_unknown`: True if the state of a migration of the existing objects was unknown, so that the pass
+      left no object to it.
     - `has_no_objects`: True if the pass is finished and found no source object in scope.
     """
 
@@ -201,8 +199,8 @@ class ObjectCount:
 class StoragePair:
     """The number and the bytes of the objects with a certain storage class in the source and a certain class in OBS.
 
-    The classes have the names that the clouds give them. A class is None if that bucket does not have the objects, and
-    empty if the bucket's listing states no class.
+    The classes have the names that the clouds give them. A class is None if that bucket lacks the objects, and empty if
+    its listing states no class.
     """
 
     source: str | None
@@ -298,7 +296,6 @@ class BothBuckets:
 
     @property
     def unproven_count(self) -> int:
-        """The number of source objects in scope whose equality is not proven."""
         return self._count(IN_SCOPE) - self._count([ObjectClass.EQUAL_CONTENTS])
 
     def _count(self, classes: Iterable[ObjectClass]) -> int:

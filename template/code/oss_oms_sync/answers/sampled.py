@@ -51,9 +51,8 @@ class Headers:
     - `drawn`: the number of compared objects of the sample.
     - `more`: the keys of other compared objects, one from each folder outside the sample.
     - `gone`: the keys of objects that exist on only one side now.
-    - `documented`: the losses of each header that OMS's documents state.
-    - `unexpected`: all other losses of each header.
-    - `problem`: the code of a cloud's error. Nothing was compared if this is set, or if no sample was read completely.
+    - `documented`, `unexpected`: the losses of each header that OMS's documents state, and all other losses.
+    - `problem`: the code of a cloud's error. If it is set, or no sample was read completely, nothing was compared.
     """
 
     migrated: bool | None

@@ -53,8 +53,8 @@ class TaskNames:
 class UnfinishedCounts:
     """The minimum number of objects that OMS accepted, but has not copied, failed or skipped.
 
-    - `overdue`: the minimum number of unfinished objects that OMS accepted over 15 minutes ago. It is None if the steps
-      of OMS's counts are too long to show this number.
+    `overdue` is the number of those that OMS accepted over 15 minutes ago, or None if the steps of OMS's counts are too
+    long to show it.
     """
 
     objects: int
@@ -132,7 +132,6 @@ class BacklogSummary:
     - `read`: the number of records that were read; `by_reason` and `keys` cover only these.
     - `outside`: the number of records outside the trigger's filter, which this project does not resend.
     - `in_run_files`: the number of keys in run files.
-    - `unreadable_run_files`: the names of the run files that cannot be read.
     - `left_behind`: the run files of inactive projects.
     """
 
@@ -155,7 +154,6 @@ class BacklogSummary:
 
     @property
     def more_may_wait(self) -> bool:
-        """True if more keys may wait than were counted."""
         return bool(self.at_least or self.unreadable_run_files or self.left_behind)
 
 
@@ -242,7 +240,7 @@ class StatusAnswer:
     - `overdue`: the jobs whose last pass is too old to rely on.
     - `fixes`: the remedy of each reason in the backlog.
     - `lasting`: the reasons that need action.
-    - `alarm_not_taken`: the reason why the webhook refused the last alarm, or empty if the webhook accepted the alarm.
+    - `alarm_not_taken`: the reason why the webhook refused the last alarm, or empty.
     """
 
     verdict: Verdict

@@ -17,7 +17,7 @@ class Step:
     """A command of ops.py, such as `compare`, and its options by their names in payloads.
 
     The jobs `deploy` and `remove` are commands of the Serverless Devs tool instead. `str` formats a step for a POSIX
-    shell, as log lines and alarms need it. For a step in a Text, each reader chooses the format of its own shell.
+    shell.
     """
 
     job: str

@@ -58,7 +58,6 @@ class Text:
 
     @property
     def steps(self) -> list[Step]:
-        """The Steps in the text, without repetitions."""
         return [*{str(part): part for part in self.parts("en") if isinstance(part, Step)}.values()]
 
     def of(self, language: str, command: Callable[[Step], str] = str) -> str:
@@ -66,7 +65,6 @@ class Text:
         return "".join(part if isinstance(part, str) else command(part) for part in self.parts(language))
 
     def parts(self, language: str) -> Iterator[str | Step]:
-        """Yield the parts of the text in `language`: strings, and the Steps between them."""
         phrase = self.phrase
         if language == "zh":
             phrase = _load_chinese().get(phrase, phrase) if self.chinese is None else self.chinese
@@ -131,7 +129,6 @@ def _format_value(value: object, format_spec: str, language: str) -> Iterator[st
 
 
 def _format_list(elements: Sequence[Sequence[str | Step]], joining_word: str, language: str) -> Iterator[str | Step]:
-    """Yield the parts of a list's elements, with the separators that `joining_word` requires between them."""
     last_separator = f" {joining_word} " if joining_word else ", "
     for number, element in enumerate(elements, 1):
         yield from element

@@ -64,10 +64,6 @@ class Bucket(ABC):
         return [summaries.get(name) for name in names]
 
     def find_all(self, names: Sequence[str]) -> list[ObjectSummary | None]:
-        """Return the listing entry of each object, in the order of `names`; None if the bucket lacks the object.
-
-        Raises StorageError.
-        """
         return require_success(self.try_find_all(names))
 
     @contextmanager

@@ -84,7 +84,6 @@ class RetryBudget:
         return attempt.result if attempt else get_unattempted_result()
 
     def give_up(self) -> None:
-        """Prevent all further attempts."""
         self._deadline = Deadline(0, self._clock)
 
     def _pause(self, attempts: int, attempt: Attempt[T]) -> bool:
@@ -111,10 +110,8 @@ class CallPool:
     """A pool of threads that runs calls in parallel, and abandons a call that does not return in time.
 
     The caller of an abandoned call has to reset the connection (`Connections.abort`); otherwise the call keeps its
-    thread for the life of the instance.
-
-    Even a single call needs the pool, because the library requests has a timeout for each read, not for the whole call.
-    A response that arrives byte by byte, or a slow resolution of a host name, would never time out.
+    thread for the life of the instance. Even a single call needs the pool, because a timeout of the library requests
+    limits each read, not a response that arrives byte by byte.
     """
 
     def __init__(self, width: int = POOL_WIDTH) -> None:
@@ -204,7 +201,6 @@ class Calls:
         self._make_too_late_error = make_too_late_error
 
     def run(self, attempts: Sequence[Callable[[], Attempt[T | StorageError]]]) -> list[T | StorageError]:
-        """Make the calls in parallel, and return their results in the order of `attempts`."""
         self._session.use()
         budget = RetryBudget(self._deadline, self._clock)
         retried_calls = [partial(self._retry, attempt, budget) for attempt in attempts]

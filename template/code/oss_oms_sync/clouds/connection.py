@@ -227,9 +227,9 @@ class _SocketAdapter(requests.adapters.HTTPAdapter):
 def _reset(opened_socket: socket.socket) -> None:
     """Reset a connection immediately, even if another thread is reading from it.
 
-    The socket stays open. Closing it would free its file number for the next connection, from which the other thread
-    would then read. A mere shutdown would leave the unsent bytes in the kernel until that thread closes the socket, and
-    in a frozen instance no thread runs.
+    The socket stays open, because its file number must not go to another connection that this thread would then read. A
+    mere shutdown would keep the unsent bytes in the kernel until the thread closes the socket, and in a frozen instance
+    no thread runs.
     """
     # This import is local because few calls are abandoned.
     from ctypes import CDLL

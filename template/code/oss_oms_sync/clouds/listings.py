@@ -99,7 +99,6 @@ class UnreadPage:
         return self._dialect.unquote_name(end.partition(b"</Key>")[0].decode("utf-8", "replace"))
 
     def read(self) -> ListPage:
-        """Parse the page. Raises NotAListing."""
         try:
             return _read_uniform_page(self._body, self._dialect) or _read_any_page(self._body, self._dialect)
         except (ElementTree.ParseError, ValueError, LookupError) as error:
@@ -131,7 +130,6 @@ def _parse_page(
 
 
 def _read_any_page(body: bytes, dialect: Dialect) -> ListPage:
-    """Parse a page with the XML parser, which reads every valid page."""
 
     def read_columns(contents: list[ElementTree.Element], tag: str, decode: Callable[[str], str]) -> Columns:
         values = [{element.tag: element.text or "" for element in content} for content in contents]
@@ -188,13 +186,12 @@ def _read_uniform_page(body: bytes, dialect: Dialect) -> ListPage | None:
 def extract_objects(text: str, mark: str, time_end: str) -> tuple[str, dict[str, list[str]]] | None:
     """Extract the objects of a page by a single regular expression if all of them have the same form, as is usual.
 
-    This takes a quarter of the time of parsing. The expression is made from the first object. It accepts only texts
-    that every XML parser reads in the same way, such as ASCII without entities and attributes. `time_end` is a regular
-    expression for the end of a time.
+    This takes a quarter of the time of parsing. The expression is made from the first object, and accepts only texts
+    that every XML parser reads in the same way. `time_end` is a regular expression for the end of a time.
 
     Return the page with the text `mark` in the place of its objects, and the texts of their values: `name`, `day`,
-    `minute`, `second`, `etag`, `size`, and, if the objects have them, `type` and `storage_class`. The caller checks
-    that `mark` is in a valid place. Return None if the page has no objects, or if the form of an object differs.
+    `minute`, `second`, `etag`, `size`, and, if the objects have them, `type` and `storage_class`. The caller checks the
+    place of `mark`. Return None if the page has no objects, or if their forms differ.
     """
     first_object = _FIRST_OBJECT_PATTERN.search(text)
     shared_class = _find_shared_class(first_object.group(), text) if first_object else ""

@@ -67,11 +67,12 @@ class StoredObject:
 class ObjectSummary(NamedTuple):
     """An object in a listing.
 
-    `modified` is in seconds since 1970. `etag` is upper-case and without quotes. `type` is "Normal", "Multipart",
-    "Appendable" or "Symlink". `storage_class` is the cloud's name of the class, or empty if the listing does not state
-    it.
+    - `etag`: the ETag in upper case, without quotes.
+    - `modified`: the time of the last write, in seconds since 1970.
+    - `type`: "Normal", "Multipart", "Appendable" or "Symlink".
+    - `storage_class`: the cloud's name of the class, or empty if the listing does not state it.
 
-    This class is a NamedTuple because a pass makes millions of objects, and making a dataclass takes three times as
+    This class is a NamedTuple, because a pass makes millions of objects, and making a dataclass takes three times as
     long.
     """
 
@@ -174,14 +175,12 @@ def etag_of(body: bytes | str) -> str:
 
 
 def etags_of(bodies: Iterable[str]) -> list[str]:
-    """Return the ETag of each body, faster than a call of `etag_of` for each."""
     md5 = hashlib.md5
     digests = [md5(body.encode(), usedforsecurity=False).hexdigest() for body in bodies]
     return "\n".join(digests).upper().split("\n") if digests else []
 
 
 def split_into_parts(elements: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Iterate over consecutive parts of `elements`, each with at most `size` elements."""
     return (elements[start : start + size] for start in range(0, len(elements), size))
 
 

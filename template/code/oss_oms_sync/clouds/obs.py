@@ -134,7 +134,6 @@ class ObsClient:
         return ObsBucket(self, name, endpoint, deadline)
 
     def session(self, url: str) -> Connections:
-        """Return the connections to the bucket at `url`, which are kept for the next invocations."""
         if url not in self._sessions:
             self._sessions[url] = Connections(url, self.clock)
         return self._sessions[url]
@@ -335,7 +334,6 @@ class ObsBucket(Bucket):
             return Attempt(obs_error, is_retryable=True, connection_lost=True)
 
     def _build_path(self, key: str) -> str:
-        """Return the path of an object's URL, or of the bucket's URL if `key` is empty."""
         bucket_path = f"/{self.name}" if self._is_in_path else ""
         return f"{bucket_path}/{quote_key(key)}" if key or not bucket_path else bucket_path
 

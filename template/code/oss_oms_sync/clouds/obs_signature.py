@@ -17,7 +17,6 @@ _TOKEN_HEADER = "x-obs-security-token"  # noqa: S105 (a name)
 
 
 def quote_key(key: str) -> str:
-    """Return the key of an object, quoted as in the URL and in the signed text."""
     return quote(key, safe="/~")
 
 
@@ -56,9 +55,9 @@ def sign_url(
 ) -> dict[str, str]:
     """Return the query of a URL that OBS accepts until `expires`, in seconds since 1970 by OBS's clock.
 
-    `resource` has the same form as in `sign`. All parameters of `query` are signed; a parameter without a value has an
-    empty text. The request must have exactly these `headers`. The URL permits every holder to make the request, so it
-    is neither logged nor stored.
+    `resource` has the same form as in `sign`. A parameter of `query` without a value has an empty text. The request
+    must have exactly these `headers`. The URL permits every holder to make the request, so it is neither logged nor
+    stored.
     """
     parameters = {**query, **({_TOKEN_HEADER: security_token} if security_token else {})}
     query_text = "&".join(f"{name}={parameters[name]}" if parameters[name] else name for name in sorted(parameters))

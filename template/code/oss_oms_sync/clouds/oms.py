@@ -268,11 +268,9 @@ def sign(
 ) -> dict[str, str]:
     """Return the headers to send, signed by the scheme SDK-HMAC-SHA256.
 
-    The result has `headers`, Host, X-Sdk-Date, X-Security-Token (if there is a token) and Authorization.
-
-    - `path` is URL-encoded as in the request; `query` and `headers` are not. `now` is in UTC.
-    - Every header is signed, so no proxy can change a header.
-    - The Content-Type has to be application/json, because the vendor's servers do not hash other bodies.
+    The result has `headers`, Host, X-Sdk-Date, X-Security-Token (if there is a token) and Authorization. `path` is
+    URL-encoded as in the request; `query` and `headers` are not. `now` is in UTC. The Content-Type has to be
+    application/json, because the vendor's servers do not hash other bodies.
 
     Source: Huawei Cloud, "API Gateway: signing algorithm of API requests". Tests compare the result byte for byte with
     the vendor's own signer.

@@ -1,9 +1,9 @@
 """The parser of OMS's lists of failed copies, which OMS writes to the destination bucket.
 
-Source: Huawei's guide to sync tasks, "Viewing migration results". It names the columns of a line: reason code, time (in
-the region's zone), key URL-encoded, key in plain text, and the message of the source's SDK. It specifies neither the
-separator of the columns nor the end of a line. So this module recognizes an object by two neighbouring columns that
-contain the same key, URL-encoded and in plain text.
+Source: Huawei's guide to sync tasks, "Viewing migration results". The columns of a line are the reason code, the time
+(in the region's zone), the key URL-encoded, the key in plain text, and the message of the source's SDK. The guide
+specifies neither the separator nor the end of a line. So a line names an object if two neighbouring columns contain the
+same key, URL-encoded and in plain text.
 """
 
 from __future__ import annotations

@@ -121,8 +121,8 @@ def count_min_unfinished(differences: Iterable[int]) -> int:
     """Return the minimum number of objects that OMS has accepted and not finished.
 
     For each interval in the order of time, `differences` has the number of accepted minus the number of finished
-    objects. OMS may have accepted some of the finished objects before the first interval. So the result is the largest
-    sum from any interval to the last.
+    objects. The result is the largest sum from any interval to the last, because objects accepted before the first
+    interval may be among the finished objects.
     """
     remaining_objects = 0
     for difference in differences:

@@ -80,8 +80,8 @@ class CompareOptions:
 
     - `frozen_since`: the time of a freeze; the call is about the pass that is valid for this freeze.
     - `again`: recheck the differences that the last pass listed.
-    - `run`: the name of the cutover's run that rechecks. A run submits each missing object only once; without a run, no
-      object is submitted.
+    - `run`: the name of the cutover's run. A recheck in a run submits each missing object once; without a run, it
+      submits none.
     - `look`: only report the state of the pass.
     """
 
@@ -115,16 +115,15 @@ class CompareOptions:
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """Run or continue a pass as `event` requests, and return a CompareAnswer as JSON.
 
-    - An object that an invocation writes to the log bucket at its end calls the function again. The call continues the
-      same range of keys, and returns the fields to log.
-    - A timer event starts a pass if the last pass started at least COMPARE_PERIOD ago. Otherwise the call continues
-      ranges on which no invocation works any more.
-    - A manual call has CompareOptions. It continues the unfinished pass of these options, or starts a pass, and waits
-      for its end. With `look` it only reports; with `dry_run` a single call lists all keys without submissions.
+    - An invocation ends by writing an object to the log bucket, and the event of this write continues its range of
+      keys. Such a call returns the fields to log.
+    - A timer event starts a pass if the last pass started at least COMPARE_PERIOD ago. Otherwise it continues ranges
+      without a working invocation.
+    - A manual call with CompareOptions continues or starts a pass, and waits for its end. With `look` it only reports;
+      with `dry_run` it lists all keys itself, without submissions.
     - A call for a pass of headers is left to `headers.run`.
 
-    Raises PayloadError; SettingsError if SOURCE_BUCKET is empty; and StorageError, also if OMS does not report the
-    destination bucket. Work that was completed before an error is kept.
+    Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError. Completed work is kept.
     """
     JobState(invocation).record_timer("compare", event)
     if not invocation.settings.source_bucket:
@@ -183,8 +182,8 @@ class _ComparisonJob:
     def _recheck(self, payload: CompareOptions, pass_: Pass, total_tally: Tally) -> Tally:
         """Recheck the keys that a pass listed as different, and return its totals `total_tally` with the new classes.
 
-        If the pass or the call has the option `deep`, the contents of objects are read. If one of them has the option
-        `cutover`, the shorter waiting times of a cutover apply.
+        The options `deep` (read contents) and `cutover` (wait for a shorter time) apply if the pass or the call has
+        them.
         """
         invocation, scope = self._invocation, pass_.scope
         is_deep, is_cutover = scope.deep or payload.deep, scope.cutover or payload.cutover
@@ -326,10 +325,8 @@ class _ComparisonJob:
 def _make_sender(invocation: Invocation, name: str, run: str) -> Callable[[Sequence[FailedKey]], None]:
     """Return a function that submits the keys that a recheck selects, each key only once in a cutover's run.
 
-    - `run`: the name of the run; if it is empty, the function submits nothing.
-    - `name`: the name of the object in the log bucket that stores the submitted keys.
-
-    The function raises StorageError; some keys may then be submitted twice.
+    Without a `run`, it submits nothing. The object `name` in the log bucket stores the submitted keys. The function
+    raises StorageError; some keys may then be submitted twice.
     """
     bucket, sender, submitted_names = invocation.log_bucket, Sender(invocation), set[str]()
     match jsontext.load(bucket.get(name) or b"{}") if run else None:
@@ -350,9 +347,8 @@ def _make_sender(invocation: Invocation, name: str, run: str) -> Callable[[Seque
 def _select_pass(payload: CompareOptions, scope: Scope, states: Sequence[PassState], now: datetime) -> PassState | None:
     """Return the pass that a call with the option `look` or `again` is about, or None without such a pass.
 
-    - Without the time of a freeze, it is the newest pass of `scope`.
-    - With the time of a freeze, it is the comparison that is valid for the freeze. If no comparison is valid, it is the
-      newest pass, provided that this pass is unfinished and started after the freeze.
+    Without the time of a freeze, it is the newest pass of `scope`. Otherwise it is the comparison that is valid for the
+    freeze, or else an unfinished pass that started after the freeze.
     """
     newest_pass, freeze_time = find_newest_pass(states, scope), payload.freeze_time
     if freeze_time is None or scope.standstill:

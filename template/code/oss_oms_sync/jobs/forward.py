@@ -35,12 +35,12 @@ _DEFERRED_FAILURE = Failure(
 def run(event: bytes | str, invocation: Invocation) -> bool:
     """Submit the keys in `event`, a payload of the OSS trigger, to OMS, and record the outcome of each key.
 
-    Return True if OMS accepted all keys, or False if some are recorded as failed. While the project is closed, or its
-    state is unknown, all keys are recorded as failed. While OMS throttles calls, the keys of a random part of the
-    events are recorded as failed without a call, and replay submits them.
+    Return True if OMS accepted all keys. While the project is closed, or its state is unknown, all keys are recorded as
+    failed. While OMS throttles calls, the keys of a random part of the events are recorded as failed without a call,
+    and replay submits them.
 
-    Raises EventError if part of the payload cannot be read; the readable keys are submitted and recorded first. Raises
-    RecordError if a failed key could not be recorded. After either error, Function Compute keeps the event.
+    Raises EventError after the submission if part of the payload cannot be read, and RecordError if a failed key could
+    not be recorded. Function Compute then keeps the event.
     """
     deadline, clock = invocation.deadline, invocation.clock
     start_time = clock.monotonic()
@@ -100,9 +100,9 @@ class _ThrottledSubmission:
 def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline) -> Submission:
     """Submit `keys` if the project is open; while OMS throttles calls, leave a random share of the events to replay.
 
-    OMS limits the number of calls. A call by forward mostly has one key, and a call by replay ten, so more keys are
-    accepted if replay makes the calls. Each instance adapts its share of events like TCP adapts its rate: a throttled
-    submission halves the share, which then grows linearly with time.
+    OMS limits the number of calls, and a call by replay has ten keys, mostly one by forward. Each instance adapts its
+    share of events like TCP adapts its rate: a throttled submission halves the share, which then grows linearly with
+    time.
     """
     share = _current_share(invocation)
     if random.random() >= share:

@@ -2,7 +2,7 @@
 
 Compare's function runs these passes. A range is the part of all keys between two keys, and a piece is the work of one
 invocation on a range. At its end, an invocation writes an object to the log bucket, whose trigger calls the function
-again. After the close, a standstill pass, which shows that neither bucket changes any more, checks headers as well.
+again.
 """
 
 from __future__ import annotations
@@ -82,12 +82,11 @@ class HeadersOptions:
 def run(event: bytes | str, invocation: Invocation, destination: Callable[[], ObsBucket]) -> dict[str, object] | None:
     """Run or continue a pass of headers as `event` requests; return a HeadersAnswer as JSON, or None for other events.
 
-    - An object that an invocation writes to the log bucket at its end calls the function again. The call continues the
-      same range of keys, and returns the fields to log.
-    - A manual call has HeadersOptions. It continues the unfinished pass of these options, or starts a pass, and waits
-      for its end. With `look` it only reports.
+    - An invocation ends by writing an object to the log bucket, and the event of this write continues its range of
+      keys. Such a call returns the fields to log.
+    - A manual call with HeadersOptions continues or starts a pass, and waits for its end. With `look` it only reports.
 
-    Raises PayloadError and StorageError. Work that was completed before an error is kept.
+    Raises PayloadError and StorageError. Completed work is kept.
     """
     requests = PassStore(invocation, _JOB).receive_event(event)
     if requests:
@@ -117,7 +116,6 @@ def add_headers_check(scope: Scope, invocation: Invocation, destination: ObsBuck
 def check_range(
     invocation: Invocation, destination: ObsBucket, pass_: Pass, start_piece: Piece, seconds: float
 ) -> RangeResult:
-    """Check the headers of the keys of a range in a standstill pass, for at most `seconds`."""
     return _HeadersJob(invocation, destination).process_range(pass_, start_piece, 1, seconds)
 
 
@@ -224,7 +222,6 @@ class _RangeWork:
         self._unproven: set[str] = set()
 
     def run(self) -> RangeResult:
-        """Process the keys until the range ends, the time is up, or a cloud refuses."""
         try:
             stop_reason = self._process_batches()
         except ClosedError as error:
@@ -237,7 +234,6 @@ class _RangeWork:
         )
 
     def _process_batches(self) -> Stopped | None:
-        """Process the keys in batches; return the reason for an early end, or None after the last key."""
         last_key, end_key = self._start.after, self._start.until
         for entry, record in self._iter_rows():
             if end_key and entry.key > end_key:
@@ -342,7 +338,6 @@ class HeadersCount(Count):
 
     @property
     def unrecorded_count(self) -> int:
-        """The number of counted objects that have no record of their versions."""
         return self._tally.counts[INSIDE] - self._tally.counts[HeadersOutcome.RECORDED.title]
 
     def add_outcome(self, key: str, result: MendingResult) -> None:

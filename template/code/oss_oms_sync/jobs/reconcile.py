@@ -51,15 +51,14 @@ class ReconcileOptions:
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """Run or continue a pass as `event` requests, and return a ReconcileAnswer as JSON.
 
-    - An object that an invocation writes to the log bucket at its end calls the function again. The call continues the
-      same range of keys, and returns the fields to log.
-    - A timer event starts a pass if the last pass started at least RECONCILE_PERIOD ago. Otherwise the call continues
-      ranges on which no invocation works any more.
-    - A manual call has ReconcileOptions. It continues the unfinished pass of these options, or starts a pass, and waits
-      for its end. With `look` it only reports; with `dry_run` or `limit` it works without a stored pass.
+    - An invocation ends by writing an object to the log bucket, and the event of this write continues its range of
+      keys. Such a call returns the fields to log.
+    - A timer event starts a pass if the last pass started at least RECONCILE_PERIOD ago. Otherwise it continues ranges
+      without a working invocation.
+    - A manual call with ReconcileOptions continues or starts a pass, and waits for its end. With `look` it only
+      reports; with `dry_run` or `limit` it works without a stored pass.
 
-    Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError. Work that was completed before an
-    error is kept.
+    Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError. Completed work is kept.
     """
     JobState(invocation).record_timer("reconcile", event)
     if not invocation.settings.source_bucket:

@@ -1,8 +1,8 @@
 """Certificates of cutovers: documents with the verdict GO, NO-GO or NOT PROVEN, which every reader can verify.
 
-A cutover moves applications from OSS to OBS. It begins with a freeze, the time when applications stop writing to OSS.
-Then the project is closed by a mark, an object in the log bucket; a closed project submits nothing to OMS. This job
-also closes and opens the project, reports the project's state and the valid GO, and lists deletions.
+A cutover begins with a freeze, when applications stop writing to OSS. Then a mark in the log bucket closes the project,
+which submits nothing to OMS any more. This job also closes and opens the project, reports its state and the valid GO,
+and lists deletions.
 """
 
 from __future__ import annotations
@@ -40,12 +40,11 @@ _STAYS_OPEN_TEXT = t(
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """Create a certificate, close or open the project, report its state, or list deletions, as `event` requests.
 
-    The payload in `event` has the fields of CutoverOptions. A certificate is stored in the log bucket, and returned as
-    JSON. The call starts no pass of reconcile or compare: if a pass is missing or too old, a finding names the command
-    that runs the pass.
+    A certificate is stored in the log bucket, and returned as JSON. The call starts no pass: if a pass is missing or
+    too old, a finding names the command that runs the pass.
 
-    Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError. After a StorageError, the project
-    may be closed or open.
+    Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError, after which the project may be open
+    or closed.
     """
     if not invocation.settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that is to be compared with the destination"])
@@ -85,10 +84,9 @@ def _store_document(invocation: Invocation, build_document: Callable[[int], dict
 def _close(invocation: Invocation, run: str) -> dict[str, object]:
     """Write or renew the mark that closes the project, so that no job submits any more; return a MarkAnswer as JSON.
 
-    - `run`: the name of the cutover's run, or empty for a call by hand.
-    - A running migration of the existing objects prevents the close. The migration writes its record before it checks
-      the mark. This function writes the mark before it checks the record again. So at least one of the two notices the
-      other.
+    `run` is the name of the cutover's run, or empty for a call by hand. A running migration of the existing objects
+    prevents the close. It writes its record before it checks the mark, and this function checks the record again after
+    writing the mark, so at least one of them notices the other.
     """
     certificates = Certificates(invocation)
     last_certificate = certificates.read(certificates.last_name(_CUTOVER_VERDICTS))
@@ -115,8 +113,8 @@ def _close(invocation: Invocation, run: str) -> dict[str, object]:
 def _open(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
     """Open the project, and return a MarkAnswer as JSON.
 
-    After a GO, applications write to OBS. So the project stays closed if a GO is valid, unless the option `after_go` is
-    set. A cutover's run opens only a project that the same run has closed.
+    If a GO is valid, applications write to OBS, and the project stays closed without the option `after_go`. A cutover's
+    run opens only a project that the same run has closed.
     """
     project_state = ProjectState(invocation)
     mark = None if options.after_go else project_state.read_state()
@@ -128,8 +126,8 @@ def _open(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
 def _report_state(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
     """Return a LookAnswer as JSON: the state of the project, and the document of the valid GO or None.
 
-    If the options have the time of a freeze, a GO of an earlier freeze does not count. For a closed project, the answer
-    then also has the checks for which a cutover waits before its standstill pass.
+    If the options have the time of a freeze, the answer about a closed project also has the checks for which a cutover
+    waits before its standstill pass.
     """
     mark, checks = ProjectState(invocation).read_state(), []
     if mark and options.freeze_time:

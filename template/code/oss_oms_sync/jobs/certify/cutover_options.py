@@ -19,10 +19,9 @@ from oss_oms_sync.rules.times import MAX_CLOCK_SKEW
 class CutoverOptions:
     """The options in the payload of a call, which requests a certificate unless it has one of the last four options.
 
-    - `frozen_since`: the time of the freeze, since which applications write nothing to the source. It is None for a
-      rehearsal, which predicts the verdict.
+    - `frozen_since`: the time of the freeze, when applications stopped writing to the source, or None for a rehearsal.
     - `sample`: the number of objects to read completely in both buckets.
-    - `accept`: the failing checks that a person accepts, each with the name of the person and the reason.
+    - `accept`: the person and the reason of each acceptance, by the name of the failing check.
     - `run`: the name of the cutover's run, or empty for a call by hand.
     - `close`, `open`, `look`: close or open the project, or report its state. After a GO, `open` needs `after_go`.
     - `deletions_after`: list the keys after this key whose objects were deleted at the source and still exist in OBS.

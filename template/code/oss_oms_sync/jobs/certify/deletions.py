@@ -1,7 +1,7 @@
 """Pages of the keys whose objects were deleted at the source and still exist in OBS, for `ops.py deletions`.
 
-An absence is a key that a comparison found in OBS, but not at the source. The module only lists keys: it neither
-deletes nor writes an object. It belongs to certify, because certify may read both buckets and the certificates.
+An absence is a key that a comparison found in OBS, but not at the source. The module deletes no object. It belongs to
+certify, which may read both buckets and the certificates.
 """
 
 from __future__ import annotations
@@ -97,10 +97,9 @@ def _gather_facts(
 
 
 class _PageBuilder:
-    """The builder of a page: it selects the deletions among the keys that a comparison found only in OBS.
+    """The builder of a page: it selects the keys to delete in OBS, and counts the other keys by reason.
 
-    It counts the other keys by the reason to leave them out. `waiting_keys` are the keys that replay has taken from
-    failed records and still has to submit.
+    `waiting_keys` are the keys that replay has taken from failed records and still has to submit.
     """
 
     def __init__(
@@ -201,7 +200,6 @@ class _PageBuilder:
 
 
 def _format_status(answer: object) -> str:
-    """Return the status in the answer to a HEAD request: "200", "404", or "" for any other status."""
     if isinstance(answer, StorageError):
         return "404" if answer.code == "NoSuchKey" else ""
     return "200"

@@ -42,8 +42,8 @@ def build_certificate(invocation: Invocation, facts: CutoverFacts, number: int) 
 def hash_code(folder: Path) -> str:
     """Return the SHA-256 of the code that wrote the certificate.
 
-    The hashed text has a line for each Python and JSON file in `folder`, sorted by path. A line has the file's path in
-    the folder, a zero byte, the SHA-256 of its contents as hex digits, and a newline.
+    The hashed text has a line for each Python and JSON file in `folder`, sorted by path: the path in the folder, a zero
+    byte, and the SHA-256 of the contents as hex digits.
     """
     lines = (
         f"{path.relative_to(folder).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n"

@@ -86,7 +86,7 @@ class _TaskAndComparison(NamedTuple):
 def gather_facts(invocation: Invocation, options: CutoverOptions) -> CutoverFacts:
     """Gather all facts of a certificate.
 
-    Raises StorageError if the log bucket or the listing of the source bucket cannot be read.
+    Raises StorageError if the log bucket or the source bucket cannot be listed.
     """
     settings = invocation.settings
     facts, (task, destination, comparison) = _gather_common_facts(invocation, options)
@@ -124,7 +124,7 @@ def gather_facts(invocation: Invocation, options: CutoverOptions) -> CutoverFact
 def gather_waiting_facts(invocation: Invocation, options: CutoverOptions) -> WaitingFacts:
     """Gather the facts of the checks for which a cutover waits; a cutover does this each minute until they pass.
 
-    Raises StorageError if the log bucket or the listing of the source bucket cannot be read.
+    Raises StorageError if the log bucket or the source bucket cannot be listed.
     """
     facts, _ = _gather_common_facts(invocation, options)
     return WaitingFacts(**{**facts, "closed": _find_unchanged_mark(invocation, facts["closed"])})
@@ -189,7 +189,6 @@ def _find_unchanged_mark(invocation: Invocation, mark: ClosedMark | None) -> Clo
 def _select_passes(
     invocation: Invocation, destination: ObsBucket, options: CutoverOptions
 ) -> tuple[CertifiedPasses, PassState | None]:
-    """Return the passes for the certificate, and the full state of the comparison, or None without a comparison."""
     store = PassStore(invocation, "compare", destination.name)
     states, prefix, now = store.read_states(), invocation.settings.key_filter.prefix, invocation.clock.now()
     # Without a valid comparison since the freeze, the last comparison shows the reason.
@@ -241,7 +240,6 @@ def _list_pass_fields(state: PassState) -> dict[str, Any]:
 def _group_waiting_keys(
     invocation: Invocation, destination: ObsBucket | None, comparison: PassState | None, waiting_keys: WaitingKeys
 ) -> CertifiedWaitingKeys:
-    """Return the keys that wait for replay, grouped by the values on which the rules depend."""
     single_groups = (
         _select_due_keys(invocation, destination, comparison, waiting_keys.keys) if waiting_keys.keys else []
     )

@@ -1,7 +1,7 @@
 """The objects that OMS has accepted but not finished, by OMS's counts, which are compared with the success records.
 
-From two minutes after its close on, a project submits and records nothing. So the success records are counted only once
-for each close, by as many calls as the count takes. The log bucket stores the state of the count:
+Two minutes after the close, a project records nothing any more. So the success records are counted once for each close,
+by as many calls as the count takes. The log bucket stores the state of the count:
 
     oms_source_record/{task}/state/recorded.json    {"mark", "after", "steps", "newest", "is_all"}
 """
@@ -118,8 +118,8 @@ class _RecordCounts:
     def count_missing_in(self, counts: OmsProgress) -> int:
         """Return the number of records that OMS's `counts` do not cover.
 
-        OMS also counts acceptances that wrote no new record, for example if a key is submitted twice. In a total, they
-        could hide a missing acceptance. So the result is the largest difference of the sums from any minute to the end.
+        The result is the largest difference of the sums from any minute to the end. In a total, a key that OMS accepted
+        twice, with a single record, could hide a missing acceptance.
         """
         record_count = missing_count = 0
         for begin, minute_count in sorted(self.steps.items(), reverse=True):

@@ -1,13 +1,12 @@
 """The sample: drawn objects that count as equal are read completely in both buckets, and their headers are compared.
 
-The comparison has drawn the keys (passes/digests.py). Reading a sample can take several calls, so each call stores its
-results in an object of its own, and the next call continues:
+The comparison has drawn the keys (passes/digests.py). Reading a sample can take several calls. Each call stores its
+results in an object of its own:
 
     oms_source_record/differences/{project}-compare/{task}/{pass}/sample/{hex}.json
 
-Headers are compared for the drawn objects, and for an object of each further first-level folder. Source: OMS's FAQ on
-metadata. OMS always copies Content-Type. It copies other headers only if the task migrates metadata, and their values
-only if they consist of Chinese and English letters, digits and hyphens.
+Source: OMS's FAQ on metadata. OMS always copies Content-Type. It copies other headers only if the task migrates
+metadata, and their values only if they consist of Chinese and English letters, digits and hyphens.
 """
 
 from __future__ import annotations
@@ -52,9 +51,7 @@ def take_sample(
     """Read the first `size` objects that a comparison has drawn, within the available time.
 
     If `size` is 0, the result only has the objects that earlier calls have read. `is_frozen` is True during a freeze,
-    when no object may change.
-
-    Raises StorageError if the log bucket cannot be read, or does not store the results.
+    when no object may change. Raises StorageError if the results cannot be read or stored.
     """
     folder = f"{PassStore(invocation, 'compare').differences_prefix}{comparison.of.name}/sample/"
     draw, start_time = comparison.tally.drawn, None if is_frozen else parse_time(comparison.started)
@@ -134,7 +131,6 @@ class _ReadResults:
         )
 
     def select_keys(self, draw: SampleDraw, size: int) -> list[str]:
-        """Return the first `size` drawn keys that can be read."""
         return list(islice((key for key in draw.keys if self.outcomes.get(key, True) is not None), size))
 
 
@@ -151,9 +147,8 @@ class _SampleReader:
     def read(self, keys: Sequence[str], *, may_read: bool) -> tuple[_ReadResults, str]:
         """Read objects in both buckets; return the results, and the reason for an early end, or "".
 
-        `may_read` is True if an earlier call has read an object. Until the first object is read, a missing permission
-        ends the reading, because it probably concerns all objects. Afterwards, only the object that lacks the
-        permission is skipped.
+        Until an object has been read, here or by an earlier call (`may_read`), a missing permission ends the reading,
+        because it probably concerns all objects. Afterwards, only the object that lacks the permission is skipped.
         """
         results = _ReadResults()
         try:
@@ -226,7 +221,7 @@ def compare_headers(
     """Compare the headers of the sample's objects, and of an object of each further first-level folder.
 
     `migrates_metadata` is True if the sync task migrates metadata, and None if this is unknown. Without it, OBS may
-    lack headers. The headers are queried for each certificate, because storing them would cost as much.
+    lack headers.
     """
     if not sample.asked or sample.unread:
         return Headers(migrates_metadata)

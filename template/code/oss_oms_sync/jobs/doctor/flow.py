@@ -88,8 +88,8 @@ def check_whole_pass(job: str, context: CheckContext) -> Finding:
 def check_timer(job: str, context: CheckContext) -> Finding:
     """Check that a timer has called the job within the last two periods, because a single call may fail.
 
-    Manual calls do not count. For a job that was never called, the two periods start when a pass or doctor first
-    recorded the installation, because the time of the deployment is unknown.
+    Manual calls do not count. For a job that was never called, the periods start at the recorded time of the
+    installation.
     """
     settings = context.settings
     name, period = {

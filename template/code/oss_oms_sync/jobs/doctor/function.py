@@ -93,12 +93,10 @@ def compare_clocks(context: CheckContext, urls: Mapping[str, str], silent_text: 
 
 
 def remedy_if_unreachable(setting: str) -> Text:
-    """Return the remedy for an address that does not answer; `setting` is the name of the setting with the address."""
     return t("Check the host in {setting}, and that the function has internetAccess: true", setting=setting)
 
 
 def check_connection(context: CheckContext, url: str, setting: str) -> Finding:
-    """Check that the address `url` accepts connections; `setting` is the name of the setting with the address."""
     (finding,) = context.pool.run([lambda: _connect(url, setting)], _ATTEMPT_SECONDS)
     host = urlsplit(url).hostname
     return finding or fault(

@@ -41,8 +41,8 @@ _CLOSED_TEXT = t("the project is closed: until it is opened no object key is sub
 def check_submit_permission(context: CheckContext) -> Finding:
     """Check by the records if the IAM user may submit keys, because any test call would be a sync request.
 
-    An acceptance proves the permission if it is later than the last failure for lack of the permission. A failure whose
-    reason was not read counts as such a failure.
+    An acceptance proves the permission if it is later than the last failure for lack of the permission, or for a reason
+    that was not read.
     """
     deadline = _compute_scan_deadline(context)
     # Keys that replay works on may have no record.
@@ -105,7 +105,6 @@ def check_submit_permission(context: CheckContext) -> Finding:
 
 
 def check_records_flow(context: CheckContext) -> Finding:
-    """Check that the objects written in the last day and after the installation have records."""
     if context.closed_mark:
         return skipped(_CLOSED_TEXT)
     recent_objects = _classify_recent_objects(context)
@@ -203,9 +202,9 @@ def _classify_recent_objects(context: CheckContext) -> _RecentObjects:
 def _have_events_arrived(context: CheckContext, late_objects: Sequence[ObjectSummary]) -> bool:
     """Return True if a success record shows that forward has received an event.
 
-    Reconcile skips objects younger than MIN_EVENT_AGE, so an earlier outcome is forward's. The success record of a
-    resent key keeps the time of its first outcome. So the records of `late_objects` are read, and those of objects that
-    a canary wrote.
+    Reconcile skips objects younger than MIN_EVENT_AGE, so an outcome within this time of the object's write comes from
+    forward. The record of a resent key keeps the time of the first outcome. The records of `late_objects` and of
+    canaries' objects are read.
     """
     min_write_time = (context.invocation.clock.now() - _MAX_OBJECT_AGE).timestamp()
     canary_objects = context.invocation.source_bucket.list_page(context.settings.key_filter.canary_prefix, "").objects

@@ -53,7 +53,6 @@ class Check(Generic[C]):
 
     @property
     def name(self) -> str:
-        """The name of the check in answers, and in the field `needs` of other checks."""
         return self.title.en
 
 
@@ -125,7 +124,6 @@ class CheckContext:
 
     @cached_property
     def compare_passes(self) -> Sequence[PassState]:
-        """The stored passes of compare that checked the current destination bucket of the sync task."""
         return PassStore(self.invocation, "compare", self.task.dst_bucket or "").read_states()
 
     @property
@@ -156,7 +154,6 @@ class CheckContext:
 
     @cached_property
     def probe_answer(self) -> StoredObject | StorageError:
-        """The test object as read from the log bucket, or the error of reading it."""
         (answer,) = self.invocation.log_bucket.try_get_all([self.probe.name])
         return answer
 

@@ -1,8 +1,8 @@
 """The job that resends every key in `failed_object/` without losing a newer failure.
 
-A failed record is an object in this folder of the log bucket: it holds a key that OMS did not accept or did not copy. A
-run file holds the keys that a run of replay has taken from their records. The timer's runs first read OMS's lists of
-failed copies, and write failed records for the objects in them.
+A failed record is an object in this folder of the log bucket, with a key that OMS did not accept or did not copy. A run
+file has the keys that a run of replay has taken from their records. The timer's runs first write failed records for the
+objects in OMS's lists of failed copies.
 """
 
 from __future__ import annotations
@@ -29,14 +29,11 @@ _LEASE_NAME = "turn"
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """Resend the keys that `event` selects, and return a ReplayAnswer as JSON.
 
-    The event is one of these:
+    The event is a timer event, a manual call with ReplayOptions, or an `onFailure` envelope, in which Function Compute
+    returns an event that `forward` could not process.
 
-    - a timer event
-    - a manual call with ReplayOptions
-    - an `onFailure` envelope, in which Function Compute returns an event that `forward` could not process
-
-    Raises PayloadError. Raises EventError if an envelope is partly unreadable; its readable keys are submitted first.
-    Raises StorageError if the log bucket cannot be used; no key is lost then.
+    Raises PayloadError; EventError after the submission if an envelope is partly unreadable; and StorageError if the
+    log bucket cannot be used. No key is lost then.
     """
     JobState(invocation).record_timer("replay", event)
     is_timer_run = events.is_timer_event(event)
@@ -109,10 +106,8 @@ class _ReplayLease:
 def take_lease(invocation: Invocation) -> bool:
     """Take the lease for the timer's work until the end of this run; return False if an earlier run has it.
 
-    A run may last longer than the timer's period, and two runs would submit at twice the rate. Two runs that start at
-    the same time may both take the lease, which is harmless.
-
-    Raises StorageError.
+    Two runs of the timer would submit at twice the rate. Runs that start at the same time may both take the lease,
+    which is harmless. Raises StorageError.
     """
     state, now = JobState(invocation), invocation.clock.now()
     new_lease = _ReplayLease(timestamp(now + timedelta(seconds=invocation.deadline.remaining())))

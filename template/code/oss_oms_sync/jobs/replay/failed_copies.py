@@ -1,17 +1,16 @@
 """Failed copies: replay reads OMS's lists of objects that were not copied, and writes failed records for their keys.
 
-The timer's runs read new lists of the sync task. They also read the lists of the task group that copied the existing
-objects, if the group has ended with few failures.
-
-The position in a list moves past a line after the line's object has reached one of these states:
+The lists are those of the sync task, and those of the task group that copied the existing objects, if the group has
+ended with few failures. The position in a list moves past a line after the line's object has reached one of these
+states:
 
 - resolved: the source has no object to submit;
 - with OMS: OMS accepted this version again after the failure;
-- failed: the key has a failed record, which replay will resend. This module writes the record. It replaces an existing
-  record, unless that is the record of a change to a closed project, which status needs.
+- failed: the key has a failed record. This module writes the record, but keeps an existing record of a change to a
+  closed project, which status needs.
 
-After a failed read or write, the position stays before the line. The next run reads the line and checks the object
-again, which is harmless. Unreadable lines are counted and reported; compare checks their objects.
+After a failed read or write, the next run reads the line again, which is harmless. Unreadable lines are counted and
+reported; compare checks their objects.
 """
 
 from __future__ import annotations
@@ -77,9 +76,8 @@ class FailedCopies:
     def write_records(self) -> dict[str, object]:
         """Read OMS's lists from the stored positions on, and write failed records; return the counts for the answer.
 
-        An error of reading the lists is not raised, because the run can resend failed records anyway. Instead, the
-        answer has the reason as `stopped`. Raises StorageError if the stored positions cannot be read from the log
-        bucket.
+        An error of reading the lists becomes the field `stopped` of the answer, because the run can resend failed
+        records anyway. Raises StorageError if the stored positions cannot be read.
         """
         positions = self._positions = self._state.load_as(ListPositions, _STATE_NAME) or ListPositions()
         stored_positions = to_json(positions)
@@ -145,7 +143,6 @@ class FailedCopies:
         positions.looked, positions.after = positions.began, ""
 
     def _list_folders(self) -> list[str]:
-        """Return the prefixes of the names of OMS's lists, sorted."""
         positions, folders = self._positions, [lists_folder(self._invocation.task_id)]
         group = migration.query_task_group(self._invocation, migration.read_current_migration(self._invocation))
         if isinstance(group, TaskGroup) and group.can_be_resent and group.lists.startswith(OMS_LISTS):
@@ -156,8 +153,8 @@ class FailedCopies:
     def _read_unless_refused(self, bucket: ObsBucket, list_row: ObjectSummary, page: Sequence[ObjectSummary]) -> None:
         """Read a list of failed copies; raise no error if OBS refuses only this list, so that the other lists are read.
 
-        OBS refuses only this list if the list is archived, or if OBS permits reading another list of the same page. The
-        refused list counts as an unread line, and is tried again every hour. Compare checks the objects in the list.
+        OBS refuses only this list if the list is archived, or if another list of the same page can be read. The refused
+        list counts as an unread line, and is tried again every hour.
         """
         position, now = (
             self._positions.lists.get(list_row.name, ListPosition()),
@@ -202,7 +199,6 @@ class FailedCopies:
             position = self._read_part(list_row.name, position._replace(etag=head.etag, modified=head.modified), part)
 
     def _read_part(self, name: str, position: ListPosition, part: ObjectPart) -> ListPosition:
-        """Process the lines after `position` in a part of a list; return the new position."""
         body, start, is_of_group = part.body, position.offset - part.start, self._positions.is_of_group(name)
         is_last_part = part.start + len(body) == part.head.size
         while True:
@@ -333,8 +329,8 @@ class CopyRecords:
 def _find_failure_time(copy_failure: CopyFailure, list_time: int) -> float:
     """Return the time of a copy failure, in seconds since 1970.
 
-    If this time is unreliable, return `list_time`, the later time of the list that names the failure. With too early a
-    time, the last acceptance would seem to follow the failure, and the failure would be ignored.
+    If this time is unreliable, return the later time of its list. With too early a time, the last acceptance would seem
+    to follow the failure, and the failure would be ignored.
     """
     failure_time = copy_failure.at.timestamp() if copy_failure.at else list_time
     return failure_time if list_time - _MAX_LIST_DELAY_SECONDS <= failure_time <= list_time else list_time

@@ -1,9 +1,9 @@
 """A run of replay: it resends keys of failed records, run files and envelopes without losing a newer failure.
 
 A run copies a page of failed records to a run file, deletes the records, and then submits their keys. A failure
-recorded before the delete is covered by the submission, and a failure recorded after the delete keeps its record. A key
-leaves the run file only when OMS accepted it, its failed record is back, or the source has no object to submit. An
-envelope is an event that Function Compute passes to replay because forward could not process the event.
+recorded after the delete keeps its record. A key leaves the run file only when OMS accepted it, its failed record is
+back, or the source has no object to submit. An envelope is an event that forward could not process, and that Function
+Compute passes to replay.
 """
 
 from __future__ import annotations
@@ -89,10 +89,10 @@ class Replay:
         """Submit exactly the keys of `changes`, even without failed records.
 
         `only_copies` is True if the changes come from an envelope, an event that forward could not process. If nothing
-        may be submitted, these keys are recorded as failed, because the envelope is their only copy.
+        may be submitted, these keys are recorded as failed.
 
-        Raises StorageError; every key then still has its record, or is in the envelope. Raises RecordError if a failed
-        key could not be recorded. After either error, Function Compute keeps the envelope.
+        Raises StorageError, and RecordError if a failed key could not be recorded. Function Compute then keeps the
+        envelope.
         """
         self._options = ReplayOptions(keys=[])
         # Checked once, because keys taken after a positive answer may have no other record.
@@ -138,9 +138,7 @@ class Replay:
         """Submit the keys of the failed records that `options` selects, by default of all.
 
         A run over all records continues where the last such run stopped, and starts over at the end. It also takes over
-        the keys in the files of earlier runs.
-
-        Raises StorageError; every key then still has its record, or is in the file of a run.
+        the keys of earlier runs that ended early. Raises StorageError; no key is lost then.
         """
         self._options = options
         state = self._state.load_as(ReplayState, "replay") or ReplayState()
@@ -195,8 +193,8 @@ class Replay:
     def _send_run_files(self, is_dry_run: bool) -> None:
         """Submit the keys in the files of other runs, even of runs in progress: a second submission is harmless.
 
-        A key outside the project's filter is submitted as well, because it has no other record. It was inside the
-        filter when a run took it.
+        A key outside the project's filter is submitted as well: it was inside the filter before, and has no other
+        record.
         """
         for run_file in self._run_files.read_other_runs():
             if isinstance(run_file, str):
@@ -215,7 +213,7 @@ class Replay:
                 self._note_remaining_keys(self._submit_keys(run_file.keys, doubtful_keys=()))
 
     def _list_pages(self, prefix: str, start_name: str) -> Iterator[tuple[list[ObjectSummary], str]]:
-        """Yield the pages of failed records after the name `start_name`, then the pages up to this name.
+        """Yield the pages of failed records after `start_name`, and then those from the first name to `start_name`.
 
         Each page comes with the name of its last record.
         """
@@ -273,9 +271,8 @@ class Replay:
     def _pause_or_select(self, resting_keys: Sequence[tuple[FailedKey, ObjectSummary]]) -> list[FailedKey]:
         """Let records rest until the time to resend them; return the keys that need not wait.
 
-        A key need not wait if its record is of another version than the source's current object. A late failure of an
-        earlier version may have overwritten the current version's record, and the earlier version's time does not apply
-        to the current version.
+        A key need not wait if its record is of another version than the source's current object: a late failure of an
+        earlier version may have overwritten the current version's record.
         """
         keys = []
         sources = (
@@ -291,7 +288,6 @@ class Replay:
         return keys
 
     def _is_selected(self, key: FailedKey, options: ReplayOptions) -> bool:
-        """Return True if the options and the filter select `key`, and this run has not taken the key before."""
         has_prefix_and_reason = key.key.startswith(options.prefix) and options.reason in ("", key.reason_name)
         return (
             has_prefix_and_reason
@@ -323,11 +319,11 @@ class Replay:
     def _find_resolved_keys(self, keys: Sequence[FailedKey]) -> set[str]:
         """Return the keys whose failure is resolved: the source has no object, or has a symbolic link in its place.
 
-        - Call this function after the failed records were deleted. A later failure then has a record of its own.
-        - An object in OBS resolves no failure: a late copy of an earlier version looks newer than the version that OMS
-          never accepted.
-        - A success record of equal contents resolves no failure: it may be of another write.
-        - A key that failed once is submitted without a check, and so is a key whose object cannot be checked.
+        Call this function after the failed records were deleted, so that a later failure has a record of its own. A key
+        that failed once is not checked, and a key whose object cannot be checked is not resolved.
+
+        An object in OBS resolves no failure: a late copy of an earlier version looks newer than the version that OMS
+        never accepted. Nor does a success record of equal contents, which may be of another write.
         """
         repeated_keys = [key.key for key in keys if key.has_failed_before]
         if not repeated_keys or not self._can_check_source:
@@ -354,7 +350,6 @@ class Replay:
         return {keys_by_name[name] for name, problem in problems.items() if problem and not problem.had_no_effect}
 
     def _store_state(self, position: str) -> None:
-        """Store the position for the next run, the records that must not be resent yet, and the result of this run."""
         self._resting_records.pause_rejected(self.sender.rejected)
         last_run = to_json(ReplayRun(timestamp(self._invocation.clock.now()), self.answer()))
         # After a failure, the next run starts at the same position, and submits some keys twice.

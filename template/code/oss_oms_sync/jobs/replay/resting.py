@@ -55,11 +55,9 @@ class ReplayState:
 class RestingRecords:
     """The resting records, which belong to rejected keys, or have a time for the next resend.
 
-    OMS rejected these keys less than a day ago.
-
-    `pauses` are the pauses that earlier runs stored. A record is identified by its name and ETag, so a new failure of
-    its key is resent immediately. A record with a time for the next resend is also identified by its last write,
-    because a later record may have the same text.
+    `pauses` are those that earlier runs stored. A record is identified by its name and ETag, so a new failure of its
+    key is resent immediately. A record with a time for the next resend is also identified by its last write, because a
+    later record may have the same text.
     """
 
     def __init__(self, pauses: Mapping[str, Pause], clock: Clock) -> None:
@@ -67,13 +65,11 @@ class RestingRecords:
         self._pauses = dict(pauses)
 
     def is_resting(self, record: ObjectSummary) -> bool:
-        """Return True if the key of a listed record must not be resent yet."""
         pause = self._pauses.get(_hash_name(record.name))
         is_same_record = pause is not None and pause.etag == record.etag and pause.modified in (0, record.modified)
         return is_same_record and pause is not None and pause.until > timestamp(self._clock.now())
 
     def pause_rejected(self, records: Iterable[StoredObject]) -> None:
-        """Let the records of keys that OMS has just rejected rest for a day."""
         end_time = timestamp(self._clock.now() + _REJECTED_PAUSE)
         self._pauses.update({_hash_name(record.name): Pause(end_time, etag_of(record.body), 0) for record in records})
 

@@ -80,10 +80,9 @@ class StatusOptions:
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """Report on the synchronization or, with {"key": ...} in the payload, on the history of a key.
 
-    Return a StatusAnswer, or a StoryAnswer about a key, as JSON. If the timer made the call, also send a message to the
-    webhook (ALERT_WEBHOOK) when the verdict has changed.
-
-    Raises PayloadError, and StorageError if the log bucket cannot be read or written.
+    Return a StatusAnswer or a StoryAnswer as JSON. A call by the timer also sends a message to the webhook
+    (ALERT_WEBHOOK) when the verdict has changed. Raises PayloadError, and StorageError if the log bucket cannot be read
+    or written.
     """
     JobState(invocation).record_timer("status", event)
     payload, now = options.parse(event, StatusOptions), invocation.clock.now()

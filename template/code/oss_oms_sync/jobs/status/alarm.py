@@ -3,12 +3,11 @@
 - The verdicts `broken` and `closed`, and keys that arrive after the close, are reported immediately.
 - Other verdicts are reported when they have lasted for 10 minutes, at the second call by the timer. So neither a
   backlog that replay clears nor an unstable state causes a message.
-- `behind` and `unknown` count together, so that a project is reported even if its verdict changes between these two.
+- `behind` and `unknown` count together: a change between the two does not restart the 10 minutes.
 - A closed project is reported once; afterwards, only changes after the close are reported.
 
-A verdict counts as reported only when the webhook has accepted it; otherwise the next call by the timer sends its
-current verdict. Two instances at the same time, or an instance that stops early, may send an alarm twice, which is
-better than a lost alarm.
+A verdict counts as reported only when the webhook has accepted it. Two instances at the same time, or an instance that
+stops early, may send an alarm twice, which is better than a lost alarm.
 """
 
 from __future__ import annotations
@@ -77,13 +76,13 @@ _LABELS = {
 
 @dataclass(frozen=True)
 class _AlarmState:
-    """The stored state of the alarms. Times are in the format of records, and fields are empty before the first call.
+    """The stored state of the alarms; fields are empty before the first call.
 
     - `verdict`, `since`: the last verdict, and the time when it began.
     - `reported`, `reported_at`: the verdict of the last message, and the time of this message.
     - `lasting`: the time since which the verdict differs from the reported verdict. It restarts at a change to or from
       "in step".
-    - `problem`: the reason why the webhook did not accept the last message; empty if it accepted the message.
+    - `problem`: the reason why the webhook did not accept the last message, or empty if it did.
     """
 
     verdict: str = ""
@@ -94,7 +93,6 @@ class _AlarmState:
     problem: str = ""
 
     def is_due(self, verdict: Verdict, now: datetime) -> bool:
-        """Return True if a message on this verdict has to be sent."""
         if self.reported == alarm_name(verdict):
             return verdict.alarm and _compute_age(self.reported_at, now) >= _REPEAT_AGE
         is_urgent = verdict.alarm or verdict.state is VerdictState.CLOSED
@@ -162,10 +160,6 @@ def _compute_age(time_text: str, now: datetime) -> timedelta:
 def _compose_message(
     settings: Settings, verdict: Verdict, facts: Facts, state: _AlarmState, now: datetime
 ) -> tuple[str, Mapping[str, object]]:
-    """Return the text and the fields of the message on a verdict.
-
-    The text says whether the verdict has changed since the last message.
-    """
     (name, next_step_text), since, language = _LABELS[alarm_name(verdict)], state.since, settings.alert_language
     last_label, _ = _LABELS.get(state.reported, (None, None))
     headline = t("{name} (was {last})", name=name, last=last_label) if last_label else name

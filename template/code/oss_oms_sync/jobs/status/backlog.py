@@ -39,8 +39,8 @@ class Backlog(BacklogSummary):
 
     - `failed_copies`: the keys that OMS failed to copy, by the records and run files that were read.
     - `last_record_time`: the time of the last record, in seconds since 1970.
-    - `late_record_times`: the times of the records of changes after the close. Their keys were refused because the
-      project was closed, or because its state was unknown.
+    - `late_record_times`: the times of the records of keys that were refused because the project was closed, or because
+      its state was unknown.
     - `may_have_more_late_records`: True if further such records may exist, because not all records were read.
     """
 

@@ -1,12 +1,10 @@
 """The outcomes of objects that OMS accepted: failed copies and their states, and unfinished objects.
 
-- The numbers are OMS's counters minus their values at the last acknowledgement, by which a user declares earlier
-  failures resolved.
-- OMS counts by month, and for the last day also by steps, intervals of five minutes or an hour. The module makes no
-  call to OMS.
-- OMS lists each object that it failed to copy, and replay reads these lists. A listed object that no longer waits was
-  deleted at the source, or was resent and is counted again by OMS. Its state in OBS remains unknown.
-- The state of an unlisted object is unknown, too.
+The numbers are OMS's counters minus their values at the last acknowledgement, by which a user declares earlier failures
+resolved. OMS counts by month, and for the last day also by steps, intervals of five minutes or an hour.
+
+OMS lists each object that it failed to copy, and replay reads these lists. A listed object that no longer waits was
+deleted at the source, or was resent and is counted again by OMS. The state of an unlisted object is unknown.
 """
 
 from __future__ import annotations
@@ -85,8 +83,8 @@ class Acknowledgement:
 class CopyProgress:
     """OMS's answers about the accepted objects, and the conclusions from these answers.
 
-    - `task`, `months`, `last_day`: OMS's answers, or the Failure of a query. `months` has OMS's counters of each month
-      since the last acknowledgement or the installation, the current month last.
+    - `task`, `months`, `last_day`: OMS's answers, or the Failure of a query. `months` has OMS's counters since the
+      month of the last acknowledgement or the installation, the current month last.
     - `failed_count`: the number of objects that OMS failed to copy and that are not acknowledged; None if unknown.
     - `listed_lines`: the number of lines about these objects in OMS's lists.
     - `counted_since`: the start of the counted months if earlier months were not queried, otherwise None.
@@ -148,7 +146,6 @@ class CopyFailures(CopyFailureCounts):
     """The failed copies, by the outcome of their objects.
 
     - `done`: objects that were deleted at the source, or resent since.
-    - `waiting`: objects that replay resends.
     - `stuck`: objects that replay resends without success until the cause is removed. `stuck_codes` has their numbers
       by OMS's code.
     - `outside`: objects of other projects.
@@ -211,7 +208,6 @@ def find_first_month(installation_time: datetime, acknowledgement: Acknowledgeme
 
 
 def _subtract_acknowledged_counts(acknowledgement: Acknowledgement | None, months: Sequence[Month]) -> Sequence[Month]:
-    """Return `months`, without the acknowledged counts in the first month."""
     first_month, *later_months = months
     if acknowledgement is None or acknowledgement.at < first_month.begin:
         return months
@@ -247,7 +243,6 @@ def _count_failed(
 def _count_listed(
     acknowledgement: Acknowledgement | None, months: Sequence[Month], lines_by_month: Mapping[str, LineCount]
 ) -> LineCount:
-    """Return the number of lines in OMS's lists of all `months`, without the acknowledged lines in the first month."""
     line_counts = [lines_by_month.get(format_month(month.begin), LineCount()) for month in months]
     line_count = acknowledgement.listed if acknowledgement else LineCount()
     lines, outside_lines = (
@@ -261,8 +256,7 @@ def _count_unfinished(
 ) -> UnfinishedCounts | None:
     """Return the number of objects that OMS has accepted but not finished; None if a counter is missing.
 
-    OMS is assumed to work in the order of acceptance. The number follows from the counters of `months`, without the
-    acknowledged counts, and the statistics up to `now`.
+    OMS is assumed to work in the order of acceptance. Acknowledged objects do not count.
     """
     by_month = [month.counts.difference for month in months]
     if None in by_month or last_day.unread:

@@ -53,7 +53,6 @@ class Coverage:
     - `last_pass`: the last finished pass over the keys that the timer's passes cover.
     - `recent_pass`: the same pass, or None if the next pass is long overdue, because events may have been lost since.
     - `min_object_time`: the time since which objects are checked; objects written before are not.
-    - `open_passes`: the unfinished passes with their progress.
     """
 
     last_pass: PassState | None
@@ -112,9 +111,7 @@ class ObsState:
     """The state of OBS, as far as comparisons show it.
 
     - `last_comparison`: the result of the last comparison of all objects, including rechecks.
-    - `open_comparisons`: the unfinished comparisons with their progress.
-    - `is_overdue`: True if the last comparison is too old to cover recent objects. It is False without a comparison,
-      because the state of OBS is not reported then.
+    - `is_overdue`: True if the last comparison is too old to cover recent objects; False without a comparison.
     - `is_unknown`: True if OMS does not report its destination bucket, so that the valid comparisons are unknown.
     - `has_changed`: True if a standstill pass found later changes in OBS, although the source had not changed.
     """
@@ -127,10 +124,6 @@ class ObsState:
 
     @classmethod
     def read(cls, invocation: Invocation, task: TaskInfo | Failure) -> ObsState:
-        """Return the state of OBS by the stored comparisons with the destination of `task`.
-
-        Raises StorageError.
-        """
         if isinstance(task, Failure):
             return cls()
         if not task.dst_bucket:
@@ -161,8 +154,8 @@ class ObsState:
     def is_clean(self) -> bool:
         """True if OBS had every object of the comparison, and all objects are proven equal.
 
-        Objects of equal size do not count as equal without a proof, because OBS may have an earlier version than the
-        one that OMS failed to copy. An object that waits at replay may never arrive.
+        An unproven object of equal size does not count as equal: it may be an earlier version than the one that OMS
+        failed to copy.
         """
         waiting_classes = (ObjectClass.FAILED_BEFORE, ObjectClass.MIGRATING)
         differing_count = self.missing_count or self.count(ObjectClass.SUSPICIOUS, *waiting_classes)
@@ -198,7 +191,7 @@ class ObsState:
 class Facts:
     """All facts for a verdict.
 
-    - `mark`: the mark of a closed project, in which only changes after the close count; None if the project is open.
+    - `mark`: the mark of a closed project, or None if the project is open.
     - `go`: the name of the valid GO, or "".
     - `migration`: the unfinished migration of the existing objects, or None.
     - `task_group`: OMS's answer about the task group of this migration; None if OMS was not queried.
@@ -244,7 +237,6 @@ class Facts:
         - `overdue`: the number of accepted objects that OMS should have finished by now.
         - `lag_p50`, `lag_p99`: percentiles of the time from the write of an object until it was in OBS.
         - `reconcile_age`, `compare_age`: the time since the start of the last pass over all objects.
-        - `open_passes`: the number of unfinished passes.
         """
         last_pass, obs_state, unfinished_counts = (
             self.coverage.last_pass,

@@ -1,7 +1,6 @@
-"""The history of an object key: the current object, the records of the key, and its story.
+"""The history of an object key: its object, its records, and its story (the outcome, and what happens next).
 
-A story is the outcome of the key's current version, and what happens next. A run file has the keys that a run of replay
-has taken from failed records.
+A run file has the keys that a run of replay has taken from failed records.
 """
 
 from __future__ import annotations
@@ -204,7 +203,6 @@ class KeyHistory:
         return matching_story or self._conclude_unrecorded()
 
     def _conclude_unrecorded(self) -> Story:
-        """Return the story of a version without a record, which depends on whether reconcile will submit the object."""
         installation_time, opening_time = JobState(self._invocation).read_installation_time(store_missing=False), None
         scope = Scope(self._settings.key_filter, None, everything=False)
         with suppress(StorageError):  # the next step reports the failure to read it
@@ -241,7 +239,6 @@ class KeyHistory:
         )
 
     def _describe_record(self) -> Text:
-        """Return the sentence about a version that has no success record."""
         source, success_record = self._source, self._success_record
         if success_record is None:
             return t("The object has no record: its event was lost.")
@@ -302,7 +299,6 @@ class KeyHistory:
         return next_text, Step("replay", {"key": self._key})
 
     def _find_refusal(self) -> Text | None:
-        """Return the reason why nothing may be submitted, or None if the project is open."""
         try:
             mark = ProjectState(self._invocation).read_state()
         except StorageError as error:

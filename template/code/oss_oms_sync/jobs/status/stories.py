@@ -40,7 +40,6 @@ class Story(NamedTuple):
 
 
 def build_failed_copy_story(details: Mapping[str, object]) -> Story:
-    """Return the story of a version that OMS accepted and failed to copy, by the `details` of its failed record."""
     code, message, resend_time = details.get("error_code"), details.get("message"), details.get("not_before")
     return Story(
         t(

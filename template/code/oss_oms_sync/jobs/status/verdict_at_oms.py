@@ -230,7 +230,6 @@ def check_unknown_migration(facts: Facts) -> Iterator[Verdict]:
 
 
 def describe_running_migration(facts: Facts) -> Text | None:
-    """Return the progress of the migration of existing objects as a text, or None if OMS does not report it."""
     group = facts.task_group
     if not isinstance(group, TaskGroup):
         return None
@@ -249,7 +248,6 @@ def describe_running_migration(facts: Facts) -> Text | None:
 
 
 def describe_comparison_result(obs_state: ObsState) -> Text:
-    """Return the result of the last comparison as a text, for the verdict "in step"."""
     if not obs_state.last_comparison:
         return t(
             "These objects were accepted by OMS; no comparison has checked OBS yet ({step}).", step=Step("compare")
