@@ -17,7 +17,7 @@ def test_a_pass_makes_as_many_requests_as_the_benchmark_counts(monkeypatch):
     monkeypatch.setattr(costs, "OBJECTS", 6_000)
     job = costs.reconcile()
     # A hundredth is missing, and recorded. Besides, there is what a pass is begun and ended with.
-    listed = effort.reconcile_pass(6_000).oss
+    listed = effort.reconcile_pass(6_000).oss_requests
     assert listed <= job.requests["LIST"] <= listed + 11 * job.invocations
     assert to_oss(job.requests) - listed - job.keys <= 60 * job.invocations
 
@@ -40,10 +40,10 @@ def test_timers_and_an_event_make_as_many_requests_as_the_sandbox_counts(box, tm
         box.wait_idle(60)
         # A request fewer if replay has no file of an earlier run; a request more after a minute, when an instance reads
         # the mark again.
-        assert abs(to_oss(requests) - timer.oss) <= 1, job
+        assert abs(to_oss(requests) - timer.oss_requests) <= 1, job
     box.oss.put(box.source_bucket, "a", b"")
     box.wait_idle(60)
     requests.clear()
     box.oss.put(box.source_bucket, "b", b"")
     box.wait_idle(60)
-    assert to_oss(requests) == effort.event().oss
+    assert to_oss(requests) == effort.event_submission().oss_requests

@@ -97,7 +97,7 @@ def _referer_policy(rules: Iterable[Referers], bucket: str, response: Response |
     It has a statement for each rule in `rules`, and the present statements that do not concern referers.
     """
     kept_statements = [
-        statement for statement in dialects.statements(response) if not dialects.parse_referers(statement)
+        statement for statement in dialects.parse_statements(response) if not dialects.parse_referers(statement)
     ]
     new_statements = [
         {
@@ -132,8 +132,8 @@ SETTINGS = (
     BucketSetting(
         "lifecycle",
         t("Lifecycle rules"),
-        _oss_query("lifecycle", "GetBucketLifecycle", dialects.lifecycle),
-        _obs_query("lifecycle", "GetLifecycleConfiguration", "0034", dialects.lifecycle),
+        _oss_query("lifecycle", "GetBucketLifecycle", dialects.parse_lifecycle),
+        _obs_query("lifecycle", "GetLifecycleConfiguration", "0034", dialects.parse_lifecycle),
         _lifecycle_document,
         t(
             "{replaced}. OBS counts days from the copy by OMS, not from the write to the source",
@@ -143,43 +143,43 @@ SETTINGS = (
     BucketSetting(
         "cors",
         t("CORS rules"),
-        _oss_query("cors", "GetBucketCors", dialects.cors),
-        _obs_query("cors", "GetBucketCORS", "0074", dialects.cors),
+        _oss_query("cors", "GetBucketCors", dialects.parse_cors),
+        _obs_query("cors", "GetBucketCORS", "0074", dialects.parse_cors),
         _cors_document,
         _REPLACEMENT_NOTE,
     ),
     BucketSetting(
         "policy",
         t("Bucket policy"),
-        _oss_query("policy", "GetBucketPolicy", dialects.policy_of_oss),
-        _obs_query("policy", "GetBucketPolicy", "0027", dialects.policy_of_obs),
+        _oss_query("policy", "GetBucketPolicy", dialects.parse_oss_policy),
+        _obs_query("policy", "GetBucketPolicy", "0027", dialects.parse_obs_policy),
         note=t("A bucket policy names users, actions and resources of a single cloud"),
     ),
     BucketSetting(
         "acl",
         t("ACL"),
-        _oss_query("acl", "GetBucketAcl", dialects.acl_of_oss),
-        _obs_query("acl", "GetBucketAcl", "0030", dialects.acl_of_obs),
+        _oss_query("acl", "GetBucketAcl", dialects.parse_oss_acl),
+        _obs_query("acl", "GetBucketAcl", "0030", dialects.parse_obs_acl),
         note=t("A bucket is private if its ACL grants nothing to others. Public read has a different meaning in OBS"),
     ),
     BucketSetting(
         "website",
         t("Static website"),
-        _oss_query("website", "GetBucketWebsite", dialects.website),
-        _obs_query("website", "GetBucketWebsite", "0071", dialects.website),
+        _oss_query("website", "GetBucketWebsite", dialects.parse_website),
+        _obs_query("website", "GetBucketWebsite", "0071", dialects.parse_website),
     ),
     BucketSetting(
         "back-to-source",
         t("Back-to-source rules"),
-        _oss_query("website", "GetBucketWebsite", dialects.back_to_source_of_oss),
-        _obs_query("mirrorBackToSource", "GetMirrorBackToSource", "0119", dialects.back_to_source_of_obs),
+        _oss_query("website", "GetBucketWebsite", dialects.parse_oss_back_to_source),
+        _obs_query("mirrorBackToSource", "GetMirrorBackToSource", "0119", dialects.parse_obs_back_to_source),
         note=t("With such a rule, reading a missing object creates the object in OBS: set the rule after the GO"),
     ),
     BucketSetting(
         "referer",
         t("Hotlink protection (referers)"),
-        _oss_query("referer", "GetBucketReferer", dialects.referer_of_oss),
-        _obs_query("policy", "GetBucketPolicy", "0027", dialects.referer_of_obs),
+        _oss_query("referer", "GetBucketReferer", dialects.parse_oss_referer),
+        _obs_query("policy", "GetBucketPolicy", "0027", dialects.parse_obs_referer),
         _referer_policy,
         t(
             "OBS implements hotlink protection in the bucket policy, and applies it to signed requests,"
@@ -190,34 +190,34 @@ SETTINGS = (
     BucketSetting(
         "encryption",
         t("Default encryption"),
-        _oss_query("encryption", "GetBucketEncryption", dialects.encryption),
-        _obs_query("encryption", "GetEncryptionConfiguration", "0062", dialects.encryption),
+        _oss_query("encryption", "GetBucketEncryption", dialects.parse_encryption),
+        _obs_query("encryption", "GetEncryptionConfiguration", "0062", dialects.parse_encryption),
         note=t("ETags of encrypted objects prove less: set the encryption after the GO"),
     ),
     BucketSetting(
         "versioning",
         t("Versioning"),
-        _oss_query("versioning", "GetBucketVersioning", dialects.versioning),
-        _obs_query("versioning", "GetBucketVersioning", "0037", dialects.versioning),
+        _oss_query("versioning", "GetBucketVersioning", dialects.parse_versioning),
+        _obs_query("versioning", "GetBucketVersioning", "0037", dialects.parse_versioning),
     ),
     BucketSetting(
         "logging",
         t("Access logs"),
-        _oss_query("logging", "GetBucketLogging", dialects.logging),
-        _obs_query("logging", "GetBucketLogging", "0032", dialects.logging),
+        _oss_query("logging", "GetBucketLogging", dialects.parse_logging),
+        _obs_query("logging", "GetBucketLogging", "0032", dialects.parse_logging),
         note=t("Access logs go to a bucket in the same cloud and region"),
     ),
     BucketSetting(
         "tags",
         t("Bucket tags"),
-        _oss_query("tagging", "GetBucketTags", dialects.tags)._replace(permission="oss:GetBucketTagging"),
-        _obs_query("tagging", "GetBucketTagging", "0049", dialects.tags),
+        _oss_query("tagging", "GetBucketTags", dialects.parse_tags)._replace(permission="oss:GetBucketTagging"),
+        _obs_query("tagging", "GetBucketTagging", "0049", dialects.parse_tags),
     ),
     BucketSetting(
         "domains",
         t("Custom domains"),
-        _oss_query("cname", "ListCname", dialects.domains_of_oss),
-        _obs_query("customdomain", "GetBucketCustomDomainConfiguration", "0059", dialects.domains_of_obs),
+        _oss_query("cname", "ListCname", dialects.parse_oss_domains),
+        _obs_query("customdomain", "GetBucketCustomDomainConfiguration", "0059", dialects.parse_obs_domains),
         note=t(
             "Bind the domain and its certificate to the destination before the cutover; change the DNS at the cutover"
         ),

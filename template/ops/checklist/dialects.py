@@ -82,12 +82,12 @@ class Referers(NamedTuple):
     referers: tuple[str, ...]
 
 
-def versioning(answer: Response) -> SettingShape | None:
+def parse_versioning(answer: Response) -> SettingShape | None:
     status = _parse_root(answer, "VersioningConfiguration").findtext("Status")
     return SettingShape(untranslated(status), [status]) if status else None
 
 
-def lifecycle(answer: Response) -> SettingShape | None:
+def parse_lifecycle(answer: Response) -> SettingShape | None:
     """Read the lifecycle rules, and sort them: they apply together, so that their order has no meaning."""
     rules, common_rules, uncommon_rules = _parse_root(answer, "LifecycleConfiguration").findall("Rule"), [], []
     for number, element in enumerate(rules, 1):
@@ -98,7 +98,7 @@ def lifecycle(answer: Response) -> SettingShape | None:
     return SettingShape(t("{n:rule|rules}", n=len(rules)), sorted(common_rules), uncommon_rules) if rules else None
 
 
-def cors(answer: Response) -> SettingShape | None:
+def parse_cors(answer: Response) -> SettingShape | None:
     """Read the CORS rules in their order, because the first matching rule applies."""
     root = _parse_root(answer, "CORSConfiguration")
     rules = [_parse_cors_rule(element) for element in root.findall("CORSRule")]
@@ -106,7 +106,7 @@ def cors(answer: Response) -> SettingShape | None:
     return SettingShape(t("{n:rule|rules}", n=len(rules)), rules, oss_only_parts) if rules else None
 
 
-def tags(answer: Response) -> SettingShape | None:
+def parse_tags(answer: Response) -> SettingShape | None:
     pairs = sorted(
         (element.findtext("Key") or "", element.findtext("Value") or "")
         for element in _parse_root(answer, "Tagging").iter("Tag")
@@ -114,7 +114,7 @@ def tags(answer: Response) -> SettingShape | None:
     return SettingShape(untranslated(", ".join(f"{key}={value}" for key, value in pairs)), pairs) if pairs else None
 
 
-def encryption(answer: Response) -> SettingShape | None:
+def parse_encryption(answer: Response) -> SettingShape | None:
     """Read the default encryption; two clouds' KMS keys cannot be compared."""
     root = _parse_root(answer, "ServerSideEncryptionRule", "ServerSideEncryptionConfiguration")
     algorithm, key = (
@@ -126,7 +126,7 @@ def encryption(answer: Response) -> SettingShape | None:
     return SettingShape(text, [algorithm]) if algorithm == "AES256" else _cloud_specific_shape(text)
 
 
-def logging(answer: Response) -> SettingShape | None:
+def parse_logging(answer: Response) -> SettingShape | None:
     logging_element = _parse_root(answer, "BucketLoggingStatus").find("LoggingEnabled")
     if logging_element is None:
         return None
@@ -135,7 +135,7 @@ def logging(answer: Response) -> SettingShape | None:
     )
 
 
-def website(answer: Response) -> SettingShape | None:
+def parse_website(answer: Response) -> SettingShape | None:
     """Read the pages and redirects of a website; back-to-source rules are a separate setting."""
     root = _parse_root(answer, "WebsiteConfiguration")
     pages = [root.findtext(path) or "" for path in ("IndexDocument/Suffix", "ErrorDocument/Key")]
@@ -153,21 +153,21 @@ def website(answer: Response) -> SettingShape | None:
     )
 
 
-def back_to_source_of_oss(answer: Response) -> SettingShape | None:
+def parse_oss_back_to_source(answer: Response) -> SettingShape | None:
     rules = [
         element for element in _parse_root(answer, "WebsiteConfiguration").iter("RoutingRule") if is_mirror(element)
     ]
     return _cloud_specific_shape(t("{n:rule|rules}", n=len(rules))) if rules else None
 
 
-def back_to_source_of_obs(answer: Response) -> SettingShape | None:
+def parse_obs_back_to_source(answer: Response) -> SettingShape | None:
     rules = answer.json().get("rules")
     if not isinstance(rules, list):
         raise UnreadableResponseError
     return _cloud_specific_shape(t("{n:rule|rules}", n=len(rules))) if rules else None
 
 
-def acl_of_oss(answer: Response) -> SettingShape | None:
+def parse_oss_acl(answer: Response) -> SettingShape | None:
     """Read the ACL; return None for a private bucket, which grants nothing to others."""
     grant = next((element.text or "" for element in _parse_root(answer, "AccessControlPolicy").iter("Grant")), "")
     if not grant:
@@ -175,7 +175,7 @@ def acl_of_oss(answer: Response) -> SettingShape | None:
     return None if grant == "private" else _cloud_specific_shape(untranslated(grant))
 
 
-def acl_of_obs(answer: Response) -> SettingShape | None:
+def parse_obs_acl(answer: Response) -> SettingShape | None:
     root = _parse_root(answer, "AccessControlPolicy")
     owner = root.findtext("Owner/ID")
     grants = [element for element in root.iter("Grant") if owner is None or element.findtext("Grantee/ID") != owner]
@@ -186,16 +186,18 @@ def acl_of_obs(answer: Response) -> SettingShape | None:
     return _cloud_specific_shape(untranslated(", ".join(texts))) if texts else None
 
 
-def policy_of_oss(answer: Response) -> SettingShape | None:
-    return _count_statements(statements(answer))
+def parse_oss_policy(answer: Response) -> SettingShape | None:
+    return _count_statements(parse_statements(answer))
 
 
-def policy_of_obs(answer: Response) -> SettingShape | None:
+def parse_obs_policy(answer: Response) -> SettingShape | None:
     """Read the bucket policy, except statements on the referer, which belong to the setting for hotlink protection."""
-    return _count_statements([statement for statement in statements(answer) if not _has_referer_condition(statement)])
+    return _count_statements(
+        [statement for statement in parse_statements(answer) if not _has_referer_condition(statement)]
+    )
 
 
-def referer_of_oss(answer: Response) -> SettingShape | None:
+def parse_oss_referer(answer: Response) -> SettingShape | None:
     """Read the allowed and the denied referers.
 
     - OSS checks the referer only of requests without a signature, or with a signature in the URL. OBS checks all
@@ -229,9 +231,9 @@ def referer_of_oss(answer: Response) -> SettingShape | None:
     )
 
 
-def referer_of_obs(answer: Response) -> SettingShape | None:
+def parse_obs_referer(answer: Response) -> SettingShape | None:
     common_referers, other_statements = [], []
-    for number, statement in enumerate(statements(answer), 1):
+    for number, statement in enumerate(parse_statements(answer), 1):
         if referers := parse_referers(statement):
             common_referers.append(referers)
         elif _has_referer_condition(statement):
@@ -242,11 +244,11 @@ def referer_of_obs(answer: Response) -> SettingShape | None:
     )
 
 
-def domains_of_oss(answer: Response) -> SettingShape | None:
+def parse_oss_domains(answer: Response) -> SettingShape | None:
     return _parse_domains(_parse_root(answer, "ListCnameResult").iter("Cname"), "Domain", "Certificate/CertId")
 
 
-def domains_of_obs(answer: Response) -> SettingShape | None:
+def parse_obs_domains(answer: Response) -> SettingShape | None:
     """Read the domains and their certificates, which some regions name by an id, and others by a name."""
     elements = _parse_root(answer, "ListBucketCustomDomainsResult").iter("Domains")
     return _parse_domains(elements, "DomainName", "CertificateId", "CertName")
@@ -270,7 +272,7 @@ def parse_referers(statement: Mapping[str, Any]) -> Referers | None:
     return Referers(operator, tuple(sorted(_to_list(condition["Referer"]))))
 
 
-def statements(answer: Response | None) -> list[dict[str, Any]]:
+def parse_statements(answer: Response | None) -> list[dict[str, Any]]:
     """Return the statements of a bucket's policy, or an empty list without a policy. Raises UnreadableResponseError."""
     entries = answer.json().get("Statement") if answer else []
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):

@@ -35,20 +35,20 @@ class Command(NamedTuple):
     """A command and its options; options in an inner list exclude each other.
 
     - `about` is the help text.
-    - `page` is True if the command can write a web page.
-    - `asks` is True if the command calls a function of the project.
+    - `has_page` is True if the command can write a web page.
+    - `calls_function` is True if the command calls a function of the project.
     """
 
     about: Text
     options: Sequence[Option | list[Option]] = ()
-    page: bool = False
-    asks: bool = True
+    has_page: bool = False
+    calls_function: bool = True
 
 
 def _price(name: str, usual_price: float | None, traffic: Text) -> Option:
     price_text = t("unknown") if usual_price is None else f"{usual_price:.4f}"
     text = t("dollars per gigabyte of {traffic} (default: {price})", traffic=traffic, price=price_text)
-    return option(name, text, metavar="DOLLARS", type=quantities.dollars, default=usual_price)
+    return option(name, text, metavar="DOLLARS", type=quantities.parse_dollars, default=usual_price)
 
 
 def _listing(name: str, side: Text) -> Option:
@@ -70,7 +70,9 @@ REASONS = (
 _PROMETHEUS_OPTION = option(
     "--prometheus", t("also write metrics for node_exporter's textfile collector (*.prom)"), metavar="FILE", type=Path
 )
-_PREFIX_OPTION = option("--prefix", t("only object keys with this prefix"), metavar="PREFIX", type=quantities.prefix)
+_PREFIX_OPTION = option(
+    "--prefix", t("only object keys with this prefix"), metavar="PREFIX", type=quantities.parse_prefix
+)
 _DEEP_OPTION = flag("--deep", t("read unproven objects from the source bucket"))
 _PASS_OPTIONS = (
     _PREFIX_OPTION,
@@ -78,7 +80,7 @@ _PASS_OPTIONS = (
         "--since",
         t("include objects written since this time, even before the installation"),
         metavar="TIME",
-        type=quantities.start_time,
+        type=quantities.parse_start_time,
     ),
     flag("--restart", t("abandon the open pass and start over")),
     flag("--dry-run", t("only count, in a single call; submit nothing")),
@@ -93,7 +95,7 @@ COMMANDS = {
             option(
                 "--hours",
                 t("hours of OMS's statistics to show (default: 24)"),
-                type=quantities.whole_number(1, 744),
+                type=quantities.whole_number_parser(1, 744),
                 metavar="N",
             ),
             _PROMETHEUS_OPTION,
@@ -102,13 +104,13 @@ COMMANDS = {
                 t("mark all copy failures up to now as resolved; in a closed project, only changes after the close"),
             ),
         ),
-        page=True,
+        has_page=True,
     ),
     "fleet": Command(
         t("show the status of several projects, worst first"),
         (option("folders", t("folders of projects"), metavar="FOLDER", nargs="+", type=Path), _PROMETHEUS_OPTION),
-        page=True,
-        asks=False,
+        has_page=True,
+        calls_function=False,
     ),
     "story": Command(
         t("show the history of an object"),
@@ -129,12 +131,12 @@ COMMANDS = {
                 "--escaped-key",
                 t("like --key, with JSON escapes, for characters that cannot be typed"),
                 action="append",
-                type=quantities.unescape,
+                type=quantities.unescape_key,
                 dest="keys",
                 metavar="KEY",
             ),
             option("--reason", t("only objects that failed for this reason"), metavar="REASON", choices=REASONS),
-            option("--limit", t("resend at most N objects"), type=quantities.whole_number(0), metavar="N"),
+            option("--limit", t("resend at most N objects"), type=quantities.whole_number_parser(0), metavar="N"),
             flag("--dry-run", t("only count, resend nothing")),
         ),
     ),
@@ -145,8 +147,8 @@ COMMANDS = {
     ),
     "show": Command(
         t("show a result from standard input, such as a certificate"),
-        page=True,
-        asks=False,
+        has_page=True,
+        calls_function=False,
     ),
     "reconcile": Command(
         t("find and submit objects whose events were lost"),
@@ -155,7 +157,7 @@ COMMANDS = {
             option(
                 "--limit",
                 t("submit at most N objects, in a single call"),
-                type=quantities.whole_number(0),
+                type=quantities.whole_number_parser(0),
                 metavar="N",
             ),
             *_PASS_OPTIONS,
@@ -197,7 +199,7 @@ COMMANDS = {
             option(
                 "--sample",
                 t("read N objects on both sides, at most 300"),
-                type=quantities.whole_number(0, 300),
+                type=quantities.whole_number_parser(0, 300),
                 metavar="N",
             ),
             option(
@@ -212,7 +214,7 @@ COMMANDS = {
             flag("--close", t("close the project without asking when nothing is left to submit")),
             option("--out", t("certificate file (default: named by its time)"), metavar="FILE", type=Path),
         ),
-        page=True,
+        has_page=True,
     ),
     "check": Command(
         t("verify a certificate, and compare listings of the buckets with it"),
@@ -221,7 +223,7 @@ COMMANDS = {
             _listing("--source", t("source bucket")),
             _listing("--destination", t("destination bucket")),
         ),
-        asks=False,
+        calls_function=False,
     ),
     "cost": Command(
         t("estimate the cost of the migration and the length of the freeze"),
@@ -230,34 +232,34 @@ COMMANDS = {
                 "--objects",
                 t("number of objects, such as 10M"),
                 metavar="N",
-                type=quantities.count,
+                type=quantities.parse_count,
                 required=True,
             ),
             option(
                 "--size",
                 t("total size of the objects, such as 200TB"),
                 metavar="BYTES",
-                type=quantities.size,
+                type=quantities.parse_size,
                 required=True,
             ),
             option(
                 "--rate",
                 t("rate of new objects, such as 1M/day or 50/s"),
                 metavar="N",
-                type=quantities.per_day,
+                type=quantities.parse_daily_rate,
                 default=0,
             ),
             option(
                 "--lanes",
                 t("key ranges read in parallel, as in s.yaml (default: {n})", n=MAX_LANES),
-                type=quantities.whole_number(1, 64),
+                type=quantities.whole_number_parser(1, 64),
                 metavar="N",
                 default=MAX_LANES,
             ),
             option(
                 "--sample",
                 t("objects in the cutover's sample (default: 100)"),
-                type=quantities.whole_number(0, 300),
+                type=quantities.whole_number_parser(0, 300),
                 metavar="N",
                 default=100,
             ),
@@ -269,12 +271,12 @@ COMMANDS = {
                     " the usual price)"
                 ),
                 metavar="DOLLARS",
-                type=quantities.dollars,
+                type=quantities.parse_dollars,
             ),
             _price("--obs-egress-price", Prices().obs_egress, t("traffic out of OBS")),
             _price("--oms-price", None, t("OMS's copies")),
         ),
-        asks=False,
+        calls_function=False,
     ),
     "secrets": Command(
         t(
@@ -315,7 +317,7 @@ COMMANDS = {
             option("--yes", t("execute the plan with this hash without asking"), metavar="HASH"),
             flag("--agree", t("agree to OMS's privacy statement without being asked")),
         ),
-        page=True,
+        has_page=True,
     ),
     "migrate": Command(
         t("copy the existing objects once, with a task group of OMS"),
@@ -334,7 +336,7 @@ COMMANDS = {
                     metavar="HOURS=SPEED",
                     action="append",
                     default=[],
-                    type=quantities.window,
+                    type=quantities.parse_window,
                 ),
             ],
             flag("--overwrite", t("also copy objects that OBS already has, for example for their headers")),
@@ -346,7 +348,7 @@ COMMANDS = {
                 metavar="PREFIX",
                 action="append",
                 default=[],
-                type=quantities.prefix,
+                type=quantities.parse_prefix,
             ),
             flag("--yes", t("do not ask")),
         ),
@@ -361,12 +363,12 @@ COMMANDS = {
                 "--max",
                 t("permit a list of N keys (default: 1,000 keys, or a hundredth of the objects if that is less)"),
                 metavar="N",
-                type=quantities.whole_number(0),
+                type=quantities.whole_number_parser(0),
             ),
         ),
     ),
     "checklist": Command(
         t("compare the settings of both buckets and list those to move by hand"),
-        page=True,
+        has_page=True,
     ),
 }

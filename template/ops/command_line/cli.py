@@ -50,14 +50,15 @@ _MAX_TAIL_LINES = 15
 class AnswerView(NamedTuple):
     """The functions that parse a kind of answer, make the report on it, and return its exit code.
 
-    `names` are the names of fields that only this kind has. `page` is True if the answer can be written as a web page.
+    - `names` are the names of fields that only this kind has.
+    - `has_page` is True if the answer can be written as a web page.
     """
 
     names: set[str]
     parse: Callable[[Any], Any]
     report: Callable[..., Report]
     exit_code: Callable[[Any], ExitCode]
-    page: bool = False
+    has_page: bool = False
 
 
 ANSWER_VIEWS = {
@@ -66,7 +67,7 @@ ANSWER_VIEWS = {
         dict,  # a certificate is checked as the unchanged document
         cutover_result.report,
         exit_code,
-        page=True,
+        has_page=True,
     ),
     "closing": AnswerView(
         {"closed", "next", "next_zh"}, partial(tool_output.convert_answer, MarkAnswer), jobs.mark, lambda _: ExitCode.OK
@@ -76,7 +77,7 @@ ANSWER_VIEWS = {
         partial(tool_output.convert_answer, StatusAnswer),
         status.report,
         status.exit_code,
-        page=True,
+        has_page=True,
     ),
     "story": AnswerView(
         {"key", "story", "next"},
@@ -184,7 +185,7 @@ def _print_answer(session: Session, options: Namespace, answer: Any, kind: str, 
     `details` are further arguments of the function that makes the report of this kind of answer.
     """
     view = ANSWER_VIEWS[kind]
-    if options.html and not view.page:
+    if options.html and not view.has_page:
         raise UsageError(t("This result has no web page"), t("Omit --html"))
     if recognize_answer(answer) != kind:
         raise ToolError(tool_output.UNKNOWN_FORM, tool_output.DEPLOY)
@@ -231,8 +232,8 @@ def _run_pass_job(session: Session, options: Namespace, job: str) -> int:
 def _run_headers(session: Session, options: Namespace) -> int:
     """Compare, change or restore headers in OBS, by the function of compare; return the exit code."""
     pass_options = _make_payload(options)
-    work = "look" if pass_options.pop("dry_run", False) else "undo" if pass_options.pop("undo", False) else "mend"
-    payload = {"headers": work, **pass_options}
+    mode = "look" if pass_options.pop("dry_run", False) else "undo" if pass_options.pop("undo", False) else "mend"
+    payload = {"headers": mode, **pass_options}
     if options.look:
         return _print_answer(session, options, session.caller.ask("compare", payload), "headers")
     session.hint = t(

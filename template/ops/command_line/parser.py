@@ -118,9 +118,9 @@ def _add_command(
             default=argparse.SUPPRESS,  # the option before the command has precedence
         ),
     ]
-    if command.page:
+    if command.has_page:
         common_options.append(option("--html", t("also write a single-file web page"), metavar="FILE", type=Path))
-    if command.asks:
+    if command.calls_function:
         common_options.append(option("-t --template", t("use this file instead of s.yaml"), metavar="FILE", type=Path))
     for group in (*common_options, *command.options):
         option_group = parser.add_mutually_exclusive_group() if isinstance(group, list) else parser
@@ -161,8 +161,8 @@ class _HelpFormatter(argparse.HelpFormatter):
     """A formatter of help that keeps line breaks, and ends Chinese headings with a full-width colon."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        room = width - len(indent)
-        return "\n".join(f"{indent}{part}" for line in text.splitlines() for part in wrap(line, room, hanging=0))
+        columns = width - len(indent)
+        return "\n".join(f"{indent}{part}" for line in text.splitlines() for part in wrap(line, columns, hanging=0))
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return wrap(text, width, hanging=0)
@@ -194,7 +194,7 @@ def _unknown_option_error(command: str, word: str, names: Iterable[str]) -> Text
 def _option_names(command: Command) -> set[str]:
     groups = [group if isinstance(group, list) else [group] for group in command.options]
     return {name for group in groups for argument in group for name in argument.names} | (
-        {"--html"} if command.page else set()
+        {"--html"} if command.has_page else set()
     )
 
 

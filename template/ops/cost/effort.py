@@ -43,7 +43,7 @@ _OMS_PART_BYTES = 50_000_000
 # OMS's usual rate for an account, 500 Mbit/s, in bytes a second.
 OMS_BYTES_PER_SECOND = 62_500_000
 # Requests of `ops.py migrate` to both clouds, and the interval of its requests for progress.
-_GROUP_REQUESTS, _GROUP_LOOK_SECONDS = 74, 10
+_GROUP_REQUESTS, _GROUP_POLL_SECONDS = 74, 10
 # A lane's seconds for an object in a pass of headers, with round trips of 10 ms to OSS and 40 ms to OBS, and 5 ms of
 # computing: its headers change, and LastModified stays or moves in OBS; or its record is of these versions.
 HEADERS_SECONDS = {"stays": 1 / 75, "moves": 1 / 40, "recorded": 1 / 5_000}
@@ -62,12 +62,12 @@ class Timer(NamedTuple):
     """A timer that calls a function.
 
     - `minutes` is the interval between calls.
-    - `oss` is the number of requests to OSS in a call that finds no work.
+    - `oss_requests` is the number of requests to OSS in a call that finds no work.
     - `size` is the number of vCPUs and the megabytes of memory.
     """
 
     minutes: int
-    oss: int
+    oss_requests: int
     size: tuple[float, int]
 
 
@@ -84,37 +84,37 @@ class Effort(NamedTuple):
 
     - `seconds` is the duration of all calls.
     - `size` is the number of vCPUs and the megabytes of memory.
-    - `oss` and `obs` are the numbers of requests.
+    - `oss_requests` and `obs_requests` are the numbers of requests.
     - `obs_bytes` are the bytes read out of OBS.
     """
 
     calls: float = 0
     seconds: float = 0
     size: tuple[float, int] = _LARGE_SIZE
-    oss: float = 0
-    obs: float = 0
+    oss_requests: float = 0
+    obs_requests: float = 0
     obs_bytes: float = 0
 
     def dollars(self, prices: Prices) -> float:
-        requests = (self.oss + self.obs) * DOLLARS_PER_REQUEST
+        requests = (self.oss_requests + self.obs_requests) * DOLLARS_PER_REQUEST
         traffic = self.obs_bytes / BYTES_PER_GIGABYTE * prices.obs_egress
         return dollars_for_function(self.calls, self.seconds, *self.size) + requests + traffic
 
     def multiply(self, number: float) -> Effort:
-        multiplied_amounts = (number * amount for amount in (self.oss, self.obs, self.obs_bytes))
+        multiplied_amounts = (number * amount for amount in (self.oss_requests, self.obs_requests, self.obs_bytes))
         return Effort(number * self.calls, number * self.seconds, self.size, *multiplied_amounts)
 
 
-def event() -> Effort:
+def event_submission() -> Effort:
     """Return the effort of submitting a written object: a call of `forward`, and a success record."""
-    return Effort(1, _EVENT_SECONDS, _SMALL_SIZE, oss=1)
+    return Effort(1, _EVENT_SECONDS, _SMALL_SIZE, oss_requests=1)
 
 
-def idle_month() -> list[Effort]:
+def idle_timers() -> list[Effort]:
     """Return the effort of each timer in a month without writes."""
     minutes = DAYS_PER_MONTH * 24 * 60
     return [
-        Effort(1, _IDLE_SECONDS, timer.size, oss=timer.oss).multiply(minutes / timer.minutes)
+        Effort(1, _IDLE_SECONDS, timer.size, oss_requests=timer.oss_requests).multiply(minutes / timer.minutes)
         for timer in TIMERS.values()
     ]
 
@@ -126,23 +126,23 @@ def reconcile_pass(objects: int) -> Effort:
 
 def compare_pass(objects: int) -> Effort:
     """Return the effort of a comparison, which lists both buckets, the records and the stored proofs."""
-    return _pass_over_both_buckets(objects)._replace(oss=3 * objects / _PAGE_OBJECTS)
+    return _pass_over_both_buckets(objects)._replace(oss_requests=3 * objects / _PAGE_OBJECTS)
 
 
 def standstill_pass(objects: int) -> Effort:
     """Return the effort of a standstill pass, which lists both buckets without the records."""
-    return _pass_over_both_buckets(objects)._replace(oss=objects / _PAGE_OBJECTS)
+    return _pass_over_both_buckets(objects)._replace(oss_requests=objects / _PAGE_OBJECTS)
 
 
 def _pass_over_both_buckets(objects: int) -> Effort:
     return _pass_over_source(objects, COMPARE_SECONDS)._replace(
-        size=_WHOLE_SIZE, obs=objects / _PAGE_OBJECTS, obs_bytes=objects * _BYTES_PER_LISTED_OBJECT
+        size=_WHOLE_SIZE, obs_requests=objects / _PAGE_OBJECTS, obs_bytes=objects * _BYTES_PER_LISTED_OBJECT
     )
 
 
 def _pass_over_source(objects: int, seconds_per_object: float) -> Effort:
     seconds = objects * seconds_per_object
-    return Effort(seconds / _PIECE_SECONDS, seconds, oss=2 * objects / _PAGE_OBJECTS)
+    return Effort(seconds / _PIECE_SECONDS, seconds, oss_requests=2 * objects / _PAGE_OBJECTS)
 
 
 def backfill(objects: int, lanes: int) -> Effort:
@@ -152,7 +152,7 @@ def backfill(objects: int, lanes: int) -> Effort:
     its turn.
     """
     seconds = backfill_seconds(objects) * min(lanes, _SENDING_LANES)
-    return Effort(seconds / _PIECE_SECONDS, seconds, oss=2 * objects / _PAGE_OBJECTS + objects)
+    return Effort(seconds / _PIECE_SECONDS, seconds, oss_requests=2 * objects / _PAGE_OBJECTS + objects)
 
 
 def backfill_seconds(objects: int) -> float:
@@ -178,12 +178,12 @@ def submission_seconds(objects: int, size: int) -> float:
 
 def group_requests(objects: int, size: int) -> int:
     """Return the number of the project's own requests to both clouds while OMS's task group copies the objects."""
-    return _GROUP_REQUESTS + round(group_seconds(objects, size) / _GROUP_LOOK_SECONDS)
+    return _GROUP_REQUESTS + round(group_seconds(objects, size) / _GROUP_POLL_SECONDS)
 
 
 def submission_requests(objects: int) -> int:
     """Return the number of requests for submitting all objects: calls to OMS, records and listings."""
-    return math.ceil(objects / _KEYS_PER_CALL + backfill(objects, 1).oss)
+    return math.ceil(objects / _KEYS_PER_CALL + backfill(objects, 1).oss_requests)
 
 
 def oms_requests(objects: int, size: int) -> Effort:
@@ -193,25 +193,25 @@ def oms_requests(objects: int, size: int) -> Effort:
     and writes a larger object in parts.
     """
     parts = size / _OMS_PART_BYTES
-    return Effort(oss=3 * objects + parts, obs=4 * objects + parts)
+    return Effort(oss_requests=3 * objects + parts, obs_requests=4 * objects + parts)
 
 
-def sample(number: int, bytes_: float) -> Effort:
-    """Return the effort of reading a sample of `number` objects in both buckets; `bytes_` is their total size.
+def sample(number: int, size: float) -> Effort:
+    """Return the effort of reading a sample of `number` objects in both buckets; `size` is their total size.
 
     The cutover also compares the headers of an object in each first-level folder.
     """
     requests = 3 * number + (_MAX_SAMPLED_FOLDERS if number else 0)
-    return Effort(1, 2 * bytes_ / _SAMPLE_BYTES_PER_SECOND, oss=requests, obs=requests, obs_bytes=bytes_)
+    return Effort(1, 2 * size / _SAMPLE_BYTES_PER_SECOND, oss_requests=requests, obs_requests=requests, obs_bytes=size)
 
 
-def deep(objects: int, size: int, lanes: int) -> Effort:
+def deep_comparison(objects: int, size: int, lanes: int) -> Effort:
     """Return the effort of `compare --deep`, which reads the contents of all objects in the source.
 
     The estimate assumes that no object is proven to be equal yet, and that the function is in the source's region.
     """
     seconds = deep_hours(size, lanes) * 3600 * lanes
-    return Effort(seconds / _PIECE_SECONDS, seconds, _WHOLE_SIZE, oss=2 * objects)
+    return Effort(seconds / _PIECE_SECONDS, seconds, _WHOLE_SIZE, oss_requests=2 * objects)
 
 
 def freeze_minutes(objects: int, lanes: int, sampled_bytes: float = 0) -> dict[str, int]:

@@ -91,22 +91,22 @@ def estimate(plan: Workload) -> Estimate:
     ways = nights.compare_ways(plan.objects, plan.size, plan.prices)
     return Estimate(
         once=[
-            *copying(plan.prices, plan.objects, plan.size, ways.day_and_night[0].dollars),
+            *copying_costs(plan.prices, plan.objects, plan.size, ways.day_and_night[0].dollars),
             expense("backfill", effort.backfill(plan.objects, plan.lanes), plan.objects),
         ],
         month=[
             # The sync task copies an object soon after its write, which is by day in most buckets.
-            *copying(plan.prices, new_objects, new_size, new_size / BYTES_PER_GIGABYTE * plan.prices.egress),
-            expense("events", effort.event().multiply(new_objects), new_objects),
+            *copying_costs(plan.prices, new_objects, new_size, new_size / BYTES_PER_GIGABYTE * plan.prices.egress),
+            expense("events", effort.event_submission().multiply(new_objects), new_objects),
             expense("reconciles", effort.reconcile_pass(plan.objects).multiply(_RECONCILES_PER_MONTH), plan.objects),
             expense("compares", effort.compare_pass(plan.objects).multiply(_COMPARES_PER_MONTH), plan.objects),
-            Expense("timers", sum(timer.dollars(plan.prices) for timer in effort.idle_month())),
+            Expense("timers", sum(timer.dollars(plan.prices) for timer in effort.idle_timers())),
         ],
         cutover=[
             expense("compare", effort.compare_pass(plan.objects), plan.objects),
             expense("standstill", effort.standstill_pass(plan.objects), plan.objects),
             expense("sample", effort.sample(sampled_objects, sampled_bytes), sampled_objects, sampled_bytes),
-            expense("deep", effort.deep(plan.objects, plan.size, plan.lanes), plan.objects, plan.size),
+            expense("deep", effort.deep_comparison(plan.objects, plan.size, plan.lanes), plan.objects, plan.size),
         ],
         ways=ways,
         old_seconds={
@@ -124,7 +124,7 @@ def estimate(plan: Workload) -> Estimate:
     )
 
 
-def copying(prices: Prices, objects: int, size: int, traffic: float) -> list[Expense]:
+def copying_costs(prices: Prices, objects: int, size: int, traffic: float) -> list[Expense]:
     """Return the costs of copying objects by OMS; `traffic` is the price of the traffic out of OSS, in dollars."""
     return [
         Expense("egress", traffic, size=size),

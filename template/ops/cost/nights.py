@@ -17,7 +17,7 @@ _TASK_BYTES, _TASK_OBJECTS, _MAX_TASKS = 3 * 10**12, 5_000_000, 5
 _UTC_DELAY_HOURS = 8
 
 
-class Copy(NamedTuple):
+class CopyEstimate(NamedTuple):
     """A copy of the existing objects: its minimum duration, and the price of the traffic out of OSS."""
 
     seconds: float
@@ -32,9 +32,9 @@ class CopyWays(NamedTuple):
     - Without a lower price by night, `nights` and `in_utc` are empty.
     """
 
-    day_and_night: Sequence[Copy]
-    nights: Sequence[Copy] = ()
-    in_utc: Sequence[Copy] = ()
+    day_and_night: Sequence[CopyEstimate]
+    nights: Sequence[CopyEstimate] = ()
+    in_utc: Sequence[CopyEstimate] = ()
 
 
 def compare_ways(objects: int, size: int, prices: Prices) -> CopyWays:
@@ -53,7 +53,7 @@ def compare_ways(objects: int, size: int, prices: Prices) -> CopyWays:
 
 def estimate_copy(
     objects: int, size: int, prices: Prices, windows: Sequence[Window] = (), tasks: int = 1, hours_late: int = 0
-) -> Copy:
+) -> CopyEstimate:
     """Return the duration and price of a copy with bandwidth limits by the time of day.
 
     The limits apply to each of `tasks` parallel tasks separately. OMS applies the limits `hours_late` hours late. The
@@ -63,4 +63,4 @@ def estimate_copy(
     night_share = sum(speeds[:_NIGHT_MINUTES]) / sum(speeds)
     dollars_per_gigabyte = night_share * prices.night_egress + (1 - night_share) * prices.egress
     seconds = max(effort.group_seconds(objects, 0), size / (60 * sum(speeds)) * 86400)
-    return Copy(seconds, size / BYTES_PER_GIGABYTE * dollars_per_gigabyte)
+    return CopyEstimate(seconds, size / BYTES_PER_GIGABYTE * dollars_per_gigabyte)

@@ -23,12 +23,12 @@ _CLOCK_PATTERN = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
 _MIN_BYTES_PER_SECOND, _MAX_BYTES_PER_SECOND = 1_000_000, 200_000_000
 
 
-def count(text: str) -> int:
+def parse_count(text: str) -> int:
     """Parse a number of objects, such as 250000, 250,000 or 10M."""
     return round(_parse_scaled(text, 1000, r"([kmbgt]?)", t("a number of objects, such as 10M")))
 
 
-def size(text: str) -> int:
+def parse_size(text: str) -> int:
     """Parse a size and return bytes, such as 500GB or 1.5 TB (powers of 1000), or 200TiB (powers of 1024)."""
     expected_form = t("a size, such as 200TB")
     if re.search("[kmgtp]i", text, re.IGNORECASE):
@@ -36,7 +36,7 @@ def size(text: str) -> int:
     return round(_parse_scaled(text, 1000, r"([kmgtp]?)b?", expected_form))
 
 
-def window(text: str) -> Window:
+def parse_window(text: str) -> Window:
     """Parse a bandwidth limit by the time of day, such as 08:00-19:59=5MB/s.
 
     A megabyte has 1,000,000 bytes. A limit of 1 MB/s is raised to OMS's minimum, which is a little more.
@@ -57,7 +57,7 @@ def window(text: str) -> Window:
     return Window(start, end, max(bandwidth, MIN_BANDWIDTH))
 
 
-def per_day(text: str) -> int:
+def parse_daily_rate(text: str) -> int:
     """Parse a rate, such as 1M, 1M/day, 40000/h or 50/s, and return objects a day."""
     number, _, unit = text.partition("/")
     unit = unit.strip().lower() or "day"
@@ -67,7 +67,7 @@ def per_day(text: str) -> int:
     return round(_parse_scaled(number, 1000, r"([kmbgt]?)", expected_form) * _DAY_SECONDS / _UNIT_SECONDS[unit])
 
 
-def prefix(text: str) -> str:
+def parse_prefix(text: str) -> str:
     """Return the prefix; refuse a prefix that the functions would refuse."""
     if text.startswith("/"):
         raise ValueError(
@@ -76,7 +76,7 @@ def prefix(text: str) -> str:
     return text
 
 
-def start_time(text: str) -> str:
+def parse_start_time(text: str) -> str:
     """Parse a day or a time in UTC, and return it in the form of the functions' options."""
     try:
         datetime.fromisoformat(text.strip().upper().replace("Z", "+00:00"))
@@ -86,7 +86,7 @@ def start_time(text: str) -> str:
     return text.strip()
 
 
-def unescape(text: str) -> str:
+def unescape_key(text: str) -> str:
     r"""Decode a key written with JSON's escapes, such as `a\u0000b`.
 
     Printed commands escape invisible characters and characters that a shell would lose.
@@ -97,7 +97,7 @@ def unescape(text: str) -> str:
         raise ValueError(t("{text!r} has invalid JSON escapes", text=text)) from None
 
 
-def whole_number(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
+def whole_number_parser(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
     """Return a parser of whole numbers from `minimum` to `maximum`; None means no maximum."""
 
     def parse_number(text: str) -> int:
@@ -113,7 +113,7 @@ def whole_number(minimum: int, maximum: int | None = None) -> Callable[[str], in
     return parse_number
 
 
-def dollars(text: str) -> float:
+def parse_dollars(text: str) -> float:
     """Parse a price in dollars, from 0 upwards."""
     try:
         price = float(text)

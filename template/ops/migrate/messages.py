@@ -119,7 +119,7 @@ def plan(
     copy_estimate = nights.estimate_copy(objects, size, prices, intention.bandwidth or ())
     yield from lines.draw(
         cost_table.copying(
-            estimate.copying(prices, objects, size, copy_estimate.dollars),
+            estimate.copying_costs(prices, objects, size, copy_estimate.dollars),
             ways,
             size_text.filled(began=comparison.started, objects=objects, size=size, time=copy_estimate.seconds).of(
                 language

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ops.cost.estimate import Estimate, Expense, Workload, total_dollars
-from ops.cost.nights import Copy, CopyWays
+from ops.cost.nights import CopyEstimate, CopyWays
 from ops.report.blocks import Blocks, Column, Hero, Paragraph, Phrase, Report, Table
 from ops.report.words import STEP_LABELS, Translator
 from oss_oms_sync.answers.step import Step
@@ -147,14 +147,14 @@ def _compare_ways(ways: CopyWays, translate: Translator) -> Blocks:
     ]
 
 
-def _time_range(copies: Sequence[Copy], translate: Translator) -> str:
+def _time_range(copies: Sequence[CopyEstimate], translate: Translator) -> str:
     min_seconds, max_seconds = min(copy.seconds for copy in copies), max(copy.seconds for copy in copies)
     if len(copies) == 1:
         return translate("{most:time}", most=max_seconds)
     return translate("{least:time} to {most:time}", least=min_seconds, most=max_seconds)
 
 
-def _price_range(copies: Sequence[Copy], translate: Translator) -> str:
+def _price_range(copies: Sequence[CopyEstimate], translate: Translator) -> str:
     min_price, max_price = (f"{choose(copy.dollars for copy in copies):,.2f}" for choose in (min, max))
     return max_price if len(copies) == 1 else translate("{least} to {most}", least=min_price, most=max_price)
 

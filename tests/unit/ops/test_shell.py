@@ -103,7 +103,7 @@ def test_a_printed_step_is_the_command_of_its_job_with_its_options(step, line):
 @pytest.mark.parametrize("job", COMMANDS)
 def test_a_printed_command_names_the_settings_file_in_use(monkeypatch, job):
     monkeypatch.setattr(shell, "SETTINGS_FILE", ContextVar("template", default="my s.yaml"))
-    option = " -t 'my s.yaml'" * COMMANDS[job].asks
+    option = " -t 'my s.yaml'" * COMMANDS[job].calls_function
     assert command(Step(job)).endswith(f"ops.py {job}{option}")
     assert command(Step("deploy")) == "s deploy -y -t 'my s.yaml'"
     # AND so does a sentence

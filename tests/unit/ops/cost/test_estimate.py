@@ -71,7 +71,7 @@ def test_lanes_compare_100_million_objects_in_8_minutes_at_little_cost():
 
 def test_the_estimated_cost_of_listing_obs_equals_the_benchmark():
     obs = effort.compare_pass(10**6)
-    dollars = obs.obs * DOLLARS_PER_REQUEST + obs.obs_bytes / 1024**3 * Prices().obs_egress
+    dollars = obs.obs_requests * DOLLARS_PER_REQUEST + obs.obs_bytes / 1024**3 * Prices().obs_egress
     assert dollars == pytest.approx(comparing.DOLLARS_PER_MILLION_LISTED_IN_OBS, rel=0.1)
 
 
@@ -103,13 +103,13 @@ def test_the_estimate_uses_the_deployed_periods_and_sizes_of_timers():
 
 @pytest.mark.parametrize(("page", "rate", "places"), [("costs.md", 1, 2), ("costs.zh.md", YUAN_PER_DOLLAR, 1)])
 def test_the_english_and_chinese_documents_state_the_cost_of_the_timers(page, rate, places):
-    timers = effort.idle_month()
+    timers = effort.idle_timers()
     (row,) = re.findall(
         r"^\| (?:nothing happens|没有任何变化).*$", (ROOT / "docs" / page).read_text("utf-8"), re.MULTILINE
     )
     calls, requests, _ = (float(number.replace(",", "")) for number in re.findall(r"\d[\d,.]*", row))
     assert calls == round(sum(timer.calls for timer in timers), -3)
-    assert requests == round(sum(timer.oss for timer in timers), -4)
+    assert requests == round(sum(timer.oss_requests for timer in timers), -4)
     assert row.endswith(f"| {sum(timer.dollars(Prices()) for timer in timers) * rate:.{places}f} |")
 
 
@@ -175,32 +175,32 @@ def test_the_estimated_effort_grows_in_proportion_to_the_objects():
 
 def test_the_estimate_counts_the_documented_requests_of_submissions():
     # A backfill lists what any pass lists, and records each object; OMS reads and writes a part for each 50 MB.
-    assert effort.backfill(10_000, 1).oss == effort.reconcile_pass(10_000).oss + 10_000
+    assert effort.backfill(10_000, 1).oss_requests == effort.reconcile_pass(10_000).oss_requests + 10_000
     assert effort.oms_requests(10, 20 * 50_000_000) == Effort(oss=10 * (2 + 1) + 20, obs=10 * (2 + 2) + 20)
 
 
 @pytest.mark.parametrize(
     ("read", "text", "number"),
     [
-        (quantities.count, "250000", 250_000),
-        (quantities.count, "250,000", 250_000),
-        (quantities.count, "1.5M", 1_500_000),
-        (quantities.count, "2b", 2_000_000_000),
-        (quantities.size, "200TB", 200 * TB),
-        (quantities.size, "1.5 gib", 1.5 * 1024**3),
-        (quantities.size, "7B", 7),
-        (quantities.size, "1P", 1000 * TB),
-        (quantities.per_day, "1M", 1_000_000),
-        (quantities.per_day, "1M/day", 1_000_000),
-        (quantities.per_day, "50/s", 50 * 86400),
-        (quantities.per_day, "1,000/h", 24_000),
+        (quantities.parse_count, "250000", 250_000),
+        (quantities.parse_count, "250,000", 250_000),
+        (quantities.parse_count, "1.5M", 1_500_000),
+        (quantities.parse_count, "2b", 2_000_000_000),
+        (quantities.parse_size, "200TB", 200 * TB),
+        (quantities.parse_size, "1.5 gib", 1.5 * 1024**3),
+        (quantities.parse_size, "7B", 7),
+        (quantities.parse_size, "1P", 1000 * TB),
+        (quantities.parse_daily_rate, "1M", 1_000_000),
+        (quantities.parse_daily_rate, "1M/day", 1_000_000),
+        (quantities.parse_daily_rate, "50/s", 50 * 86400),
+        (quantities.parse_daily_rate, "1,000/h", 24_000),
     ],
 )
 def test_cost_reads_numbers_and_sizes_in_their_usual_forms(read, text, number):
     assert read(text) == number
 
 
-@pytest.mark.parametrize("read", [quantities.count, quantities.size, quantities.per_day])
+@pytest.mark.parametrize("read", [quantities.parse_count, quantities.parse_size, quantities.parse_daily_rate])
 @pytest.mark.parametrize("text", ["", "x", "-1", "1e5", "nan", "5 apples", "1/fortnight", "1..2M"])
 def test_cost_refuses_a_text_that_is_no_number_or_size(read, text):
     with pytest.raises(ValueError, match=r".*"):
@@ -208,7 +208,7 @@ def test_cost_refuses_a_text_that_is_no_number_or_size(read, text):
 
 
 def test_cost_reads_a_size_without_a_unit_in_bytes():
-    assert quantities.size("200000000000000") == 2 * 10**14
+    assert quantities.parse_size("200000000000000") == 2 * 10**14
 
 
 WORDS = ("cost", "--objects", "100M", "--size", "200TB", "--rate", "1M/day")

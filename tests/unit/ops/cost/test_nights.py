@@ -18,11 +18,11 @@ MIDNIGHT = 1_767_196_800
 QUARTER_HOUR = 900
 
 
-def prices_in_yuan(copies: Sequence[nights.Copy]) -> list[int]:
+def prices_in_yuan(copies: Sequence[nights.CopyEstimate]) -> list[int]:
     return [round(copy.dollars * 7) for copy in copies]
 
 
-def durations_in_days(copies: Sequence[nights.Copy]) -> list[int]:
+def durations_in_days(copies: Sequence[nights.CopyEstimate]) -> list[int]:
     return [round(copy.seconds / 86400) for copy in copies]
 
 
@@ -58,7 +58,7 @@ def test_cost_shows_no_night_plan_if_traffic_costs_the_same_all_day():
     ],
 )
 def test_the_option_for_a_bandwidth_limit_is_parsed(text, window):
-    assert quantities.window(text) == window
+    assert quantities.parse_window(text) == window
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_the_option_for_a_bandwidth_limit_is_parsed(text, window):
 )
 def test_a_bandwidth_limit_that_oms_would_refuse_is_a_usage_error(text):
     with pytest.raises(ValueError, match="08:00"):
-        quantities.window(text)
+        quantities.parse_window(text)
 
 
 def progress(hours: int, begin: int = 0, seconds: int = 86_400, speed: float = 62_500_000) -> CopySpeed:
