@@ -1,9 +1,8 @@
 """A process that runs a function's handler: `python -S -s client.py MODULE CODE LIBRARIES KEYS TIMES MARK`.
 
-It handles TIMES events of KEYS keys each with MODULE's handler. MARK is "known" if the handler remembers that the
-project is open, and "due" if it has to read this from the log bucket at each event. The process prints a JSON object
-with the seconds and CPU seconds of each event, the peak memory in kilobytes, and the CPU seconds since its start. It
-imports only the standard library, like Function Compute's own process around a function.
+It handles TIMES events of KEYS keys each with MODULE's handler. MARK is "due" if the handler must read from the log
+bucket at each event that the project is open, and "known" if it remembers this. The process prints the measurements as
+JSON. It imports only the standard library, like Function Compute's own process around a function.
 """
 
 import importlib

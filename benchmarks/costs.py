@@ -2,9 +2,9 @@
 
 The exit code is 0 only if the numbers of requests are within these bounds:
 
-- Replay reads the failed record of each key, writes a record for it, and calls OMS once for ten keys.
-- For a thousand keys, replay lists once, deletes once, and writes and deletes a run file, which is its list of keys.
-  Keys that XML cannot carry are deleted singly.
+- For each key, replay reads the failed record and writes a record; for ten keys it calls OMS once.
+- For a thousand keys, replay lists once, deletes once, and writes and deletes a list of keys. Keys that XML cannot
+  carry are deleted singly.
 - Reconcile lists twice for a thousand objects of the source bucket.
 """
 

@@ -72,7 +72,7 @@ def _folders(name: str, size: int, weights: dict[str, float]) -> KeySpace:
 
 
 def _spread(position: int, size: int, digits: int) -> int:
-    """Return the number at a position, if `size` positions divide all numbers of `digits` hexadecimal digits evenly."""
+    """Return the number at a position among `size` numbers, evenly spread over all of `digits` hexadecimal digits."""
     return int(position * 16**digits // size)
 
 

@@ -173,7 +173,6 @@ def main() -> None:
         assert baseline_pass.counts.items() >= expected_counts.items(), baseline_pass.counts
 
     def count_class_pairs(begin: Callable[[], Invocation]) -> int:
-        """Compare both buckets; return the number of pairs of storage classes (OSS, OBS) in the answer."""
         result = compare.run(json.dumps({"dry_run": True}), begin())
         listing, storage = result["classes"], result["storage"]
         assert isinstance(listing, dict)

@@ -1,7 +1,7 @@
 """A program that runs a command and measures its CPU time and peak memory: `python -S -s measured.py WORD...`.
 
-It prints a JSON object with the CPU seconds, the peak memory in kilobytes, the exit code, and the command's output. It
-is a separate program, because the peak memory of a process includes that of the process from which it was forked.
+It prints a JSON object; the peak memory is in kilobytes. It is a separate program, because the peak memory of a process
+includes that of the process from which it was forked.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Servers of OMS and OSS with a set round-trip time: `python -m benchmarks.network MILLISECONDS [CERTIFICATE]`.
 
 A request takes a round trip, a new TCP connection another, and its TLS handshake a third, as on a real network. The
-servers accept each write and store nothing, because only the client is measured. The program prints the ports of OMS
-and OSS. For each line of its standard input it prints the counts of requests, and it ends with its input.
+servers accept each write and store nothing. The program prints the ports of OMS and OSS, and then the counts of
+requests for each line of its standard input.
 """
 
 from __future__ import annotations
@@ -64,7 +64,6 @@ class Network:
         return int(relay.sockets[0].getsockname()[1])
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Write each chunk of bytes half a round trip after its arrival."""
         loop = asyncio.get_running_loop()
         with contextlib.suppress(ConnectionError):
             while chunk := await reader.read(1 << 16):

@@ -81,7 +81,6 @@ class Outcome(NamedTuple):
 
 
 def calls(partition: float) -> list[Call]:
-    """Return a call for each action and each cause of its end."""
     ends = [*itertools.product(("timeout", "deadline"), ("warm", "frozen")), ("nothing", "stopped")]
     return [Call(partition, action, *end) for action, end in itertools.product(("submit", "put", "delete"), ends)]
 
@@ -118,7 +117,6 @@ class Program:
         ip("route", "add", "default", "via", own_address, "rto_min", RTO, prefix=in_namespace)
 
     def step(self) -> None:
-        """Start the program's next step by a line on its standard input."""
         assert self._process.stdin
         self._process.stdin.write("\n")
         self._process.stdin.flush()
@@ -145,7 +143,6 @@ def set_forwarding(link: str, packets: bool) -> None:
 
 
 def has_namespaces() -> bool:
-    """Return True if this machine allows network namespaces and links between them."""
     words = [*_namespace_command(), "ip", "link", "add", "probe", "type", "veth", "peer", "name", "eborp"]
     try:
         return subprocess.run(words, capture_output=True, check=False).returncode == 0
@@ -161,7 +158,6 @@ def _namespace_command() -> list[str]:
 def programs(
     code: Path, runtime: str, deadline: float, partitions: Sequence[float]
 ) -> Iterator[tuple[Program, dict[str, Program]]]:
-    """Start the server and the clients; yield the server, and the clients by the names of their links."""
     python = runtimes.load_runtime(runtime)
     with TemporaryDirectory() as folder, ExitStack() as stack:
         certificate = make_certificate(Path(folder), OMS, f"photos-oms-log.{OSS}")

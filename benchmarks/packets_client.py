@@ -1,9 +1,9 @@
 """Client processes of the packet-loss benchmark, which run the function's code and abandon their calls.
 
 `python -S -s packets_client.py CODE LIBRARIES SERVER SECONDS CALL...` runs each CALL, the name of a `packets.Call`, in
-its own process. Each line of standard input starts the next step of all processes: first a call that opens the
-connection, then the call that is abandoned, then the resumption of the frozen processes. The program prints a line of
-JSON when it is ready, and a line for each ended call.
+its own process. Each line of standard input starts the next step: a call that opens the connection, the call that is
+abandoned, the resumption of frozen processes. The program prints a line of JSON when it is ready, and a line for each
+ended call.
 """
 
 import importlib

@@ -120,7 +120,6 @@ def judge(runs: list[Run], single_lane: dict[KeySpace, Run]) -> list[Verdict]:
 
 
 def show(console: Console, runs: list[Run], single_lane: dict[KeySpace, Run]) -> None:
-    """Print the durations and maximum instances of each run's passes, and the requests and costs of its second pass."""
     for size in (HUNDRED_MILLION, BILLION):
         table = Table(title=f"\n{size:,} objects")
         table.add_column("keys", no_wrap=True)

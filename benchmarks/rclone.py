@@ -55,7 +55,6 @@ def main() -> int:
 
 
 def measure_with_rclone(console: Console) -> None:
-    """Measure compare and rclone, and print a table, or print that rclone is missing."""
     rclone = find_rclone()
     if rclone is None:
         console.print("rclone is not installed (make bench installs it), so `rclone check` was not run beside it.")

@@ -77,7 +77,6 @@ class KeyRange:
     halves: tuple[KeyRange, ...] = ()
 
     def fold(self) -> Marks:
-        """Return the marks of the whole range: first those of its own keys, then those of its halves."""
         folded = self.marks
         for half in self.halves:
             folded = Marks([*folded, *half.fold()])
@@ -240,7 +239,6 @@ class SimulatedPass:
         return self.job.page + full * self.job.page_seconds() + self.job.page_seconds(remainder)
 
     def _make_marks(self, begin: int, end: int) -> list[KeyMark]:
-        """Return the marks of the keys at the positions from `begin` to `end`, as `Marks.add` would make them."""
         step = -(-(end - begin) // MAX_MARKS)
         ends = [*range(begin, end, step), end]
         return [KeyMark(self._space.key(upper - 1), upper - lower) for lower, upper in pairwise(ends)]

@@ -371,7 +371,6 @@ def show_prices(console: Console, results: dict[str, Any]) -> None:
 
 
 def plot(results: dict[str, Any]) -> None:
-    """Draw docs/performance.png: time and CPU of an event and of a cold start, for our function and the baseline."""
     figure, axes = pyplot.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
     networks = ["0 ms, TLS", "20 ms, TLS", "80 ms, TLS"]
     charts = [

@@ -25,7 +25,6 @@ _DARK = ("--force-dark-mode", "--blink-settings=preferredColorScheme=0")
 
 
 def program_path() -> str | None:
-    """Return the path of Chromium, or None if it is not installed."""
     return shutil.which("chromium")
 
 

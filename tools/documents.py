@@ -36,7 +36,6 @@ _YES_NO = ("no / 否", "yes / 是")
 
 
 def settings() -> str:
-    """Return the text of docs/settings.md: the functions' environment variables, in both languages."""
     rows = []
     for name, setting in SETTINGS.items():
         default = (
@@ -56,7 +55,6 @@ def _format_step(step: Step) -> str:
 
 
 def reasons() -> str:
-    """Return the text of docs/reasons.md: the reasons of failed keys with their remedies, in both languages."""
     rows = [
         (f"`{reason.name}`", *(reason.fix.of(language, _format_step) for language in ("en", "zh"))) for reason in Reason
     ]
@@ -79,7 +77,6 @@ def reasons() -> str:
 
 
 def unconfirmed(chinese: bool) -> str:
-    """Return the table of unconfirmed facts about the clouds, each with its assumption and its consequence."""
     language = "zh" if chinese else "en"
     rows = [
         (
@@ -102,7 +99,6 @@ def unconfirmed(chinese: bool) -> str:
 
 
 def freezes(chinese: bool) -> str:
-    """Return the table of the lengths of freezes, by the number of objects and of lanes."""
     rows = [
         (f"{objects:,}", *(_format_minutes(freeze_minutes(objects, lanes)["total"], chinese) for lanes in _LANES))
         for objects in _OBJECTS
@@ -164,7 +160,6 @@ def _replace_parts(document: Path, *parts: tuple[str, str]) -> str:
 
 
 def make_documents() -> dict[Path, str]:
-    """Return the new text of each document that is made from the code, in whole or in part."""
     return {
         COSTS: _replace_parts(COSTS, ("sizes", sizes(chinese=False, rate=1)), ("freeze", freezes(chinese=False))),
         CHINESE_COSTS: _replace_parts(

@@ -60,7 +60,6 @@ def find_unwanted_identifiers(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def find_prose(tree: ast.Module, source: str) -> Iterator[tuple[int, str]]:
-    """Yield the first line and the text of each docstring, and of each block of comments."""
     for node in ast.walk(tree):
         if isinstance(node, _DOCUMENTED) and (docstring := ast.get_docstring(node)):
             yield node.body[0].lineno, docstring
@@ -81,7 +80,6 @@ def find_prose(tree: ast.Module, source: str) -> Iterator[tuple[int, str]]:
 
 
 def list_hits(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the unwanted identifiers and the unwanted beginnings in `folder`, each as a line to print."""
     identifiers: list[str] = []
     beginnings: list[str] = []
     for path in sorted(folder.rglob("*.py")):
@@ -96,7 +94,6 @@ def list_hits(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Compare the numbers of hits with their limits, or print the hits; return the exit code."""
     if "--list" in arguments:
         for name in [argument for argument in arguments if argument != "--list"] or LIMITS:
             for lines in list_hits(ROOT / name):

@@ -42,7 +42,6 @@ class Mistake:
 
     @property
     def changes(self) -> tuple[tuple[str, str, str], ...]:
-        """All replacements of the mistake, each with file, old and new text."""
         return (self.file, self.old, self.new), *self.more
 
 

@@ -76,7 +76,6 @@ class Mutant:
     number: int
 
     def source(self) -> tuple[str, str]:
-        """Return the source of the module before and after the change."""
         tree = ast.parse((ROOT / _TEMPLATE / self.module).read_text())
         before = ast.unparse(tree)
         list(find_changes(tree))[self.number]()
@@ -117,7 +116,6 @@ def _compile_import_pattern(module: str) -> re.Pattern[str]:
 
 
 def _find_tests(module: str, test_files: list[Path]) -> Iterator[Path]:
-    """Yield the tests that are named after the module, and the folder of tests of the module or of its package."""
     name = _dotted_path(module)
     yield from sorted(path for path in test_files if path.stem.startswith(f"test_{Path(name).name}"))
     folder = ROOT / _UNIT / name.removeprefix("oss_oms_sync/")
@@ -195,7 +193,6 @@ def list_modules(place: str) -> Iterator[str]:
 
 
 def list_mutants(place: str) -> list[Mutant]:
-    """Return all possible changes of the modules at `place`, a folder or a module."""
     trees = ((module, ast.parse((ROOT / _TEMPLATE / module).read_text())) for module in list_modules(place))
     return [Mutant(module, number) for module, tree in trees for number, _ in enumerate(find_changes(tree))]
 

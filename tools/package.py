@@ -69,7 +69,6 @@ def _convert_to_json(text: str) -> str:
 
 
 def contents() -> dict[str, bytes]:
-    """Return the contents of the package's files by name."""
     files = {name: (ROOT / source).read_bytes() for source, name in _NAMES.items()}
     for source, name in _READMES.items():
         readme = registry.for_the_console((ROOT / source).read_text(encoding="utf-8"))
@@ -91,7 +90,6 @@ def _list_files(folder: str) -> Iterator[Path]:
 
 
 def build(folder: Path) -> Path:
-    """Write the package into `folder`; return the path of the zip file."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"oss-oms-sync-{manifest()['Version']}.zip"
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as package:

@@ -50,7 +50,6 @@ def render(answers: dict[str, str], folder: Path) -> None:
 
 
 def settings(answers: dict[str, str]) -> str:
-    """Return the text of the project's s.yaml, rendered with these answers."""
     return _template(_contents()["src/s.yaml"]).render(_variables(answers))
 
 

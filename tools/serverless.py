@@ -63,7 +63,6 @@ class Tool:
     def run(
         self, *words: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run `s` with these words and without a terminal; `env` is added to the environment."""
         return subprocess.run(
             self.command(*words),
             cwd=cwd or self.home,

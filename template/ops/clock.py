@@ -21,7 +21,6 @@ class WallClock:
         return (datetime.now(timezone.utc) + timedelta(seconds=self._skipped_seconds())).replace(microsecond=0)
 
     def monotonic(self) -> float:
-        """Return the seconds since an arbitrary start, which never decrease."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:

@@ -17,7 +17,10 @@ from oss_oms_sync.answers.text import Text
 
 
 class OpsError(Exception):
-    """An error of a command, with its description, its remedy `fix`, and the `output` of another program about it."""
+    """The error of a command: `happened` describes the problem, and `fix` is the remedy.
+
+    `output` has lines of another program, such as Serverless Devs.
+    """
 
     exit_code = ExitCode.FAILED
 

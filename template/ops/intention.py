@@ -1,6 +1,6 @@
 """The record of a migration of the existing objects, from which any later command can continue the migration.
 
-The record is an object in the log bucket, written before the migration begins. It has one of these names:
+The record is an object in the log bucket, written before the migration begins:
 
     oms_source_record/{task}/state/migrate-{project}.json         until the migration ends; meanwhile the project cannot
                                                                   be closed, because certify looks for this object
@@ -56,14 +56,14 @@ Access = Callable[[], tuple[TaskGroups, Sequence[Holder]]]
 class Intention:
     """The record of a migration, which is stored as JSON.
 
-    - `run` is the id of the migration, and `begun` is the time of its start in UTC.
-    - `keys` are the ids of the access keys that OMS uses for the migration. The list is empty until the keys exist.
-    - `kept` are the ids of the users' other access keys. While `keys` is empty, each key that is not in `kept` belongs
-      to the migration.
-    - `maker` is the id of the command that is making keys or starting OMS with them. It is empty if no command is.
-    - `group` is OMS's id of the task group. It is empty until OMS has answered.
-    - `digest_without_extra` is the digest of the destination at the comparison before the migration. It is empty if
-      that comparison found objects that are only in OBS.
+    - `run` is the id of the migration, and `begun` the time of its start in UTC.
+    - `keys` are the ids of the access keys that OMS uses, empty until these keys exist.
+    - `kept` are the ids of other access keys. While `keys` is empty, each key that is not in `kept` belongs to the
+      migration.
+    - `maker` is the id of the command that is making keys or starting OMS, or empty.
+    - `group` is OMS's id of the task group, or empty until OMS has answered.
+    - `digest_without_extra` is the digest of the destination before the migration, or empty if there were objects only
+      in OBS.
     - `overwrite`: OMS also copies over equal objects.
     - `restore`: OMS restores archived objects, which costs money.
     - `bandwidth` has the limits by time of day. With None, OMS keeps the limits that were set in its console.
@@ -87,17 +87,13 @@ class Intention:
 
 
 class Intentions:
-    """The stored records of one project's migrations, in its log bucket `log`; `address` is the project's SYNC_URL.
-
-    A method raises RefusedError, UnreachableError or UnreadableResponseError if a request fails.
-    """
+    """The stored records of a project's migrations, in its log bucket `log`; `address` is the project's SYNC_URL."""
 
     def __init__(self, log: OssBucketClient, address: str, project: str) -> None:
         self._log, self._project, self._task = log, project, parse_task_id(address)
         self._name = current_migration_name(self._task, project) if self._task else ""
 
     def read(self) -> Intention | None:
-        """Read the record of the current migration; return None without a migration."""
         response = None
         with suppress_refusal(lambda error: error.code == "NoSuchBucket"):
             response = self._log.get(self._name) if self._name else None
@@ -158,7 +154,7 @@ class Intentions:
 
     def begin(self, intention: Intention) -> bool:
         """Store the record of a new migration. Return False if another migration has a record already."""
-        self._put_first(self._name, asdict(intention))
+        self._put_if_absent(self._name, asdict(intention))
         return self.read_current(intention) is not None
 
     def read_current(self, intention: Intention) -> Intention | None:
@@ -180,12 +176,10 @@ class Intentions:
         return earlier_record
 
     def note_group(self, intention: Intention, group: str) -> None:
-        """Add `group`, OMS's id of the task group, to the stored record."""
         if stored_record := self.read_current(intention):
             self.write(replace(stored_record, group=group))
 
     def note_bandwidth(self, intention: Intention, windows: Sequence[Window]) -> None:
-        """Replace the bandwidth limits in `intention` and in the stored record."""
         intention.bandwidth = windows
         if stored_record := self.read_current(intention):
             self.write(replace(stored_record, bandwidth=windows))
@@ -199,8 +193,7 @@ class Intentions:
     ) -> None:
         """Store the result of an ended migration as an object of its own, which certificates quote.
 
-        `result_name` is "done", "removed", "resent" or "refused". Without `group`, an earlier result remains, because
-        it may have the counts of a task group that OMS has deleted since.
+        `result_name` is "done", "removed", "resent" or "refused". Without `group`, an earlier result remains.
         """
         counts = {name: getattr(group, name, 0) for name in ("total", "copied", "skipped", "failed")}
         result = {**asdict(intention), "ended": timestamp(end_time), "how": result_name, **counts}
@@ -208,7 +201,7 @@ class Intentions:
         if group:
             self._log.put(name, json.dumps(result).encode())
         else:
-            self._put_first(name, result)
+            self._put_if_absent(name, result)
 
     def end(
         self,
@@ -220,8 +213,8 @@ class Intentions:
     ) -> None:
         """Delete the migration's access keys, store its result, and delete its record.
 
-        The keys are deleted first, because commands find them by the record. Do nothing if another command has ended
-        the migration. For `result_name`, see `note_end`.
+        The keys are deleted first, because commands find them by the record. If another command has ended the
+        migration, do nothing.
         """
         stored_record = self.read_current(intention)
         if stored_record is None:
@@ -232,8 +225,7 @@ class Intentions:
         if self.read_current(stored_record):
             self._log.delete(self._name)
 
-    def _put_first(self, name: str, value: Mapping[str, object]) -> None:
-        """Store an object unless an object with this name exists."""
+    def _put_if_absent(self, name: str, value: Mapping[str, object]) -> None:
         with suppress_refusal(lambda error: error.code == "FileAlreadyExists"):
             self._log.put(name, json.dumps(value).encode(), {"x-oss-forbid-overwrite": "true"})
 
@@ -241,8 +233,7 @@ class Intentions:
 def find_task(log: OssBucketClient, project: str) -> str:
     """Return the id of the sync task for which a migration is in progress, or "" without a migration.
 
-    The id is part of the record's name. SYNC_URL may name another task by now, so it is not used. Raises the errors of
-    `Intentions.read`.
+    The id is part of the record's name. SYNC_URL may name another task by now, so it is not used.
     """
     with suppress_refusal(lambda error: error.code == "NoSuchBucket"):
         tasks = (folder.removeprefix(RECORDS).rstrip("/") for folder in log.folders(RECORDS))
@@ -251,18 +242,10 @@ def find_task(log: OssBucketClient, project: str) -> str:
 
 
 def list_keys(holders: Sequence[Holder]) -> list[tuple[Holder, str]]:
-    """List the ids of access keys, each with the user who has it.
-
-    Raises RefusedError and UnreachableError.
-    """
     return [(holder, key) for holder in holders for key in holder.key_ids()]
 
 
 def list_migration_keys(intention: Intention, holders: Sequence[Holder]) -> list[tuple[Holder, str]]:
-    """List the ids of a migration's access keys, each with the user who has it.
-
-    Raises RefusedError and UnreachableError.
-    """
     return [
         (holder, key)
         for holder, key in list_keys(holders)
@@ -271,10 +254,7 @@ def list_migration_keys(intention: Intention, holders: Sequence[Holder]) -> list
 
 
 def delete_keys(keys: Iterable[tuple[Holder, str]]) -> None:
-    """Delete access keys of users; a missing key is no error.
-
-    Raises RefusedError and UnreachableError.
-    """
+    """Delete access keys of users; a missing key is no error."""
     for holder, key in keys:
         with suppress_refusal(lambda error: error.status == 404):
             holder.delete_key(key)

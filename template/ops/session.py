@@ -62,8 +62,7 @@ class Session:
     def ask(self, answer_type: type[T], job: str, payload: Payload) -> T:
         """Call the function of a job, and return its answer as the dataclass `answer_type`.
 
-        Raises ToolError if the fields of the answer do not fit, and ToolError, CloudError or FunctionError if the call
-        fails.
+        Raises ToolError if the fields of the answer do not fit, and the errors of `Caller.ask` if the call fails.
         """
         return tool_output.convert_answer(answer_type, self.caller.ask(job, payload))
 
@@ -72,7 +71,6 @@ class Session:
         self.screen.print_line(MarkedLine("", sentence(text, self.lang), tone))
 
     def progress(self, text: Text) -> None:
-        """Print progress on a line that the next progress overwrites."""
         self.screen.progress(sentence(text, self.lang))
 
     def agrees(self, question: Text) -> bool:
@@ -242,7 +240,6 @@ def start_call(ask: Callable[[], Any]) -> Future[Any]:
 
 
 def _query_progress(session: Session, job: str, payload: Payload) -> PassAnswer | None:
-    """Return the progress of a pass, or None if the query failed."""
     try:
         return session.ask(PassAnswer, job, payload)
     except OpsError:

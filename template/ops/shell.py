@@ -55,7 +55,6 @@ def sentence(text: Text, language: str) -> str:
 
 
 def remove_marks(text: str) -> str:
-    """Return a text without the marks around its commands."""
     return COMMAND_IN_TEXT.sub(r"\1", text)
 
 
@@ -84,8 +83,7 @@ def quote_word(word: str) -> str:
 def _can_be_typed(key: str) -> bool:
     """Return True if an object key can be part of a printed command: visible, and passed on by the shell unchanged.
 
-    PowerShell loses quotation marks on the way to a program. A key with characters outside the encoding of the output
-    would be printed as another key.
+    PowerShell loses quotation marks. A key with characters outside the encoding of the output is not printed as it is.
     """
     try:
         key.encode(sys.stdout.encoding or "utf-8")

@@ -176,7 +176,6 @@ class Screen:
         return line.lines(_count_columns(stream)) if isinstance(line, FittedLines) else [line]
 
     def _wrap(self, line: str | MarkedLine, stream: TextIO) -> list[str]:
-        """Wrap a line to the terminal's width, and colour its marked part."""
         prefix, marked_text, tone, suffix = MarkedLine(line, "", "") if isinstance(line, str) else line
         text = f"{prefix}{marked_text}{suffix}"
         wrapped_lines = [escape(text)] if isinstance(line, UnwrappedLine) else wrap(text, _count_columns(stream))

@@ -101,7 +101,6 @@ def list_lines(settings: Mapping[str, str], options: argparse.Namespace) -> Iter
 
 
 def canary_permissions(settings: Mapping[str, str]) -> Iterator[str]:
-    """Yield the permissions in both clouds that an administrator needs for a canary, a trial with a few objects."""
     alibaba, huawei = statements.canary_policies(settings)
     yield "# Alibaba Cloud, a RAM user or role"
     yield json.dumps(alibaba, indent=2)
@@ -112,7 +111,6 @@ def canary_permissions(settings: Mapping[str, str]) -> Iterator[str]:
 
 
 def headers_permission(settings: Mapping[str, str]) -> Iterator[str]:
-    """Yield the permission to change headers in OBS, which the functions' key needs, in both forms of IAM policies."""
     document = statements.headers_policy(settings)
     yield '# Setup grants this permission if s.yaml has changeHeaders: "on". In Alibaba Cloud,'
     yield "# compare's role then also gets oss:GetObjectTagging, to check objects for tags."
@@ -124,7 +122,6 @@ def headers_permission(settings: Mapping[str, str]) -> Iterator[str]:
 
 
 def permissions_in_both_clouds(documents: tuple[Document, Document]) -> Iterator[str]:
-    """Yield the policy for each of the two clouds, after a line that says who needs the policy."""
     grantees = "Alibaba Cloud, a RAM user or role", "Huawei Cloud, an identity policy"
     for grantee, document in zip(grantees, documents, strict=True):
         yield f"# {grantee}"

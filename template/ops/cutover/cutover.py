@@ -1,10 +1,8 @@
 """The steps of a cutover, or of its rehearsal: from the freeze of writes to the source bucket to a certificate.
 
-A certificate states the verdict GO, NO-GO or NOT PROVEN. The command closes the project, whose functions then submit no
-objects to OMS, only if submissions can solve no remaining problem. Then it waits for OMS, and a standstill pass lists
-both buckets again, to prove that they have not changed since the comparison.
-
-After an interruption, the same command, also by another operator, continues from the current state.
+The command closes the project, whose functions then submit no objects to OMS, only if submissions can solve no
+remaining problem. Then it waits for OMS, and a standstill pass proves that the buckets have not changed since the
+comparison. After an interruption, the same command continues from the current state.
 """
 
 from __future__ import annotations
@@ -109,8 +107,7 @@ class Cutover:
     def run(self) -> Any:
         """Take all steps, and return the certificate of this run, or of an earlier GO that is still in effect.
 
-        Raises CloudError if the setup has a fault, or if OMS still migrates the existing objects. Raises ToolError,
-        CloudError and FunctionError for calls that fail.
+        Raises CloudError if the setup has a fault, or if OMS still migrates the existing objects.
         """
         session = self._session
         self._set_hint(t("The work continues in the cloud. Run the same command again with {options}"))
@@ -129,10 +126,9 @@ class Cutover:
         return document
 
     def act_on(self, document: Any) -> None:
-        """After a GO, remove the trigger of forward; open the project if objects must be submitted.
+        """After a GO, remove the trigger of the function forward; open the project if objects must be submitted.
 
-        After a rehearsal, do nothing. Raises ToolError if `document` is not a certificate. Raises ToolError, CloudError
-        and FunctionError for calls that fail.
+        After a rehearsal, do nothing. Raises ToolError if `document` is not a certificate.
         """
         if self._plan.freeze_time:
             open_and_close.act_on_certificate(self._session, _derive_certificate(document), self._mark)
@@ -187,7 +183,6 @@ class Cutover:
                 return
 
     def _wait_for_minimum_age(self, freeze_time: datetime) -> None:
-        """Wait until the objects written last are old enough for a comparison."""
         self._print_step(t("Wait for the last writes to settle"))
         minimum_age_time = freeze_time + MIN_OBJECT_AGE
         seconds = (minimum_age_time - self._session.clock.now()).total_seconds()
@@ -221,7 +216,7 @@ class Cutover:
     def _find_comparison(self) -> CompareAnswer | None:
         """Return the last comparison, even if it is unfinished, or None if a new comparison must begin.
 
-        A new comparison must begin in these cases:
+        Reasons for a new comparison:
 
         - No comparison began after the freeze.
         - A standstill pass found changes since the comparison.
@@ -274,7 +269,7 @@ class Cutover:
         return answer
 
     def _repeat_recheck(self, answer: CompareAnswer) -> CompareAnswer:
-        """Recheck the differences until none is left to wait for, or rechecks change nothing; return the last answer.
+        """Recheck the differences until no object is pending, or rechecks change nothing; return the last answer.
 
         Recheck at least once, because objects may have been repaired or copied since the comparison.
         """
@@ -337,11 +332,8 @@ class Cutover:
     def _can_close(self, comparison: ComparisonResult, freeze_time: datetime) -> bool:
         """Return True if the project can be closed, and the user agrees.
 
-        The project cannot be closed in these cases, and the certificate then has the remedy:
-
-        - A problem remains that needs a submission, or a proof before the close.
-        - No object is in scope.
-        - An object was written after the freeze.
+        The project cannot be closed if a problem first needs a submission or a proof, if no object is in scope, or if
+        an object was written after the freeze.
         """
         open_classes, last_written = counted_classes(comparison).keys() & _OPEN_CLASSES, comparison.last_written
         unproven_titles = {object_class.title for object_class in open_classes} - {*self._plan.accept}

@@ -43,7 +43,6 @@ class CutoverPlan:
 
     @property
     def options_to_continue(self) -> str:
-        """The options with which the same command continues this cutover."""
         return f"--frozen-since {timestamp(self.freeze_time)}" if self.freeze_time else "--rehearse"
 
 
@@ -53,10 +52,10 @@ def make_plan(session: Session, options: Namespace) -> CutoverPlan:
     Raises UsageError if the time is missing and there is no terminal, or if the time in the options is not valid.
     """
     other_options = (options.sample, options.accept, options.deep, options.restart, options.close)
-    return CutoverPlan(_freeze_time(session, options), *other_options)
+    return CutoverPlan(_choose_freeze_time(session, options), *other_options)
 
 
-def _freeze_time(session: Session, options: Namespace) -> datetime | None:
+def _choose_freeze_time(session: Session, options: Namespace) -> datetime | None:
     """Return the time of the freeze from the options, or from the user's answer; return None for a rehearsal."""
     if options.rehearse:
         return None

@@ -70,11 +70,8 @@ def close(session: Session, run: str = "", freeze_option: Payload = _ANY_FREEZE)
     - `run` is the id of the cutover that closes the project, or empty if a user closes it by hand.
     - `freeze_option` is certify's option with the time of the freeze, or empty.
 
-    Return certify's answer after the wait; its mark may belong to another cutover. The trigger of forward remains, so
-    that later writes become failed records.
-
-    Raises CloudError if another command keeps opening the project, or if OMS still migrates the existing objects.
-    Raises ToolError, CloudError and FunctionError for calls of certify that fail.
+    Return certify's answer after the wait; its mark may belong to another cutover. Raises CloudError if another command
+    keeps opening the project, or if OMS still migrates the existing objects.
     """
     session.hint = session.hint or t(
         "The project is closed; earlier submissions end within two minutes. Next step: {command}",
@@ -103,10 +100,7 @@ def open_again(session: Session, run: str = "", *, after_go: bool = False) -> Ma
     """Open the project, restore the trigger of forward, and start a reconcile pass to submit writes that had no event.
 
     With `run`, the id of a cutover, the project opens only if that cutover closed it. If a GO is in effect, the project
-    opens only with `after_go`.
-
-    Return certify's answer, whose `closed` is None if the project is open. Raises ToolError, CloudError and
-    FunctionError for calls that fail.
+    opens only with `after_go`. In the answer, `closed` is None if the project is open.
     """
     options = {**({"run": run} if run else {}), **({"after_go": True} if after_go else {})}
     answer = session.ask(MarkAnswer, "certify", {"open": True, **options})
@@ -121,8 +115,7 @@ def open_by_hand(session: Session, *, after_go: bool) -> MarkAnswer:
     """Open the project at a user's request.
 
     If a GO is in effect, first list the objects at risk in OBS; then the user has to confirm, unless `after_go` is
-    True. Raises UsageError if the user does not confirm. Raises ToolError, CloudError and FunctionError for calls that
-    fail.
+    True. Raises UsageError if the user does not confirm.
     """
     answer = open_again(session)
     if answer.closed is None or not answer.closed.go:

@@ -50,7 +50,6 @@ def _name_projects(folders: Sequence[Path]) -> dict[Path, str]:
 
 
 def _page_file(html: Path, name: str) -> Path:
-    """Return the file of a project's web page, which is in the folder of the fleet's own page `html`."""
     plain_name = "".join(character if character.isalnum() or character in "-_" else "-" for character in name)
     return html.with_name(f"{html.stem}-{plain_name}.html")
 
@@ -66,7 +65,6 @@ class _StatusPrograms:
         self._running: set[subprocess.Popen[str]] = set()
 
     def ask(self, names: dict[Path, str]) -> list[Member]:
-        """Query all projects, at most _MAX_QUERIES at a time, and print a line after each answer."""
         members = []
         executor = ThreadPoolExecutor(_MAX_QUERIES)
         try:
@@ -103,7 +101,6 @@ class _StatusPrograms:
         return Member(name, folder, overview, is_healthy=code == ExitCode.OK)
 
     def _run(self, folder: Path) -> tuple[str, str, int]:
-        """Run `status` by the ops.py in `folder`; return its output, its standard error and its exit code."""
         page = self._pages.get(folder)
         words = [sys.executable, "ops.py", "status", "--json", "--lang", self._session.lang]
         child = subprocess.Popen(  # noqa: S603 (the user named the folder)
@@ -126,9 +123,9 @@ class _StatusPrograms:
 
 
 def _failure_reason(errors: str) -> Text:
-    """Return the reason why a project gave no answer: the last line of `errors` that states an error.
+    """Return the last line of a project's standard error that states an error.
 
-    `errors` is the standard error of the project's `status`. Lines that say what to do about an error are skipped.
+    Lines that say what to do about an error are skipped.
     """
     lines = [line for line in errors.splitlines() if line.strip() and not line.startswith(_IGNORED_PREFIXES)]
     return untranslated(lines[-1].strip()) if lines else t("the project's `status` command did not answer")

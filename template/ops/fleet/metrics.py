@@ -56,7 +56,6 @@ def write(file: Path, members: Sequence[Member]) -> None:
 
 
 def format_metrics(members: Sequence[Member], previous_text: str = "") -> str:
-    """Return the text of the metrics; `previous_text` is the text of the previous file."""
     samples = [
         (name, labels, value) for member in members for name, labels, value in _list_samples(member, previous_text)
     ]

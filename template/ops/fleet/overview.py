@@ -124,5 +124,4 @@ class Member:
 
 
 def sort_worst_first(members: Sequence[Member]) -> list[Member]:
-    """Sort projects by verdict, the worst first; projects with equal verdicts are sorted by name."""
     return sorted(members, key=lambda member: (member.rank, member.name))

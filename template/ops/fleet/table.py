@@ -90,7 +90,6 @@ def _row(member: Member, page: Path | None, translate: Translator) -> list[Phras
 
 
 def _describe_step(member: Member, translate: Translator) -> Blocks:
-    """Return the reason why a project needs an action, and its next step as a shell command in its folder."""
     folder = f"cd {quote_word(str(member.folder))} && "
     if member.overview is None:
         reason: Phrase = (
@@ -107,7 +106,6 @@ def _describe_step(member: Member, translate: Translator) -> Blocks:
 
 
 def to_json(member: Member) -> dict[str, Any]:
-    """Return a project's state as JSON data, for the option --json."""
     return {
         "name": member.name,
         "folder": str(member.folder),

@@ -86,7 +86,7 @@ class Caller(Protocol):
 
 
 def caller(template: Path | None, folder: Path) -> Caller:
-    """Return the access to the project in `folder`: in the sandbox if the environment names one, otherwise by `s`.
+    """Return the access to the project in `folder`: in the sandbox if the environment has its address, else by `s`.
 
     `template` is a settings file to use instead of s.yaml, or None.
     """
@@ -162,7 +162,6 @@ class Tool(Caller):
         return program
 
     def _run(self, words: Sequence[str], variables: Mapping[str, str] | None = None) -> tuple[str, str, int]:
-        """Run `s` with `variables` added to its environment; return its output, standard error and exit code."""
         command = [self._program, *words]
         if _is_batch(self._program):
             _check_words_for_batch(command)

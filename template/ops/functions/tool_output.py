@@ -43,7 +43,6 @@ def remove_colours(output: str) -> str:
 
 
 def remove_logs(output: str) -> str:
-    """Return the output of Serverless Devs without the function's log."""
     return _LOGS_PATTERN.sub("", output)
 
 

@@ -222,7 +222,6 @@ def describe_time_zone(windows: Sequence[Window], delay_hours: int | None) -> Te
 
 
 def end_lines(group: TaskGroup, language: str) -> Iterator[Line]:
-    """Yield the result of a finished migration, and the commands that compare the buckets and repeat the migration."""
     yield MarkedLine("", group.title.of(language), existing_objects.tone(group))
     yield f"  {progress_line(group).of(language)}"
     yield f"-> {t('Now find missing objects, and objects written during the migration:').of(language)}"

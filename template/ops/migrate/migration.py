@@ -45,10 +45,7 @@ _MAX_LISTED_FAILURES = 100_000
 
 
 def migrate(session: Session, options: Namespace, folder: Path) -> int:
-    """Begin a migration, or execute an option such as --pause for the current migration; return the exit code.
-
-    Raises OpsError.
-    """
+    """Begin a migration, or execute an option such as --pause for the current migration; return the exit code."""
     migration = ProjectMigration(
         session, project.read(options.template or folder / "s.yaml", (*NEEDED_VARIABLES, "SYNC_URL")), options
     )
@@ -89,7 +86,6 @@ class ProjectMigration:
         return self._follow(intention, self._own_group.limit(intention, group))
 
     def show_state(self) -> int:
-        """Print the state of the migration; return the exit code."""
         intention = self._intentions.read()
         if intention is None:
             self._print_texts([messages.NO_MIGRATION_TEXT])
@@ -105,7 +101,6 @@ class ProjectMigration:
         return _exit_code(group)
 
     def _describe_time_zone(self, group: TaskGroup) -> Text | None:
-        """Return a sentence on the time zone of the group's bandwidth limits, or None for a group without limits."""
         if not group.bandwidth:
             return None
         speed = self._intentions.read_speed()
@@ -286,7 +281,6 @@ class ProjectMigration:
         )
 
     def _follow(self, intention: Intention, group: TaskGroup) -> int:
-        """Print the progress until the task group stops, then print the next step; return the exit code."""
         group = self._await_replay(intention, self._await_other_state(intention, group, *WORKING_STATES))
         if group.state is GroupState.DONE:
             self._end(intention, "done", group)
@@ -372,7 +366,6 @@ class ProjectMigration:
         )
 
     def _print_texts(self, texts: Iterable[Text]) -> None:
-        """Print texts of a migration that has no task group."""
         self._print_state(None, [sentence(text, self._session.lang) for text in texts])
 
 

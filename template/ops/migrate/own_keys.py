@@ -1,8 +1,8 @@
 """The access keys of a migration: a single command at a time creates them, and any command deletes them.
 
-Before a command makes keys and starts OMS with them, it writes its own id into the migration's record; it checks that
-id before each change. Another command can take over, because the first command's machine may be lost. It waits until
-the first command's requests must have arrived, and reads the task group again before it deletes a key.
+A command that makes keys and starts OMS with them first writes its id into the migration's record, and checks that id
+before each change. Another command can take over, because the first machine may be lost. It first waits until requests
+of the first command must have arrived.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ class TakenOverError(UsageError):
 
 
 class OwnKeys:
-    """The access keys of a migration; `holders` are the users who have the source's and the destination's key."""
+    """The access keys of a migration.
+
+    `holders` are the user of the source's key and the user of the destination's key.
+    """
 
     def __init__(self, session: Session, intentions: Intentions, holders: tuple[Holder, Holder]) -> None:
         self._session, self._intentions, self._holders = session, intentions, holders

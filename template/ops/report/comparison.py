@@ -196,13 +196,11 @@ def lag(lags: Lags, amended: str | None, translate: Translator) -> Blocks:
 
 
 def lag_section(blocks: Blocks, translate: Translator) -> Section:
-    """Return the section on synchronization lag; `blocks` are the result of `lag`."""
     note = translate("Current versions written since the second-to-last pass.")
     return Section("lag", translate("Synchronization lag"), note, blocks)
 
 
 def folder_section(block: Block, translate: Translator) -> Section:
-    """Return the section on folders, which a terminal omits; `block` is the result of `folders`."""
     return Section(
         "folders",
         translate("Folders"),

@@ -70,7 +70,6 @@ def _table(title: str, group: str, causes: list[Cause], translate: Translator) -
 
 
 def failures(copying: CopyingSummary, now: datetime, translate: Translator) -> Blocks:
-    """Return blocks on the objects that OMS failed to copy, by their present state and by OMS's failure code."""
     copy_failures, count_start_time = copying.failures, copying.acknowledged
     count_start = (
         FactList([(translate("start of the failure count"), units.time_with_age(count_start_time, now, translate))])
@@ -90,7 +89,6 @@ def failures(copying: CopyingSummary, now: datetime, translate: Translator) -> B
 
 
 def _describe_parts(count_of_oms: int, parts: Mapping[str, int], translate: Translator) -> Blocks:
-    """Return a bar of the failed objects by state, and a table that explains each state."""
     title, total_text = translate("counted by OMS"), units.count(count_of_oms, translate)
     labelled_parts = [(*_PART_LABELS[name], objects) for name, objects in parts.items()]
     rows = [
@@ -113,7 +111,6 @@ def _describe_parts(count_of_oms: int, parts: Mapping[str, int], translate: Tran
 
 
 def _tabulate_codes(codes: Mapping[str, CodeFailures], translate: Translator) -> Blocks:
-    """Return tables of OMS's failure codes with the numbers of objects that are not in OBS yet."""
     causes = []
     for code, code_failures in codes.items():
         fix = (

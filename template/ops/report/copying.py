@@ -76,7 +76,6 @@ def drain_estimate(answer: StatusAnswer, translate: Translator) -> Figure:
 
 
 def copying(answer: StatusAnswer, translate: Translator) -> Blocks:
-    """Return the blocks of the section on copying: the migration, the sync task, the chart and the counts."""
     task = [_describe_task(answer.oms, translate)] if answer.oms else query_failure(answer.oms_failure, translate)
     return [
         *report_migration(answer, translate),
@@ -87,7 +86,6 @@ def copying(answer: StatusAnswer, translate: Translator) -> Blocks:
 
 
 def query_failure(failure: QueryFailure | None, translate: Translator) -> Blocks:
-    """Return blocks on an error that OMS returned instead of an answer, with the remedy."""
     if failure is None:
         return []
     return [
@@ -110,7 +108,6 @@ def _describe_task(task: TaskSummary, translate: Translator) -> Block:
 
 
 def _chart_counts(answer: StatusAnswer, translate: Translator) -> Blocks:
-    """Return a chart of requested and copied objects on a common scale, and of failures on their own scale."""
     statistics, end = answer.statistics, parse_timestamp(answer.at)
     if statistics is None:
         # The report has this error already, for the task.
@@ -190,7 +187,6 @@ class Timeline:
 
 
 def _tabulate_counts(answer: StatusAnswer, translate: Translator) -> Blocks:
-    """Return tables of OMS's counts in the chart's period and in this month, and of the unfinished objects."""
     series = answer.statistics.series if answer.statistics else {}
     sums = {name: sum(count for _, count in points) for name, points in series.items()}
     period = {name: sums.get(counter) for counter, (name, _) in _COUNTER_LABELS.items()} | {"bytes": sums.get("SIZE")}
@@ -215,7 +211,6 @@ def _tabulate_counts(answer: StatusAnswer, translate: Translator) -> Blocks:
 def counters(
     windows: Mapping[str, Mapping[str, int | None]], translate: Translator, caption: str | None = None
 ) -> Table:
-    """Return a table with OMS's counters, which has a column for each period in `windows`."""
     rows = [
         (
             translate(title),

@@ -31,7 +31,6 @@ _OPTIONAL_EXPENSE = "deep"
 
 
 def report(plan: Workload, estimate: Estimate, language: str) -> Report:
-    """Return the report on the costs (once, per month, on cutover day) and on the length of the freeze."""
     translate = Translator(language)
     explanation = translate(
         "{objects:object|objects} of {size:size}, {a_day} new objects per day, {lanes:lane|lanes}; list prices in US"

@@ -207,7 +207,7 @@ def _bucket_figure(
 ) -> Figure:
     """Return a figure of the objects and bytes in a bucket.
 
-    `deleted_count` counts those of them that were deleted at the source.
+    `deleted_count` counts the objects among them that were deleted at the source.
     """
     size = units.size(listing_totals.bytes if listing_totals else None, translate)
     if deleted_count and deleted_count.objects:
@@ -233,7 +233,6 @@ def _freeze_figure(certificate: Certificate, translate: Translator) -> Figure:
 
 
 def _validity_figure(certificate: Certificate, translate: Translator) -> Figure:
-    """Return a figure of the time at which the claims of the document were true."""
     if certificate.as_of is None:
         return Figure(translate("As of"), translate("unknown"), None, "open")
     note = ""
@@ -362,7 +361,6 @@ def _describe_scope(scope: CertifiedScope, translate: Translator) -> Phrase:
 
 
 def _describe_pass(certified_pass: CertifiedPass | None, amended: str | None, translate: Translator) -> Phrase:
-    """Return the start, the end and the speed of a pass, and the time of its last recheck."""
     if certified_pass is None:
         return Span("", translate("none"), "open")
     recheck_note = (

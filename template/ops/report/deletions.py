@@ -55,7 +55,6 @@ class Summary:
         return parse_timestamp(self.request_time) + MAX_LIST_AGE
 
     def add(self, page: DeletionsAnswer) -> None:
-        """Add the next page of the list to the totals."""
         self.facts = page.facts
         self.omission_counts.update(page.left_out)
         self.unlisted_keys += page.unlisted[: _MAX_SHOWN - len(self.unlisted_keys)]
@@ -70,7 +69,6 @@ class Summary:
         self.keys += [deletion.key for deletion in page.deletions[: _MAX_SHOWN - len(self.keys)]]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the totals as JSON data, for the option --json."""
         return {
             "comparison": self.facts.comparison,
             "objects": self.objects,
@@ -87,7 +85,6 @@ class Summary:
 
 
 def report(summary: Summary, file: Path, language: str) -> Report:
-    """Return the report on the listed objects, the objects left out, and the steps that delete the listed objects."""
     translate = Translator(language)
     explanation = t(
         "{n:object|objects} ({bytes:size}) that the source has deleted can be deleted in OBS. This command deletes"

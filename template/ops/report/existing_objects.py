@@ -35,12 +35,10 @@ _TOO_MANY_TEXT = t(
 
 
 def tone(group: TaskGroup) -> str:
-    """Return the colour ("tone") in which reports show a task group's state."""
     return _STATE_TONES.get(group.state, "open")
 
 
 def progress_text(group: TaskGroup) -> Text:
-    """Describe a task group's progress: objects copied, skipped and failed, bytes, and speed."""
     if group.percent is None and group.state not in WORKING_STATES:
         return t("No objects were copied")
     if group.percent is None:
@@ -58,7 +56,6 @@ def progress_text(group: TaskGroup) -> Text:
 
 
 def bandwidth(windows: Sequence[Window]) -> Text:
-    """Describe the limits of a task group's bandwidth by time of day."""
     return t(
         "Bandwidth limits: {limits}; no limit at other times",
         limits=[
@@ -100,7 +97,6 @@ def report_failures(answer: StatusAnswer, translate: Translator) -> Blocks:
 
 
 def report_migration(answer: StatusAnswer, translate: Translator) -> Blocks:
-    """Return blocks on the current migration and its next step. Without a migration, return no blocks."""
     migration, group, failure = answer.migration, answer.old_objects, answer.old_objects_failure
     if migration is None:
         return []

@@ -23,7 +23,6 @@ _RESULT_LABELS = {
 
 
 def next_step(certificate: Certificate, translate: Translator) -> StepBlock:
-    """Return the step that a user takes next, after the cutover or rehearsal that made this certificate."""
     if certificate.verdict is CutoverVerdict.GO:
         return StepBlock(translate("Switch over: the project is already closed."))
     # Failures come before waiting.
@@ -42,7 +41,6 @@ def check_title(name: str, translate: Translator) -> str:
 
 
 def checks(certificate: Certificate, translate: Translator) -> Blocks:
-    """Return a block for each check that has not passed, and a table of the other checks."""
     sorted_checks = _sort_by_result(certificate)
     if not sorted_checks:
         return [Paragraph(translate("The result is unknown, because no checks are recorded."), "bad")]
@@ -101,6 +99,5 @@ def _count_objects(certificate: Certificate, check_id: str, translate: Translato
 
 
 def _sort_by_result(certificate: Certificate) -> list[answered.Finding]:
-    """Return the checks with the worst results first. Checks with equal results keep the certificate's order."""
     order = [*_RESULT_LABELS]
     return sorted(certificate.checks, key=lambda check: order.index(check.result))

@@ -66,7 +66,6 @@ def report(answer: HeadersAnswer, language: str) -> Report:
 
 
 def _list_headers_and_folders(answer: HeadersAnswer, translate: Translator) -> list[Block]:
-    """Return the number of differing objects for each header, and of unsettled objects for each first-level folder."""
     header_counts = sorted(answer.headers.items(), key=lambda row: (-row[1], row[0]))[:_MAX_ROWS]
     unsettled_counts = {
         folder: sum(number for outcome, number in outcomes.items() if not outcome.is_settled)

@@ -108,13 +108,11 @@ def _assumption_block(checks: Sequence[DoctorCheck], translate: Translator) -> F
 
 
 def replay_text(answer: ReplayAnswer) -> Text:
-    """Return the result of a run of replay on one line, in numbers of keys."""
     text = t("handled {taken}, accepted {accepted}, failed again {failed}, no longer needed {resolved}, left {left}")
     return t("counted {n}, submitted nothing", n=answer.taken) if answer.dry_run else text.filled(**vars(answer))
 
 
 def replay(answer: ReplayAnswer, language: str) -> Report:
-    """Return the report on a run of replay: its result, and the number of keys that are left, by reason."""
     translate = Translator(language)
     tone, explanation = (
         ("good", _SUCCESS_TEXTS[answer.whole])

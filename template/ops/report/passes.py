@@ -101,7 +101,6 @@ def report(answer: ReconcileAnswer | CompareAnswer, language: str) -> Report:
 
 
 def _unsubmitted_blocks(answer: PassAnswer, translate: Translator) -> Iterator[Block]:
-    """Yield blocks on the objects that were not submitted, and on the commands that copy them."""
     if answer.is_migration_unknown:
         yield Paragraph(translate(MIGRATION_UNKNOWN_TEXT), "open")
     if answer.step and answer.all_the_same:
@@ -148,7 +147,6 @@ def _verdict(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
 
 
 def _describe_comparison(result: ComparisonResult, translate: Translator) -> Blocks:
-    """Return blocks on the classes of a comparison, and on the objects that were read but not proven equal."""
     blocks = [
         *comparison.classes(result, translate),
         comparison.sums(result, result.classes, translate, adds_up=result.adds_up),

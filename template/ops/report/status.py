@@ -215,7 +215,6 @@ def _describe_backlog(answer: StatusAnswer, now: datetime, translate: Translator
 
 
 def _tabulate_reasons(answer: StatusAnswer, translate: Translator) -> Blocks:
-    """Return a table of the reasons of failures for each group: lasting, passing and unknown reasons."""
     if not answer.backlog.by_reason:
         return []
     causes = []

@@ -66,7 +66,6 @@ def objects_and_bytes(counts: Sequence[ObjectCount | None], translate: Translato
 
 
 def accepted_classes(certificate: Certificate, translate: Translator) -> Blocks:
-    """Return a table of the classes that were accepted by name, each with the person and the reason."""
     if not certificate.accepted:
         return [Paragraph(translate("Nothing was accepted by name."))]
     rows = []
@@ -85,7 +84,6 @@ def accepted_classes(certificate: Certificate, translate: Translator) -> Blocks:
 
 
 def _accepted_cells(certificate: Certificate, name: str, translate: Translator) -> list[Phrase | Cell]:
-    """Return the number of accepted objects and their bytes, or dashes for a name without counts."""
     if name in _OTHER_NAMES:
         return [units.count_cell(certificate.oms.left, translate) if name == OMS_UNFINISHED else "–", "–"]
     counts = count_class(certificate, name)
@@ -96,7 +94,6 @@ def _accepted_cells(certificate: Certificate, name: str, translate: Translator) 
 
 
 def classes(certificate: Certificate, both_buckets: BothBuckets | None, translate: Translator) -> Blocks:
-    """Return blocks on the classes with objects, and a sentence that says if their counts add up to the listings."""
     if both_buckets is None:
         return [Paragraph(translate("The result of the comparison is unknown."), "open")]
     classes_in_scope = [object_class for object_class in both_buckets.classes if object_class in IN_SCOPE]
@@ -156,7 +153,6 @@ def _digest_span(digest: int) -> Span:
 
 
 def sample(sample: SampleResult | None, translate: Translator) -> Blocks:
-    """Return the result of reading a sample of objects in both buckets."""
     if sample is None:
         return [Paragraph(translate("No objects were sampled."))]
     problems, bound = (
@@ -183,7 +179,6 @@ def sample(sample: SampleResult | None, translate: Translator) -> Blocks:
 
 
 def extra_facts(certificate: Certificate, facts: ExtraFacts, translate: Translator) -> Blocks:
-    """Return facts that are not part of the verdict, such as the state of the sync task."""
     deleted_count, trigger = count_class(certificate, ObjectClass.DELETED_AT_SOURCE.title), facts.trigger
     volume = (
         [translate("{number:object|objects}", number=deleted_count.objects), units.size(deleted_count.bytes, translate)]
@@ -212,7 +207,6 @@ def extra_facts(certificate: Certificate, facts: ExtraFacts, translate: Translat
 
 
 def _count_month(task: TaskSummary | None, failure: OmsQueryFailure | None, translate: Translator) -> Blocks:
-    """Return OMS's counters of this month, or the reason why OMS did not report them."""
     if task:
         return [counters({translate("this month"): vars(task.month)}, translate, translate("Copying by OMS"))]
     if failure:

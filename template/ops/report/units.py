@@ -136,10 +136,8 @@ def date_and_time(time: datetime) -> str:
 
 
 def resource_name(name: str | None, translate: Translator) -> Span:
-    """Format the name of a bucket or of another resource, which is not translated."""
     return Span("code", name) if name else unknown_span(translate)
 
 
 def unknown_span(translate: Translator) -> Span:
-    """Return the word "unknown" in the colour of unproven facts."""
     return Span("", translate("unknown"), "open")

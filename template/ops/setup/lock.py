@@ -35,7 +35,6 @@ class _Holder(NamedTuple):
 
     @property
     def description(self) -> Text:
-        """A sentence that says who runs setup, and since when."""
         return t(
             "a setup by {callers} has been running since {since}, or was interrupted",
             callers=self.callers,
@@ -87,7 +86,6 @@ class Lock:
         self._check()
 
     def release(self) -> None:
-        """Delete the lock if this run has it."""
         if self._bucket and self._may_have_lock:
             holder = self._read_holder()
             if holder and holder.run == self._run:
@@ -126,7 +124,6 @@ class Lock:
             self._bucket.put(self._name, json.dumps(values).encode(), headers)
 
     def _read_holder(self) -> _Holder | None:
-        """Return the run that has the lock, or None if no run has it."""
         response = None
         with suppress_refusal(lambda error: error.code == "NoSuchBucket"):
             response = self._bucket.get(self._name) if self._bucket else None

@@ -130,7 +130,6 @@ class SetupRun:
         ]
 
     def renewals(self) -> list[Need]:
-        """Return the steps that give the functions a new access key. Raises UsageError with `--only alibaba`."""
         if self._huawei is None:
             raise UsageError(t("The functions' key belongs to Huawei Cloud"), t("Omit --only alibaba"))
         return list(self._huawei.renewals())
@@ -151,7 +150,7 @@ class SetupRun:
 
     @property
     def is_root(self) -> bool:
-        """True if an access key is that of a whole account, so that the user has to confirm twice."""
+        """True if an access key belongs to an account itself, not to a user; the user then has to confirm twice."""
         return any(cloud.account.is_root for cloud in (self._alibaba, self._huawei) if cloud)
 
     def require_agreement(self, *, is_agreed: bool) -> None:
@@ -198,7 +197,6 @@ class SetupRun:
         return [(need, line) for need, line in waiting_needs if not need.is_settled()]
 
     def _change(self, need: Need) -> Line:
-        """Create, change or remove a resource, and return the line on its new state."""
         try:
             need.change()
         except NotYetError as error:
@@ -294,7 +292,6 @@ class SetupRun:
         return keys
 
     def _key_request(self, names: tuple[str, str]) -> Text:
-        """Return the sentence that says whose key is requested, and for what purpose."""
         user = f"{self._variables['functionName']}-oms"
         if names == OMS_SOURCE_VARIABLES:
             return t(
@@ -352,7 +349,6 @@ def _read_states(session: Session, needs: Sequence[Need]) -> list[tuple[Need, Li
 
 
 def _confirm(session: Session, setup_plan: plan.SetupPlan, confirmed_hash: str | None, is_root: bool) -> None:
-    """Raise UsageError unless the user confirms exactly this plan."""
     if confirmed_hash is not None and confirmed_hash != setup_plan.hash:
         raise UsageError(
             t("The plan has changed. Its new hash: {hash}", hash=setup_plan.hash),

@@ -91,7 +91,6 @@ def outside_text(text: str) -> Markup:
 
 
 def document(title: str, language: str, style: str, *body_parts: str | None) -> str:
-    """Return a complete page in `language`, "en" or "zh"."""
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     head = (
         element("meta", charset="utf-8"),

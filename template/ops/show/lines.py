@@ -43,7 +43,6 @@ _SENTENCE_KINDS = ("wide", "half")
 
 
 def draw(report: Report) -> Iterator[Line]:
-    """Yield the lines of a report, beginning with the verdict."""
     translate, hero = Translator(report.language), report.hero
     if hero.name:
         yield MarkedLine("", hero.name, hero.tone)

@@ -74,13 +74,11 @@ def _fit_widths(grid: Grid, natural_widths: Sequence[int], available_width: int)
 
 
 def _wrap_row(row: Sequence[str], widths: Sequence[int], number_columns: set[int]) -> Iterator[str]:
-    """Yield the lines of a row whose cells are wrapped to `widths`; `number_columns` are aligned to the right."""
     cells = [wrap(cell, column_width, hanging=0) for cell, column_width in zip(row, widths, strict=True)]
     return (_join_cells(line_cells, widths, number_columns) for line_cells in zip_longest(*cells, fillvalue=""))
 
 
 def _join_cells(cells: Sequence[str], widths: Sequence[int], number_columns: set[int]) -> str:
-    """Return the cells on one line, padded to `widths`; `number_columns` are aligned to the right."""
     padded_cells = []
     for index, (cell, columns) in enumerate(zip(cells, widths, strict=True)):
         padding = " " * (columns - width(cell))
