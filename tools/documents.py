@@ -63,12 +63,14 @@ def reasons() -> str:
         (name, _YES_NO[copy_code.is_transient], copy_code.fix.en, copy_code.fix.zh)
         for name, copy_code in [*codes, ("others / 其他", OTHER_CODE)]
     ]
-    head = ("OMS's code", "passes by itself / 可自行恢复", "remedy", "处理方法")
+    head = ("OMS's code", "resolves by itself / 可自行恢复", "remedy", "处理方法")
     return (
         "# Reasons of failed object keys\n\n"
         "<!-- made by `make docs` from template/code/oss_oms_sync/errors.py -->\n\n"
         "The reason appears in the failed record, the log, and the output of `status` and `replay`. Every object with\n"
-        "a failed record is resent automatically.\n\n" + _format_table(("reason", "remedy", "处理方法"), rows) + "\n"
+        "a failed record is resent automatically, except while the project is closed.\n\n"
+        + _format_table(("reason", "remedy", "处理方法"), rows)
+        + "\n"
         "## Objects that OMS failed to copy\n\n"
         "<!-- made by `make docs` from template/code/oss_oms_sync/copy_codes.py -->\n\n"
         "`COPY_FAILED` carries OMS's own code, from the lists that OMS keeps in the destination bucket.\n\n"

@@ -356,8 +356,8 @@ MISTAKES = (
         "a change of headers that doctor tries in a closed project",
         f"{_JOBS}/doctor/test_clouds.py::test_doctor_skips_the_test_of_changing_headers_in_a_closed_project",
         f"{_CODE}/jobs/doctor/flow.py",
-        '    if context.closed_mark:\n        return skipped(t("the project is closed, so nothing',
-        '    if False:\n        return skipped(t("the project is closed, so nothing',
+        '    if context.closed_mark:\n        return skipped(t("the project is closed, so `headers`',
+        '    if False:\n        return skipped(t("the project is closed, so `headers`',
     ),
     Mistake(
         "a trigger that is dead only if no event comes",

@@ -72,7 +72,7 @@ def test_the_manual_steps_lead_to_the_first_object_and_back(shell, fc3, box):
     assert "acs:oss:*:*:photos-oms-log/oms_source_record/*" in output
     assert "\nSetup OK: " in shell.run(deploy)
     upload(box, "hello")
-    assert "'hello': The object is in OBS, with equal contents." in shell.run("python3 ops.py story hello")
+    assert "'hello': The object is in OBS with equal contents." in shell.run("python3 ops.py story hello")
     # Status ends with 1, because no pass has finished.
     shell.attempt("python3 ops.py status --html status.html")
     assert "<html" in (shell.folder / "status.html").read_text(encoding="utf-8")

@@ -334,7 +334,7 @@ STORY = {
     "failed": None,
     "story": "OMS accepted an older version.",
     "story_zh": "OMS 接受的是旧版本。",
-    "next": "Reconcile submits it. To resend it now:",
+    "next": "Reconcile submits it. To resend the object now:",
     "next_zh": "立即重发：",
     "step": {"job": "replay", "options": {"key": "a b"}},
 }

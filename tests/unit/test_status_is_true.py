@@ -45,7 +45,7 @@ def test_a_failed_copy_stays_open_if_obs_has_another_version_of_its_size(world):
         world.advance(60)
     status = world.invoke("status", {"key": "a"})
     assert "failed to copy it: UPLOAD_DST_OBJ_FAILURE" in status["story"]
-    assert "Replay resends it" in status["next"]
+    assert "Replay resends the object" in status["next"]
 
     # AND after another acceptance, it is unknown whether OMS copied or skipped the object
     world.task.failures.clear()
@@ -54,7 +54,7 @@ def test_a_failed_copy_stays_open_if_obs_has_another_version_of_its_size(world):
     world.advance(1)
     assert world.task.skip_object == 1
     status = world.invoke("status", {"key": "a"})
-    assert "it may be this version" in status["story"]
+    assert "may be this version" in status["story"]
     assert "compare --deep" in status["next"]
 
 
@@ -78,7 +78,7 @@ def test_a_write_after_the_close_is_an_alarm_until_acknowledged(world):
     world.bucket.add(StoredObject(f"{ROOT}failed_object/before", b'{"reason": "THROTTLED"}'))
     world.bucket.add_mark(closed=True)
     world.start()
-    assert world.invoke("status", {})["verdict"]["text"].endswith(" Recorded, not submitted: 1 object key.")
+    assert world.invoke("status", {})["verdict"]["text"].endswith(" Recorded but not submitted: 1 object key.")
 
     # WHEN an application writes to the source, THEN status names it, and a closed project is still closed
     world.forward(payload("late"))

@@ -22,31 +22,31 @@ COPY_CODES = {
     "GET_SRC_OBJ_META_FAILURE": CopyCode(
         True,
         t(
-            "OMS could not read the metadata of the source object. If the object still exists, check that it"
-            " is not archived, and in the OMS console that the task's access key for OSS is valid and can"
-            " read the source bucket. If only object keys with % or + fail, check OMS_KEY_ENCODING."
+            "OMS could not read the metadata of the source object. If the object still exists, check that it is not"
+            " archived. Also check in the OMS console that the task's access key for OSS is valid and can read the"
+            " source bucket. If only object keys that contain % or + fail, check OMS_KEY_ENCODING."
         ),
     ),
     "GET_DST_OBJ_META_FAILURE": CopyCode(
         True,
         t(
-            "Usually nothing to do: OMS could not read the metadata of the object in OBS. If this persists,"
-            " check in the OMS console that the task's access key for OBS is valid and can read the"
-            " destination bucket."
+            "Usually no action is needed: OMS could not read the metadata of the object in OBS. If this persists,"
+            " check in the OMS console that the task's access key for OBS is valid and can read the destination"
+            " bucket."
         ),
     ),
     "GET_SRC_OBJ_FAILURE": CopyCode(
         True,
         t(
-            "Usually nothing to do: OMS could not read the source object to its end; the object may have"
-            " changed during the copy. If this persists, check that the task's access key can read the"
-            " object, and that the object is not archived."
+            "Usually no action is needed: OMS could not read the source object to its end; the object may have"
+            " changed during the copy. If this persists, check that the task's access key can read the object, and"
+            " that the object is not archived."
         ),
     ),
     "UPLOAD_DST_OBJ_FAILURE": CopyCode(
         True,
         t(
-            "Usually nothing to do: OMS could not write the object to OBS. If this persists, check the"
+            "Usually no action is needed: OMS could not write the object to OBS. If this persists, check the"
             " destination bucket's quota and policy, and that the task's access key for OBS can write to the"
             " bucket."
         ),
@@ -54,21 +54,21 @@ COPY_CODES = {
     "INIT_DST_OBJ_MULTIPART_FAILURE": CopyCode(
         False,
         t(
-            "OMS could not begin a multipart upload to OBS. Above 50 MB this always happens if the object's"
+            "OMS could not begin a multipart upload to OBS. This always happens to objects above 50 MB whose"
             " Content-Type is multipart/form-data: set another Content-Type at the source."
         ),
     ),
     "COMPLETE_DST_OBJ_MULTIPART_FAILURE": CopyCode(
         True,
         t(
-            "Usually nothing to do: OMS could not complete a multipart upload to OBS. If this persists, check"
-            " OMS's message."
+            "Usually no action is needed: OMS could not complete a multipart upload to OBS. If this persists, check"
+            " OMS's error message."
         ),
     ),
 }
 OTHER_CODE = CopyCode(
     True,
-    t("Check OMS's code and message: Huawei's documents do not list this code."),
+    t("Check OMS's error code and message: Huawei's documentation does not list this code."),
 )
 
 

@@ -95,7 +95,7 @@ class StorageError(OmsSyncError):
 def permission_remedy(action: str, resource: str = "synctask") -> Text:
     """Return the remedy if Huawei Cloud forbids an action of OMS, such as "createEvent" of a "synctask"."""
     return t(
-        "Grant the IAM user behind HW_AK the action oms:{of}:{action}: python3 policies/show.py prints the policy.",
+        "Grant the IAM user of HW_AK the permission oms:{of}:{action} (python3 policies/show.py prints the policy).",
         of=resource,
         action=action,
     )
@@ -105,60 +105,62 @@ class Reason(Enum):
     """The reason why a key failed, with the remedy `fix`; failed records and logs contain the reason's name."""
 
     THROTTLED = t(
-        "Nothing to do: OMS received too many requests. The object key is resent automatically. If this"
+        "Nothing to do: OMS received too many requests. Replay resends the object key automatically. If this"
         " persists, ask Huawei Cloud for a higher API request limit."
     )
     UNAVAILABLE = t(
-        "Nothing to do: OMS returned a server error. The object key is resent automatically. If this"
-        " persists, check the service health in the Huawei Cloud console."
+        "Nothing to do: OMS returned a server error. Replay resends the object key automatically. If this persists,"
+        " check the service health in the Huawei Cloud console."
     )
     UNREACHABLE = t(
-        "Check the host in SYNC_URL, and that s.yaml gives the function internetAccess: true. The object key is resent"
-        " automatically."
+        "Check the host in SYNC_URL, and check that s.yaml sets internetAccess: true for the function. Replay"
+        " resends the object key automatically."
     )
     TIMEOUT = t(
-        "Nothing to do: OMS did not answer in time. The object key is resent automatically. If this"
-        " persists, check the function's internet access."
+        "Nothing to do: OMS did not answer in time. Replay resends the object key automatically. If this persists,"
+        " check the function's internet access."
     )
     DEADLINE = t(
-        "Increase the function's timeout in s.yaml: it expired before this object key was submitted. The object key is"
-        " resent automatically."
+        "Increase the function's timeout in s.yaml: it expired before this object key was submitted. Replay resends"
+        " the object key automatically."
     )
     CREDENTIALS = t(
         "Check HW_AK and HW_SK (and HW_SECURITY_TOKEN, if set): Huawei Cloud rejects the access key or the signature."
     )
     CLOCK = t(
-        "Nothing to change: the clock of the function instance is more than 15 minutes off, so Huawei Cloud"
-        " rejects its requests. If this persists, open a ticket with Alibaba Cloud."
+        "Nothing to do: the function instance's clock is more than 15 minutes off, so Huawei Cloud rejects the"
+        " instance's requests. If this persists, open a ticket with Alibaba Cloud."
     )
     FORBIDDEN = permission_remedy("createEvent")
-    ACCOUNT = t("Check the Huawei Cloud account behind HW_AK: it is restricted or frozen (overdue payment?).")
+    ACCOUNT = t(
+        "Check the Huawei Cloud account of HW_AK: it is restricted or frozen, perhaps because of an overdue payment."
+    )
     NO_TASK = t(
-        "Check SYNC_URL: the sync task does not exist in OMS. Copy the address again from the task's details"
-        " in the OMS console (Synchronization Request Receiving Address)."
+        "Check SYNC_URL: OMS has no sync task at this address. Copy the task's Synchronization Request Receiving"
+        " Address from its details in the OMS console."
     )
     REJECTED = t(
-        "OMS rejects this object key but accepts others in the same batch. Check the message, then rename"
-        " the object or copy it by hand. Replay retries the key once a day."
+        "OMS rejects this object key but accepts others in the same batch. Check OMS's message, then rename the"
+        " object or copy it by hand. Replay retries the key once a day."
     )
     REFUSED = t(
-        "OMS rejects the request: check the message. Either this object key is invalid, or the task accepts"
-        " no keys: check in the OMS console that the task is synchronizing. The object key is resent"
+        "OMS rejects the request: check OMS's message. Either this object key is invalid, or the task accepts no"
+        " keys: check in the OMS console that the task is synchronizing. Replay resends the object key"
         " automatically."
     )
     CLOSED = t(
-        "Nothing is submitted while the project is closed, but an application still wrote to the source."
-        " Find out which application, and whether OBS needs the object: it is resent only if the project"
-        " is opened again. For the next step: {step}.",
+        "The project is closed and submits nothing, but an application still wrote to the source. Find out which"
+        " application it was, and whether OBS needs the object: replay resends the key only if the project is"
+        " opened again. For the next step: {step}.",
         step=Step("status"),
     )
     MARK_UNREAD = t(
-        "Check the message: the project's closed mark could not be read from the log bucket, so nothing is"
-        " submitted. The object key is resent as soon as the mark can be read."
+        "Check the message: the mark in the log bucket that closes the project could not be read, so nothing is"
+        " submitted. Replay resends the object key as soon as the mark can be read."
     )
     COPY_FAILED = t(
-        "OMS accepted this object key but failed to copy the object. Check OMS's code and message, and the"
-        " remedy of the code. The key is resent automatically: at once, after 10 minutes, then at doubling"
+        "OMS accepted this object key but failed to copy the object. Check OMS's error code and message, and the"
+        " remedy for the code. Replay resends the key automatically: at once, after 10 minutes, then at doubling"
         " intervals of up to a day."
     )
     UNEXPECTED = t("OMS returned an undocumented response. Check its status and message, and SYNC_URL.")

@@ -32,19 +32,19 @@ SETTINGS = {
             " `oms:synctask:get`, `oms:synctask:statistics` and `oms:taskgroup:get`"
         ),
     ),
-    "HW_SK": Setting(None, t("the secret access key (SK) for the AK")),
+    "HW_SK": Setting(None, t("secret access key (SK) that belongs to the AK")),
     "HW_SECURITY_TOKEN": Setting("", t("only for temporary access keys")),
     "LOG_BUCKET": Setting(
         None,
-        t("OSS bucket for the records, in the function's region, never the source bucket"),
+        t("OSS bucket for the records, in the function's region and different from the source bucket"),
     ),
     "OSS_ENDPOINT": Setting(
         "",
-        t("OSS's endpoint, https; if empty, `https://oss-<the function's region>-internal.aliyuncs.com`"),
+        t("OSS endpoint (https); if empty, `https://oss-<the function's region>-internal.aliyuncs.com`"),
     ),
     "OBS_ENDPOINT": Setting(
         "",
-        t("OBS's endpoint, https; if empty, `https://obs.<the region of the task's destination>.myhuaweicloud.com`"),
+        t("OBS endpoint (https); if empty, `https://obs.<the region of the task's destination>.myhuaweicloud.com`"),
     ),
     "SOURCE_BUCKET": Setting(
         "",
@@ -63,19 +63,22 @@ SETTINGS = {
     ),
     "OMS_KEY_ENCODING": Setting(
         "url",
-        t("`url`, as OMS's documents require, or `raw`, if a task turns out to require unencoded object keys"),
+        t(
+            "encoding of submitted object keys: `url`, as OMS's documentation requires, or `raw` if a task requires"
+            " unencoded keys"
+        ),
     ),
     # A tenth of the gateway's usual limit, so that new events have priority.
     "OMS_RATE": Setting(
         "20",
         t(
-            "OMS calls per second, for each of replay, reconcile and compare; fewer while OMS throttles batch"
-            " after batch"
+            "maximum number of OMS requests per second, for each of replay, reconcile and compare; lower while OMS"
+            " throttles consecutive batches"
         ),
     ),
     "RECONCILE_PERIOD": Setting(
         "1d",
-        t("interval between the starts of two passes: `12h`, `1d` (at most `30d`), or `off`"),
+        t("interval between the starts of two reconcile passes: `12h`, `1d` (at most `30d`), or `off`"),
     ),
     "COMPARE_PERIOD": Setting(
         "7d",
@@ -83,7 +86,7 @@ SETTINGS = {
     ),
     "COMPARE_DEEP": Setting(
         "off",
-        t("`on` if the timer's comparisons should read unproven objects, once for each version; otherwise `off`"),
+        t("`on` if scheduled comparisons should read unproven objects, once per version; otherwise `off`"),
     ),
     "CHANGE_HEADERS": Setting(
         "off",
@@ -114,7 +117,7 @@ SETTINGS = {
     ),
     "LANES": Setting(
         "32",
-        t("maximum number of key ranges of a pass that are open at once, one instance each: 1 to 64"),
+        t("maximum number of key ranges of a pass that instances work on at the same time, one instance each: 1 to 64"),
     ),
     "PIECE_SECONDS": Setting(
         "120",
@@ -123,10 +126,10 @@ SETTINGS = {
     "ALERT_WEBHOOK": Setting(
         "",
         t(
-            "only for status: the webhook address for [alarms](alarms.md), a secret: a robot of DingTalk,"
-            " Feishu or WeCom, Slack, or any other address that takes JSON"
+            "only for status: the secret webhook address for [alarms](alarms.md): a DingTalk, Feishu or WeCom"
+            " robot, Slack, or any other address that accepts JSON"
         ),
     ),
-    "ALERT_LANGUAGE": Setting("en", t("language of these messages: `en` or `zh`")),
+    "ALERT_LANGUAGE": Setting("en", t("language of the alarms: `en` or `zh`")),
     "LOG_LEVEL": Setting("INFO", t("`DEBUG`, `INFO`, `WARNING`, `ERROR`")),
 }

@@ -56,7 +56,10 @@ UNCONFIRMED = {
     "keys submitted twice": Assumption(
         t("whether OMS counts a key that is submitted twice as two finished objects"),
         _YES,
-        t("`OMS_FINISHED`: if OMS merges the two, an object seems unfinished and has to be accepted by name"),
+        t(
+            "`OMS_FINISHED`: if OMS counts the two as one, an object seems unfinished, and `oms_unfinished` has to"
+            " be accepted by name"
+        ),
         ("counts.doubles",),
         as_assumed=("each counted",),
     ),
@@ -69,19 +72,19 @@ UNCONFIRMED = {
     ),
     "interval of counts": Assumption(
         t("interval of OMS's counts"),
-        t("five minutes; doctor checks"),
-        t("if the interval is an hour, `OMS_FINISHED` cannot pass and has to be accepted by name"),
+        t("five minutes; doctor checks this"),
+        t("if the interval is an hour, `OMS_FINISHED` cannot pass, and `oms_unfinished` has to be accepted by name"),
         ("counts.step",),
     ),
     "part size": Assumption(
         t("OMS's part size"),
-        t("50 MB or 50 MiB: both are tried"),
+        t("50 MB or 50 MiB: compare tries both"),
         t("`--deep`'s proof of multipart objects (`PROOF_SUSPICIOUS`, `PROOF_EQUAL_VERSION`, `PROOF_EQUAL_SIZE`)"),
         ("part_size",),
         as_assumed=("50 MB", "50 MiB"),
     ),
     "copies in one part": Assumption(
-        t("whether OMS writes smaller objects as a whole, so that OBS's ETag is their MD5"),
+        t("whether OMS writes smaller objects in one part, so that their ETag in OBS is an MD5"),
         _YES,
         t("the number of objects that a comparison proves equal without reading"),
         ("objects.between.etag",),
@@ -100,12 +103,12 @@ UNCONFIRMED = {
     "format of lists": Assumption(
         t("separator and columns of OMS's lists"),
         t("none: replay searches for the two columns with the same key, encoded and unencoded"),
-        t("failed copies are resent; unreadable lines are counted and reported"),
+        t("replay resends failed copies; it counts and reports unreadable lines"),
         ("lists.separator", "lists.columns"),
     ),
     "delay of lists": Assumption(
         t("delay of OMS's lists"),
-        t("within the hour"),
+        t("at most an hour"),
         t("only a comparison finds later failures"),
         ("lists.written_after",),
         as_assumed=_HOUR_WORDS,
@@ -121,7 +124,7 @@ UNCONFIRMED = {
     "keys in events": Assumption(
         t("whether keys in OSS's events are unencoded"),
         _YES,
-        t("as above"),
+        t("if they are encoded, no key with special characters arrives: `MISSING` fails"),
         ("objects.hostile name.event",),
         as_assumed=_HOUR_WORDS,
     ),
@@ -140,12 +143,12 @@ UNCONFIRMED = {
     "headers": Assumption(
         t("headers that OMS copies"),
         t("Content-Type; other headers only with metadata migration, and then not all values"),
-        t("the headers that `METADATA` reports as documented, and as unexpected"),
+        t("which lost headers `METADATA` reports as documented, and which as unexpected"),
         ("objects.metadata.headers",),
     ),
     "rate of OMS": Assumption(
-        t("maximum rate of calls to OMS"),
-        t("20 calls per second"),
+        t("maximum rate of requests to OMS"),
+        t("20 requests per second"),
         t("none: throttled objects are recorded and resent"),
         setting="OMS_RATE",
     ),
@@ -157,8 +160,8 @@ UNCONFIRMED = {
     ),
     "event of headers": Assumption(
         t(
-            "whether new headers of an object in OSS (a copy onto itself) send an event to the trigger (`CopyObject`),"
-            " or `UpdateObjectMeta`, or none"
+            "which event OSS sends when an object gets new headers by a copy onto itself: `CopyObject`, which the"
+            " trigger forwards, `UpdateObjectMeta`, or none"
         ),
         t("either"),
         t(
@@ -170,48 +173,51 @@ UNCONFIRMED = {
     "headers in place": Assumption(
         t("whether a change of an object's headers in OBS (`PUT ?metadata`) changes LastModified or the ETag"),
         t("neither, if a canary observed this"),
-        t("`headers`: changes nothing without a canary's result, or if the ETag changes"),
+        t("`headers` changes nothing without a canary's result, or if the ETag changes"),
         ("in_place.moves_time", "in_place.moves_etag", "in_place.replaces"),
     ),
     "permission for headers": Assumption(
         t(
-            "the spelling in IAM's policies of the permission to change headers in OBS: `modifyObjectMetaData` or"
+            "the spelling, in IAM policies, of the permission to change headers in OBS: `modifyObjectMetaData` or"
             " `modifyObjectMetadata`"
         ),
         t("either: setup grants both"),
-        t("`headers`: doctor tries the permission"),
+        t("whether `headers` can change headers; doctor tries the permission"),
         ("in_place.permission",),
     ),
     "headers of a missing object": Assumption(
-        t("OBS's response to a change of headers of an object that does not exist"),
+        t("OBS's response to a change of a missing object's headers"),
         t("404, `NoSuchKey`"),
         t("doctor's check of the permission to change headers"),
     ),
     "URL that expires": Assumption(
-        t("whether OBS accepts a URL with `Expires` for such a change, and refuses it after the expiry"),
-        t("both, if a canary observed them"),
-        t("`headers`: changes nothing otherwise"),
+        t(
+            "whether OBS accepts a signed URL with `Expires` for a change of headers, and refuses the URL after it"
+            " expires"
+        ),
+        t("yes, if a canary observed both"),
+        t("otherwise `headers` changes nothing"),
         ("in_place.url", "in_place.expired_url"),
     ),
     "zone of limits": Assumption(
         t("time zone of the hours in a task group's bandwidth limits"),
-        t("China's"),
-        t("the price of `migrate --nights`; `migrate --look` measures it within a day"),
+        t("China Standard Time"),
+        t("the price of `migrate --nights`; `migrate --look` measures the time zone within a day"),
         ("bandwidth.hours_late",),
         as_assumed=("0",),
     ),
     "limit of each task": Assumption(
         t("whether a bandwidth limit applies to the task group, or to each of its tasks"),
         t("either"),
-        t("the estimates of `cost` and `migrate`, which name a range"),
+        t("the estimates of `cost` and `migrate`, which give a range"),
     ),
     "class of ColdArchive": Assumption(
         t("the storage class in OBS of Cold Archive objects whose class OMS keeps (`--keep-storage-class`)"),
         t("Deep Archive"),
-        t("the costs in OBS; a comparison counts objects by both storage classes"),
+        t("the costs in OBS; a comparison counts objects by their storage class on each side"),
     ),
     "stopped task": Assumption(
-        t("treatment of accepted keys by a stopped task"),
+        t("whether a stopped task still copies objects whose keys it accepted"),
         t("OMS may still copy them"),
         t("a cutover ends only after `OMS_FINISHED` passes"),
     ),

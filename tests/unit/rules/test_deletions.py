@@ -96,7 +96,7 @@ def test_only_keys_that_rclone_names_exactly_are_listed(key, exact):
         ({"task_source": "other"}, "copies from the bucket other", None),
         ({"go": "0001-go.json"}, "A GO was given", None),
         ({"comparison": ""}, "No comparison has finished", Step("compare")),
-        ({"back_to_source": None}, "are unknown", Step("checklist")),
+        ({"back_to_source": None}, "It is unknown whether", Step("checklist")),
         ({"back_to_source": 1}, "has 1 back-to-source rule:", Step("checklist")),
         ({"source_objects": 499}, "listed 499 objects of photos, and the one before it listed 1,000", Step("compare")),
         ({"unread_run_files": 1}, "1 run file of replay cannot be read", Step("status")),

@@ -19,14 +19,14 @@ class OmissionReason(Enum):
     meaning: Text
 
     YOUNG = ("young", t("absent for less than a day when the last comparison began"))
-    NAME = ("name", t("the key cannot be written exactly in a list for rclone"))
-    WAITS = ("waits", t("a failed record or a run file has the key"))
-    RECORDED = ("recorded", t("OMS accepted the key after the last comparison had begun"))
-    OTHERS = ("others", t("not proven that this project copied the object to OBS"))
-    OBS_UNKNOWN = ("obs_unknown", t("OBS did not answer for the object"))
-    CHANGED = ("changed", t("the object in OBS changed, or is gone"))
-    SOURCE_UNKNOWN = ("source_unknown", t("OSS did not answer 404 for the object"))
-    BACK = ("back", t("the source has the object"))
+    NAME = ("name", t("an rclone list cannot represent the key exactly"))
+    WAITS = ("waits", t("a failed record or a run file contains the key"))
+    RECORDED = ("recorded", t("OMS accepted the key after the last comparison began"))
+    OTHERS = ("others", t("no proof that this project copied the object to OBS"))
+    OBS_UNKNOWN = ("obs_unknown", t("OBS did not answer the request for the object"))
+    CHANGED = ("changed", t("the object in OBS has changed or no longer exists"))
+    SOURCE_UNKNOWN = ("source_unknown", t("OSS did not return 404 for the object"))
+    BACK = ("back", t("the source has the object again"))
 
     def __new__(cls, name: str, meaning: Text) -> OmissionReason:  # noqa: PYI034  typing has Self since 3.11
         reason = object.__new__(cls)

@@ -39,23 +39,23 @@ class HeadersOutcome(Enum):
     `is_settled` is True if the object in OBS has the headers of the source or, after an undo, its own earlier headers.
     """
 
-    RECORDED = "recorded", True, t("equal by an earlier record of these versions")
+    RECORDED = "recorded", True, t("equal according to an earlier record of these versions")
     EQUAL = "equal", True, t("equal")
     MENDED = "mended", True, t("changed in OBS to the source's headers")
     RESTORED = "restored", True, t("restored in OBS to the previous headers")
     UNTOUCHED = "untouched", True, t("never changed")
     # The outcome if the pass does not change headers.
-    DIFFERS = "differs", False, t("different, and can be changed")
+    DIFFERS = "differs", False, t("different, and changeable in OBS")
     # The pass did not change the object, or does not know whether it did.
-    OTHER_CLASS = "other_class", False, t("not proven equal in contents, so left alone")
-    CHANGED = "changed", False, t("written during the run, so left alone")
-    ARCHIVED = "archived", False, t("archived in OBS, where headers of archived objects cannot be changed")
-    NOT_ASCII = "not_ascii", False, t("with values beyond US-ASCII, which OBS refuses")
-    TOO_LARGE = "too_large", False, t("with more than 8 KB of user metadata, or of headers to keep for --undo")
-    REMOVAL = "removal", False, t("with a header in OBS that the source does not have")
-    UNREADABLE = "unreadable", False, t("refused by a cloud when their headers were read")
-    REFUSED = "refused", False, t("refused by OBS when their headers were changed")
-    UNCONFIRMED = "unconfirmed", False, t("changed without confirmation: the next run checks again")
+    OTHER_CLASS = "other_class", False, t("contents not proven equal: headers left unchanged")
+    CHANGED = "changed", False, t("written during the run: headers left unchanged")
+    ARCHIVED = "archived", False, t("archived in OBS, which does not change headers of archived objects")
+    NOT_ASCII = "not_ascii", False, t("with values outside US-ASCII, which OBS refuses")
+    TOO_LARGE = "too_large", False, t("with more than 8 KB of user metadata, or of headers to save for --undo")
+    REMOVAL = "removal", False, t("with a header in OBS that the source object lacks")
+    UNREADABLE = "unreadable", False, t("headers not readable: a cloud refused the request")
+    REFUSED = "refused", False, t("headers not changed: OBS refused the request")
+    UNCONFIRMED = "unconfirmed", False, t("change not confirmed: the next run checks the headers")
     # Only in a standstill pass, if too many objects have no record.
     UNREAD = "unread", False, t("not read, because too many objects have no record")
 

@@ -16,8 +16,8 @@ from oss_oms_sync.answers.text import Text, t
 Json: TypeAlias = object
 
 UNREADABLE = t(
-    "A run file of replay cannot be read, and its keys are recorded nowhere else: {names}. If the"
-    " file stays unreadable, submit the objects missing in OBS ({step}), then delete the file."
+    "Replay cannot read run files whose keys are recorded nowhere else: {names}. If this persists, submit the"
+    " objects missing in OBS ({step}), then delete these files."
 ).filled(step=Step("compare"))
 
 

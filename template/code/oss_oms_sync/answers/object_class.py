@@ -17,23 +17,23 @@ class ObjectClass(Enum):
     """
 
     # Written by a canary, on either side.
-    CANARY = ("canary", "-", t("canary"), t("Written by a canary, which deletes the object again."))
+    CANARY = ("canary", "-", t("canary"), t("Written by a canary, which deletes the object later."))
     # Objects in the source bucket.
     IMPOSSIBLE = (
         "impossible",
         "!",
         t("impossible"),
-        t("The object is a symbolic link, has a key like a record's, or has a key that OBS cannot store."),
+        t("A symbolic link, or an object whose key looks like a record's or cannot be stored in OBS."),
     )
     MOVING = ("moving", "~", t("moving"), t("Written just before or during the comparison."))
     EQUAL_CONTENTS = ("equal_contents", "=", t("equal contents"), t("The sizes and checksums match."))
     FAILED_BEFORE = ("failed_before", "~", t("failed before"), t("A failed record exists: replay resends the object."))
-    IN_FLIGHT = ("in_flight", "~", t("in flight"), t("Accepted by OMS, and not in OBS yet."))
+    IN_FLIGHT = ("in_flight", "~", t("in flight"), t("Accepted by OMS but not yet in OBS."))
     MIGRATING = (
         "migrating",
         "~",
         t("migrating"),
-        t("Missing or older in OBS: the migration of the existing objects copies the object."),
+        t("Missing or older in OBS: the migration of existing objects will copy the object."),
     )
     MISSING = ("missing", "+", t("missing"), t("Not in OBS."))
     OLDER = ("older", "*", t("older"), t("OBS has an older version."))
@@ -43,14 +43,14 @@ class ObjectClass(Enum):
     EQUAL_SIZE = ("equal_size", "=", t("equal size"), t("The sizes match, and the object in OBS is not older."))
     # Objects that are only in the destination bucket.
     OMS_OWN = ("oms_own", "-", t("OMS's own lists"), t("Written to OBS by OMS itself."))
-    ARRIVING = ("arriving", "~", t("arriving"), t("Only in OBS, for less than 15 minutes."))
+    ARRIVING = ("arriving", "~", t("arriving"), t("Only in OBS, written less than 15 minutes ago."))
     DELETED_AT_SOURCE = (
         "deleted_at_source",
         "-",
         t("deleted at the source"),
         t("Only in OBS: deleted at the source."),
     )
-    UNKNOWN = ("unknown", "-", t("unknown origin"), t("Only in OBS, not submitted by this project."))
+    UNKNOWN = ("unknown", "-", t("unknown origin"), t("Only in OBS and not submitted by this project."))
     # Objects outside the project's prefix and suffix, on either side.
     OUTSIDE = ("outside", "-", t("outside the scope"), t("Outside this project's prefix and suffix."))
     # Records without an object on either side.

@@ -171,18 +171,17 @@ _STORAGE_CLASSES = {
     "WARM": t("IA"),
     "COLD": t("Archive"),
     "DEEP_ARCHIVE": t("Deep Archive"),
-    "": t("an unnamed class"),
+    "": t("an unspecified class"),
 }
 # Sentences about objects that could not be read without a permission, by the field of ReadResult that counts them.
 MISSING_PERMISSION_TEXTS = {
     "no_right_in_oss": t(
-        "{number:object|objects} could not be read, because the function's role lacks oss:GetObject on"
-        " the source bucket (python3 policies/show.py prints the policy), or permission to use their KMS"
-        " key"
+        "{number:object|objects} could not be read, because the function's role lacks oss:GetObject on the source"
+        " bucket (python3 policies/show.py prints the policy) or permission to use the objects' KMS key"
     ),
     "no_right_in_obs": t(
-        "{number:object differs, or is|objects differ, or are} encrypted in OBS: to find out which, the"
-        " IAM user of HW_AK needs obs:object:GetObject (python3 policies/show.py prints the policy)"
+        "{number:object differs or is|objects differ or are} encrypted in OBS: to find out which, the IAM user of"
+        " HW_AK needs obs:object:GetObject (python3 policies/show.py prints the policy)"
     ),
 }
 

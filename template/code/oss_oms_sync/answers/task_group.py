@@ -82,12 +82,11 @@ def storage_class_plan(keeping_step: Step, *, keeps_class: bool) -> Text:
     """
     if keeps_class:
         return t(
-            "Storage class in OBS: same as the source. OBS bills IA objects for at least 30 days, Archive"
-            " objects for 90, Deep Archive objects for 180. Archived objects cannot be read before they are"
-            " restored."
+            "Storage class in OBS: same as the source. OBS bills IA objects for at least 30 days, Archive objects"
+            " for 90 and Deep Archive objects for 180. Archived objects must be restored before they can be read."
         )
     return t(
-        "Storage class in OBS: Standard, also for source objects of another class. To keep the class: {command}",
+        "Storage class in OBS: Standard, even for source objects of another class. To keep their class: {command}",
         command=keeping_step,
     )
 

@@ -32,8 +32,8 @@ UNAVAILABLE = "Unavailable"
 
 _KEY_REMEDY = t("Check HW_AK and HW_SK (and HW_SECURITY_TOKEN, if set): OBS rejects the access key or the signature")
 _PERMISSION_REMEDY = t(
-    "Grant the IAM user behind HW_AK {action} on the bucket {bucket}, by a custom policy for OBS,"
-    " separate from the policy for OMS; a grant takes 15 to 30 minutes to apply"
+    "Grant the IAM user of HW_AK {action} on the bucket {bucket} in a custom policy for OBS, separate from the"
+    " policy for OMS. OBS applies a grant after 15 to 30 minutes"
 )
 _FIXES = {
     "AccessDenied": _PERMISSION_REMEDY,
@@ -43,10 +43,10 @@ _FIXES = {
     "SignatureDoesNotMatch": _KEY_REMEDY,
     "RequestTimeTooSkewed": Reason.CLOCK.fix,
     "InvalidObjectState": t(
-        "Restore the object in the OBS console: its storage class is archived, so OBS neither returns nor changes it"
+        "Restore the object in the OBS console: OBS can neither return nor change an archived object"
     ),
     "NoSuchBucket": t(
-        "Check the destination of the sync task in the OMS console: OBS has no bucket {bucket} in that region"
+        "Check the destination of the sync task in the OMS console: OBS has no bucket {bucket} in the task's region"
     ),
     "VirtualHostDomainRequired": t(
         "Set OBS_ENDPOINT to https://obs.<region>.myhuaweicloud.com, or remove it: OBS expects the bucket"
@@ -54,36 +54,36 @@ _FIXES = {
     ),
     NO_DESTINATION: t("Check the destination of the sync task in the OMS console: OMS reports no OBS bucket or region"),
     PERIOD: t(
-        "Have OMS copy to a bucket without a period in its name: OBS's TLS certificate does not cover"
-        " {bucket}, so the bucket cannot be compared"
+        "Use a destination bucket without a period in its name: OBS's TLS certificate does not cover {bucket}, so"
+        " this project cannot compare the bucket"
     ),
     REDIRECT: t(
-        "Correct or remove OBS_ENDPOINT: its host answers with a redirect, which is never followed. The"
+        "Correct or remove OBS_ENDPOINT: its host answers with a redirect, which this project does not follow. The"
         " bucket {bucket} may be in another region"
     ),
-    NOT_OBS: t("Check OBS_ENDPOINT and proxies: another service answered instead of OBS"),
+    NOT_OBS: t("Check OBS_ENDPOINT and the proxy settings: another service answered instead of OBS"),
     OUT_OF_ORDER: t(
         "Open a ticket with Huawei Cloud: the listing of {bucket} repeats itself or is not sorted, so its objects"
-        " cannot be compared (is it a parallel file system?)"
+        " cannot be compared. The bucket may be a parallel file system"
     ),
     THROTTLED: t(
-        "Nothing to do: OBS received too many requests, and the job continues at its next call. If this"
-        " persists, ask Huawei Cloud for a higher limit"
+        "Nothing to do: OBS received too many requests, and the job continues in its next run. If this persists,"
+        " ask Huawei Cloud for a higher request limit"
     ),
     UNAVAILABLE: t(
-        "Nothing to do: OBS returned a server error, and the job continues at its next call. If this"
-        " persists, check the service health in the Huawei Cloud console"
+        "Nothing to do: OBS returned a server error, and the job continues in its next run. If this persists, check"
+        " the service health in the Huawei Cloud console"
     ),
     DEADLINE: t(
-        "Nothing to do: the time limit of this call was reached before the request to OBS, and the job"
-        " continues at its next call"
+        "Nothing to do: the job's time limit was reached before the request to OBS, and the job continues in its"
+        " next run"
     ),
     NETWORK: t(
-        "Check OBS_ENDPOINT, if set, and the function's internet access: OBS did not answer in time; the"
-        " job continues at its next call"
+        "Check OBS_ENDPOINT, if set, and the function's internet access: OBS did not answer in time. The job"
+        " continues in its next run"
     ),
 }
-_OTHER_REMEDY = t("Check OBS's error code and message: this job does not expect them")
+_OTHER_REMEDY = t("Check OBS's error code and message: this project has no remedy for them")
 
 
 class NotFromObsError(ValueError):

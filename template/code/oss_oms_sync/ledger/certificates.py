@@ -21,8 +21,8 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.ledger.closing import CloseMark
 
 _AFTER_GO = t(
-    "A GO is in effect, and its cutover removed the trigger, so later writes to OSS are not recorded."
-    " To list application writes to either bucket since then: {step}",
+    "A GO is in effect, and its cutover removed the trigger, so later writes to OSS are not recorded. To list"
+    " application writes to either bucket since the GO: {step}",
     step=Step("compare"),
 )
 
@@ -94,7 +94,7 @@ def read_mark_with_go(invocation: Invocation, mark: CloseMark) -> MarkWithGo:
 
 def describe_closed(mark: CloseMark, go_name: str) -> Text:
     """Describe a closed project and its next step; `go_name` is the name of the valid GO, or ""."""
-    return sentences(mark.text, _AFTER_GO if go_name else t("To open it: {command}", command=Step("open")))
+    return sentences(mark.text, _AFTER_GO if go_name else t("To open the project: {command}", command=Step("open")))
 
 
 def _name_ending(verdict: CutoverVerdict) -> str:

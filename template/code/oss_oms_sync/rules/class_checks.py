@@ -18,10 +18,10 @@ from oss_oms_sync.rules.remedy import Attempts, remedy
 
 _MANUAL_REMEDY = t("Reading did not prove these objects equal. Compare them by hand, then accept them by name")
 _GRANT_REMEDY = t(
-    "Grant the missing permission, then start over with --deep --restart. Or compare the"
-    " objects by hand, then accept them by name"
+    "Grant the missing permission, then start over with --deep --restart. Alternatively, compare the objects by"
+    " hand, then accept them by name"
 )
-_READ_REMEDY = t("Read these objects at the source: this proves most of them equal")
+_READ_REMEDY = t("Compare again with --deep: it reads these objects and proves most of them equal")
 _EQUAL_TEXT = t("The contents of each object are proven equal")
 
 
@@ -63,8 +63,8 @@ CLASS_CHECKS = (
         opens_project=True,
         keeps_project_open=True,
         description=t(
-            "{number:object|objects} newer and different in OBS: an application wrote there, or OMS"
-            " finished an older version late"
+            "{number:object|objects} newer and different in OBS: an application wrote to OBS, or OMS copied an"
+            " older version late"
         ),
     ),
     # This check comes after OVERWRITTEN, because the remedy of OVERWRITTEN overwrites older objects as well.
@@ -80,7 +80,7 @@ CLASS_CHECKS = (
     ClassCheck(
         "MOVING",
         t("objects just written"),
-        t("No object was written during the comparison"),
+        t("No object was written just before or during the comparison"),
         (ObjectClass.MOVING, ObjectClass.ARRIVING),
         keeps_project_open=True,
         needs_freeze=True,
@@ -93,7 +93,7 @@ CLASS_CHECKS = (
         (ObjectClass.IN_FLIGHT,),
         keeps_project_open=True,
         needs_freeze=True,
-        description=t("{number:object|objects} accepted by OMS and not in OBS yet"),
+        description=t("{number:object|objects} accepted by OMS but not yet in OBS"),
     ),
     ClassCheck(
         "FAILED",
@@ -102,7 +102,7 @@ CLASS_CHECKS = (
         (ObjectClass.FAILED_BEFORE,),
         opens_project=True,
         keeps_project_open=True,
-        description=t("{number:object|objects} not accepted by OMS; the failed records have the reasons"),
+        description=t("{number:object|objects} not accepted by OMS; the failed records state the reasons"),
     ),
     ClassCheck(
         "PROOF_SUSPICIOUS",
@@ -121,7 +121,7 @@ CLASS_CHECKS = (
         _EQUAL_TEXT,
         (ObjectClass.EQUAL_VERSION,),
         keeps_project_open=True,
-        description=t("{number:object|objects} of equal size, in the version that OMS accepted; contents not compared"),
+        description=t("{number:object|objects} of equal size, whose version OMS accepted; contents not compared"),
         remedy_text=_READ_REMEDY,
     ),
     ClassCheck(
@@ -130,7 +130,7 @@ CLASS_CHECKS = (
         _EQUAL_TEXT,
         (ObjectClass.EQUAL_SIZE,),
         keeps_project_open=True,
-        description=t("{number:object|objects} of equal size; all else is unknown"),
+        description=t("{number:object|objects} of equal size; nothing else is known"),
         remedy_text=_READ_REMEDY,
     ),
     ClassCheck(
@@ -143,16 +143,18 @@ CLASS_CHECKS = (
             "{number:object|objects} impossible to copy: symbolic links, keys below"
             " oms_source_record/, or keys that OBS cannot store"
         ),
-        remedy_text=t("Copy the needed objects by hand, then accept the class by name"),
+        remedy_text=t("Copy the objects that OBS needs by hand, then accept the class by name"),
     ),
     ClassCheck(
         "UNKNOWN",
         t("objects of unknown origin in OBS"),
-        t("OBS holds no object that is absent at the source and was never submitted"),
+        t("OBS has no object that is missing at the source and was never submitted"),
         (ObjectClass.UNKNOWN,),
         keeps_project_open=True,
-        description=t("{number:object|objects} only in OBS, not submitted by this project"),
-        remedy_text=t("Delete unwanted objects in OBS, then start over with --restart. Or accept them by name"),
+        description=t("{number:object|objects} only in OBS and not submitted by this project"),
+        remedy_text=t(
+            "Delete unwanted objects in OBS, then start over with --restart. Alternatively, accept the objects by name"
+        ),
     ),
 )
 

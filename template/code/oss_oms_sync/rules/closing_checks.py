@@ -29,8 +29,8 @@ OMS_FINISHED = CutoverCheck(
     "OMS_FINISHED",
     t("OMS has not finished"),
     t(
-        "OMS's counts cover all success records, and OMS has finished every accepted object and"
-        " accepted none for ten minutes"
+        "OMS's counts cover all success records, and OMS has finished every accepted object and has accepted no"
+        " object for ten minutes"
     ),
     needs_freeze=True,
 )
@@ -38,8 +38,8 @@ STOOD_STILL = CutoverCheck(
     "STOOD_STILL",
     t("bucket changed since the comparison"),
     t(
-        "A standstill pass, begun after the comparison's last check and after OMS had finished, lists the"
-        " same versions in the source and the same copies in OBS"
+        "A standstill pass, begun after the comparison's last check and after OMS had finished, lists the same"
+        " versions in the source and the same copies in OBS as the comparison"
     ),
     needs_freeze=True,
 )
@@ -69,9 +69,9 @@ def check_closed(facts: CutoverFacts) -> Finding:
                 names=", ".join(facts.open_projects),
             ),
             t(
-                "Close each project in its own folder, two minutes before the cutover continues. If a"
-                " project was removed from Function Compute, delete its mark in the task's folder of the"
-                " log bucket: {marks}",
+                "Close each project in its own folder, at least two minutes before you continue the cutover. If a"
+                " project was removed from Function Compute, delete its mark in the task's folder of the log"
+                " bucket: {marks}",
                 marks=", ".join(f"state/closed-{name}.json" for name in facts.open_projects),
             ),
             Step("close"),
@@ -84,7 +84,7 @@ def check_closed(facts: CutoverFacts) -> Finding:
     ):
         return report_not_run(
             t(
-                "no standstill pass has begun two minutes or more after the close at {written}",
+                "no standstill pass has begun at least two minutes after the close at {written}",
                 written=mark.written,
             ),
             CONTINUE_TEXT,
@@ -140,7 +140,7 @@ def _report_migration(group: GroupProgress | None) -> Finding:
     return OMS_FINISHED.finding(
         Result.NOT_RUN,
         text,
-        t("The migration of the existing objects must finish before the cutover, because it may still write"),
+        t("The migration of the existing objects must finish before the cutover, because OMS may still write to OBS"),
         step,
     )
 
@@ -151,7 +151,7 @@ def _find_reason_to_wait(facts: WaitingFacts) -> Text | None:
     if oms_work.left is None:
         return None
     if oms_work.recorded is None:
-        return t("the success records are not all counted yet")
+        return t("not all success records have been counted yet")
     if oms_work.left > 0:
         return t("OMS has not finished {left:object|objects}", left=oms_work.left) if oms_work.may_finish else None
     if oms_work.busy and idle_time and parse_timestamp(facts.made) < idle_time:
@@ -169,21 +169,21 @@ def _report_unfinished_work(facts: WaitingFacts) -> Finding:
         result = Result.NOT_RUN
         text = t("OMS does not report its remaining work at five-minute intervals")
         remedy_text = t(
-            "Check the OMS console, and run doctor to find a missing permission. OMS overwrites"
-            " application writes with every object that it copies after the cutover; accept that by"
-            " name if you can"
+            "Check the OMS console, and run doctor to find a missing permission. After the cutover, each object"
+            " that OMS still copies may overwrite an application's write to OBS. If you can take this risk, accept"
+            " oms_unfinished by name"
         )
     else:
         result = Result.NOT_PROVEN
         text = t(
-            "OMS has not finished {left:object|objects}, and has finished none for an hour"
-            " ({minutes:minute|minutes} more for the largest object)",
+            "OMS has not finished {left:object|objects}, and has finished no object for an hour (plus"
+            " {minutes:minute|minutes} for the largest object)",
             left=oms_work.left,
             minutes=oms_work.largest // BYTES_PER_MINUTE,
         )
         remedy_text = t(
-            "OMS may have lost these objects, or may count an object submitted twice only once; otherwise OMS"
-            " may still write them. Accept oms_unfinished by name"
+            "OMS may have lost these objects, or may count an object only once that was submitted twice. Otherwise"
+            " OMS may still write them. If you can take this risk, accept oms_unfinished by name"
         )
     if acceptance is not None:
         return OMS_FINISHED.finding(
@@ -201,7 +201,7 @@ def check_standstill(facts: CutoverFacts) -> Finding:
         return report_missing_comparison(STOOD_STILL, scope_finding)
     continue_step = cutover_step(facts)
     if standstill is None:
-        text = t("no standstill pass has begun after {as_of}", as_of=facts.as_of)
+        text = t("no standstill pass has begun since {as_of}", as_of=facts.as_of)
         return STOOD_STILL.finding(Result.NOT_RUN, text, CONTINUE_TEXT, continue_step)
     sides = (t("the source"), comparison.state, standstill.state), (t("OBS"), comparison.twin, standstill.twin)
     if changed_sides := [
@@ -214,7 +214,7 @@ def check_standstill(facts: CutoverFacts) -> Finding:
                 began=standstill.began,
                 sides=changed_sides,
             ),
-            t("Make sure that no application writes there. Then continue the cutover, which compares again"),
+            t("Make sure that no application writes to either bucket. Then continue the cutover, which compares again"),
             continue_step,
         )
     idle_time = oms_idle_time(facts.oms)

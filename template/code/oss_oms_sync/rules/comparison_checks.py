@@ -55,10 +55,14 @@ def check_scope(facts: CutoverFacts) -> Finding:
         )
     text = t("The comparison of {began}, as of {as_of}", began=comparison.started, as_of=facts.as_of)
     if freeze_time and comparison.started < freeze_time:
-        return check.finding(Result.NOT_RUN, t("{finding}, before the freeze", finding=text), remedy_text, restart_step)
+        return check.finding(
+            Result.NOT_RUN, t("{finding}, began before the freeze", finding=text), remedy_text, restart_step
+        )
     # A recheck of some keys does not renew the results for all other keys.
     if freeze_time and parse_timestamp(comparison.ended) < parse_timestamp(facts.made) - MAX_PASS_AGE:
-        return check.finding(Result.NOT_RUN, t("{finding}, over 24 hours ago", finding=text), remedy_text, restart_step)
+        return check.finding(
+            Result.NOT_RUN, t("{finding}, ended over 24 hours ago", finding=text), remedy_text, restart_step
+        )
     if facts.last_written:
         return check.finding(Result.PASSED, text)
     return check.finding(
@@ -98,8 +102,8 @@ def check_freeze(facts: CutoverFacts) -> Finding:
             last=timestamp(last_write_time),
         ),
         t(
-            "Make sure that no application writes to the source. The freeze began later than stated:"
-            " continue with --frozen-since {later}",
+            "Make sure that no application writes to the source. Then continue with the later time of the freeze:"
+            " --frozen-since {later}",
             later=later_freeze_time,
         ),
         cutover_step(facts, frozen_since=later_freeze_time),

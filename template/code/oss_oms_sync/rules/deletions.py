@@ -42,14 +42,14 @@ def refusal(facts: DeletionFacts) -> Text | None:
     """Return the reason why no list can be made, with the next step, or None if a list can be made."""
     if facts.task_source is None:
         return t(
-            "OMS does not report the source bucket of the sync task, so no list of deletions can be made."
-            " Check the task: {step}",
+            "OMS does not report the source bucket of the sync task, so no list of deletions can be made. To check"
+            " the task: {step}",
             step=Step("doctor"),
         )
     if facts.task_source != facts.source_bucket:
         return t(
-            "The sync task copies from the bucket {task}, but SOURCE_BUCKET is {bucket}: an object that is"
-            " missing there may exist in {task}. Correct sourceBucket in s.yaml",
+            "The sync task copies from the bucket {task}, but SOURCE_BUCKET is {bucket}: an object that is missing"
+            " in {bucket} may exist in {task}. Correct sourceBucket in s.yaml",
             task=facts.task_source,
             bucket=facts.source_bucket,
         )
@@ -60,18 +60,21 @@ def refusal(facts: DeletionFacts) -> Text | None:
             go=facts.go,
         )
     if not facts.comparison:
-        return t("No comparison has finished, so deleted objects are unknown. Run {step}", step=Step("compare"))
+        return t(
+            "No comparison has finished, so it is unknown which objects were deleted. To compare: {step}",
+            step=Step("compare"),
+        )
     if facts.back_to_source is None:
         return t(
-            "The back-to-source rules of {bucket} are unknown: with such a rule OBS fetches a deleted object"
-            " again. Run {step} with an administrator's keys",
+            "It is unknown whether {bucket} has back-to-source rules, by which OBS would fetch a deleted object"
+            " again. To find out, run with an administrator's keys: {step}",
             bucket=facts.destination_bucket,
             step=Step("checklist"),
         )
     if facts.back_to_source:
         return t(
             "{bucket} has {n:back-to-source rule|back-to-source rules}: OBS would fetch a deleted object again."
-            " Remove the rules in OBS's console, then run {step}",
+            " Delete the rules in the OBS console, then run the checklist: {step}",
             bucket=facts.destination_bucket,
             n=facts.back_to_source,
             step=Step("checklist"),
@@ -79,7 +82,7 @@ def refusal(facts: DeletionFacts) -> Text | None:
     if has_shrunk(facts.source_objects, facts.objects_before):
         return t(
             "The last comparison listed {n:object|objects} of {bucket}, and the one before it listed {before}: the"
-            " listing may be incomplete. Check the source bucket, then compare twice: {step}",
+            " last listing may be incomplete. Check the source bucket, then compare twice: {step}",
             n=facts.source_objects,
             bucket=facts.source_bucket,
             before=facts.objects_before,
@@ -87,8 +90,8 @@ def refusal(facts: DeletionFacts) -> Text | None:
         )
     if facts.unread_run_files:
         return t(
-            "{n:run file|run files} of replay cannot be read, so the keys that replay will submit are"
-            " unknown. Check them: {step}",
+            "{n:run file|run files} of replay cannot be read, so the keys that replay will submit are unknown. For"
+            " details: {step}",
             n=facts.unread_run_files,
             step=Step("status"),
         )
@@ -96,7 +99,7 @@ def refusal(facts: DeletionFacts) -> Text | None:
         permission_lines = policy_lines(facts.missing_permissions, facts.source_bucket, facts.destination_bucket)
         return sentences(
             t(
-                "The functions cannot read the headers of objects. Missing permissions: {missing:and}",
+                "The functions cannot read object headers. Missing permissions: {missing:and}",
                 missing=permission_lines,
             ),
             GRANT_READING,

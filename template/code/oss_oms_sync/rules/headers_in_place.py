@@ -29,16 +29,15 @@ def parse_effect(report: Mapping[str, object]) -> HeaderChangeEffect | Text:
     match report.get("in_place"):
         case {**answers} if all(answers.get(name) in (YES, NO) for name in _REQUIRED_ANSWERS):
             if answers["moves_etag"] == YES:
-                return t("a change of headers changes the ETag in OBS, so equal contents could no longer be proven")
+                return t("changing headers changes the ETag in OBS, so equal contents could no longer be proven")
             if answers["url"] == NO or answers["expired_url"] == YES:
-                return t("OBS does not enforce the expiry of a signed URL, so a late change could not be prevented")
+                return t("OBS does not enforce the expiry of a signed URL, so a delayed change could not be prevented")
             return HeaderChangeEffect(answers["moves_time"] == YES, answers.get("replaces") == YES)
-    return t("no canary has measured the effect of a change of headers in this OBS bucket")
+    return t("no canary has measured the effect of changing headers in this OBS bucket")
 
 
 # The name of doctor's check that the functions' key can change headers.
 PERMISSION_CHECK = t("permission to change headers")
 MOVES_TIME_TEXT = t(
-    "a change of headers changes LastModified in OBS, so only the cutover changes headers, between"
-    " the freeze and the close"
+    "changing headers changes LastModified in OBS, so only a cutover changes headers, between the freeze and the close"
 )

@@ -9,9 +9,8 @@ from oss_oms_sync.answers.text import Text, t, untranslated
 
 READ_SOURCE, READ_DESTINATION = "oss:GetObject", "obs:object:GetObject"
 GRANT_READING = t(
-    'Set readObjects to "on" in s.yaml, and run {step}, which grants the missing permissions. To'
-    " grant them by hand: python3 policies/show.py prints the policies. OBS applies a grant after 15"
-    " to 30 minutes",
+    'Set readObjects to "on" in s.yaml, then run {step}, which grants the missing permissions. To grant them by'
+    " hand, use the policies that python3 policies/show.py prints. OBS applies a grant after 15 to 30 minutes",
     step=Step("setup"),
 )
 
@@ -31,7 +30,7 @@ def policy_lines(permissions: Sequence[str], source_bucket: str, destination_buc
 def describe_unreadable_objects(permissions: Sequence[str], source_bucket: str, destination_bucket: str) -> Text:
     """Return a sentence that names the missing permissions to read objects, and the consequence for a cutover."""
     return t(
-        "Objects cannot be read, so a cutover with --sample or --deep ends NOT PROVEN. Missing"
+        "The functions cannot read objects, so a cutover with --sample or --deep ends in NOT PROVEN. Missing"
         " permissions: {missing:and}",
         missing=policy_lines(permissions, source_bucket, destination_bucket),
     )

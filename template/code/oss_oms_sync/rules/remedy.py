@@ -23,17 +23,17 @@ from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 # Maximum number of prefixes of a task group.
 _MAX_PREFIXES = 10
 EQUAL_SIZE_TEXT = t(
-    "These objects are in OBS with the same size, perhaps copied by hand: read them at the source."
-    " Status shows why OMS does not accept them"
+    "These objects are in OBS with the same size, perhaps because they were copied by hand. Compare again with"
+    " --deep, which reads them. Status shows why OMS does not accept them"
 )
 _CLOSED_TEXT = t(
-    "The project stays closed, so nothing is submitted. If OBS is not in use yet, open the project ({step}),"
-    " and start over. If OBS is in use, copy the needed objects by hand",
+    "The project stays closed, so nothing is submitted. If OBS is not in use yet, open the project ({step}), and"
+    " start over. If OBS is in use, copy the objects that OBS needs by hand",
     step=Step("open"),
 )
 _GO_TEXT = t("A GO is in effect, so the project stays closed. Copy the objects that OBS needs by hand")
 _MIGRATING_TEXT = t(
-    "Compare again when the migration is finished. Its progress: {step}", step=Step("migrate", {"look": True})
+    "Compare again when the migration is finished. To check its progress: {step}", step=Step("migrate", {"look": True})
 )
 _FAILED_REMEDY = t("Check the reasons in status, resend the objects, then recheck them")
 _RECHECK_REMEDY = t("Recheck the objects in a few minutes")
@@ -48,7 +48,7 @@ _DECISION_REMEDY = t(
     "Find out which application writes to OBS. If the source has the right versions, resend the objects, then"
     " recheck them"
 )
-_DELETION_REMEDY = t("delete each object in OBS and compare again: missing objects are submitted")
+_DELETION_REMEDY = t("delete each object in OBS and compare again, which submits missing objects")
 _RECHECK_STEP, _RESTART_STEP = Step("compare", {"again": True}), Step("compare", {"restart": True})
 _OVERWRITE_STEP = Step("compare", {"overwrite": True, "restart": True})
 
@@ -195,8 +195,8 @@ def _find_submission_remedy(
         return Remedy(_RESEND_REMEDY, Step("replay", {"key": counts.key}))
     if attempts.unsubmitted_objects:
         migration_text = t(
-            "Compare left {n:object|objects}, because a migration copies that many faster. Run the migration,"
-            " then compare again",
+            "Compare did not submit {n:object|objects}, because a migration copies that many faster. Run the"
+            " migration, then compare again",
             n=attempts.unsubmitted_objects,
         )
         return Remedy(
@@ -204,7 +204,8 @@ def _find_submission_remedy(
         )
     if attempts.oldest_unsubmitted_time:
         earlier_text = t(
-            "Compare submits objects written since {since}, and some are older. Compare again from an earlier time",
+            "Compare submitted only objects written since {since}, but some of these objects are older. Compare"
+            " again from an earlier time",
             since=attempts.min_time,
         )
         return Remedy(earlier_text, Step("compare", {"restart": True, "since": attempts.oldest_unsubmitted_time}))
@@ -273,12 +274,12 @@ def _find_suspicious_remedy(counts: Counts, mode: OverwriteMode | None, attempts
             otherwise=_describe_replacement(counts, mode),
         )
     difference_text = t(
-        "{suspicious:object|objects} of the same size with a different MD5, or with an ETag that is not an MD5.",
+        "{suspicious:object has|objects have} the same size in OBS but a different MD5, or an ETag that is not an MD5.",
         suspicious=counts.objects,
     )
     reading_step = _make_reading_step(counts)
     reading_text = t(
-        "To find different objects, read them: {deep}. If an object differs: {heal}.",
+        "To find the objects that differ, read all of them: {deep}. If an object differs: {heal}.",
         deep=reading_step,
         heal=resend_text,
     )
@@ -298,7 +299,7 @@ def _find_skipped_remedy(counts: Counts, attempts: Attempts) -> Remedy:
     mode, reading_step = OverwriteMode.CRC64, _make_reading_step(counts)
     replacement_text = _describe_replacement(counts, mode)
     skipped_text = t(
-        "OMS accepted {older:object|objects} of the same size again without copying: the contents may be equal.",
+        "OMS accepted {older:object|objects} of the same size again, but copied nothing: the contents may be equal.",
         older=counts.ineffective_resends,
     )
     reading_text = t(
@@ -336,8 +337,8 @@ def _describe_replacement(counts: Counts, mode: OverwriteMode | None) -> Text:
     if migration_step is None:
         return _DELETION_REMEDY
     return t(
-        "overwrite all of them with a task group ({command}), or delete each object in OBS and compare"
-        " again: missing objects are submitted",
+        "overwrite all of these objects with a task group ({command}), or delete each object in OBS and compare"
+        " again, which submits missing objects",
         command=migration_step,
     )
 
@@ -355,12 +356,12 @@ def _describe_resend(counts: Counts, mode: OverwriteMode | None) -> Text:
             return t("OMS overwrites no objects (NO_OVERWRITE), so {delete}", delete=replacement_text)
         case OverwriteMode.CRC64 if counts.ineffective_resends:
             return t(
-                "OMS skipped the resent objects, because either side has no CRC64, so {otherwise}",
+                "OMS skipped the resent objects, because one of the two sides has no CRC64, so {otherwise}",
                 otherwise=replacement_text,
             )
         case OverwriteMode.CRC64:
             return t(
-                "{send}. OMS skips an object if either side has no CRC64; then {otherwise}",
+                "{send}. OMS skips an object if one of the two sides has no CRC64; in that case, {otherwise}",
                 send=resend_step,
                 otherwise=replacement_text,
             )

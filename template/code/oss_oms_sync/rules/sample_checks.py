@@ -38,7 +38,7 @@ HEADERS = CutoverCheck(
 # The number of objects in a sample that is requested only to compare headers.
 _SAMPLE_OF_HEADERS = 100
 _PROBLEM_TEXTS = {
-    TIME_IS_UP: t("the time is up, and the next call continues"),
+    TIME_IS_UP: t("the time limit was reached, and the next run continues"),
     BACK_TO_SOURCE: t("OBS has back-to-source rules: reading a missing object creates the object"),
 }
 
@@ -48,7 +48,7 @@ def check_sample(facts: CutoverFacts) -> Finding:
     sample = facts.sample
     check = SAMPLE.with_values(asked=sample.asked if sample else 0)
     if sample is None:
-        text, remedy_text = t("no sample requested"), None
+        text, remedy_text = t("no sample was requested"), None
         if facts.missing_permissions:
             buckets = facts.source_bucket, facts.destination_bucket or ""
             text, remedy_text = describe_unreadable_objects(facts.missing_permissions, *buckets), GRANT_READING
@@ -86,7 +86,8 @@ def check_sample(facts: CutoverFacts) -> Finding:
     )
     if sample.read < min(sample.asked, sample.population):
         smaller_sample_remedy = t(
-            "Restore the archived objects, in OBS as well, then compare again. Or continue with a smaller sample"
+            "Restore the archived objects in both buckets, then compare again. Alternatively, continue with a"
+            " smaller sample"
         )
         return check.finding(Result.NOT_PROVEN, text, smaller_sample_remedy, cutover_step(facts, sample=sample.read))
     return check.finding(Result.PASSED, text)
@@ -98,13 +99,13 @@ def _report_incomplete_sample(check: CutoverCheck, sample: SampleResult, facts: 
     If this call has read at least one object, another call continues the reading.
     """
     text = t("{read} of {drawn:drawn object was|drawn objects were} read", read=sample.read, drawn=sample.drawn)
-    remedy_text, problem = t("Continue the cutover, which reads the others"), describe_problem(sample.problem)
+    remedy_text, problem = t("Continue the cutover, which reads the other objects"), describe_problem(sample.problem)
     if problem:
         text = t("{finding}: {why}", finding=text, why=problem)
     if sample.problem == BACK_TO_SOURCE:
         remedy_text = t(
-            "Delete the rules (set them again after the GO), and run the checklist again ({step}). Then"
-            " continue the cutover, which reads the others",
+            "Delete the rules (restore them after the GO), and run the checklist again ({step}). Then continue the"
+            " cutover, which reads the other objects",
             step=Step("checklist"),
         )
     elif problem and sample.problem != TIME_IS_UP and not sample.read:
@@ -138,8 +139,8 @@ def confidence_bound(sample: SampleResult) -> Text | None:
         return None
     if sample.read == sample.population:
         return t(
-            "All objects that count as equal were read ({population:object|objects} of up to 1 GiB):"
-            " no contents differ",
+            "All objects of up to 1 GiB that count as equal were read ({population:object|objects}): no contents"
+            " differ",
             population=sample.population,
         )
     text = t(
@@ -152,7 +153,9 @@ def confidence_bound(sample: SampleResult) -> Text | None:
 
 def describe_replaced_objects(sample: SampleResult) -> Text:
     """Return a sentence about the sampled objects that could not be read and were replaced by others."""
-    return t("{n:sampled object|sampled objects} could not be read, or changed meanwhile", n=len(sample.unreadable))
+    return t(
+        "{n:sampled object|sampled objects} could not be read, or changed during the reading", n=len(sample.unreadable)
+    )
 
 
 def _describe_population(sample: SampleResult) -> Text:
@@ -190,7 +193,7 @@ def check_headers(facts: CutoverFacts) -> Finding:
         retry_remedy = _describe_reading_remedy(problem) if problem else t("Continue the cutover, which checks again")
         return make_finding(Result.NOT_RUN, text, retry_remedy, cutover_step(facts))
     if is_migration_unknown and acceptance is None:
-        sample_remedy = t("Continue with a sample, which compares headers. Or accept metadata by name")
+        sample_remedy = t("Continue with a sample, which compares headers. Alternatively, accept metadata by name")
         return make_finding(Result.NOT_RUN, text, sample_remedy, cutover_step(facts, sample=_SAMPLE_OF_HEADERS))
     if not (headers.unexpected or has_documented_losses or is_migration_unknown):
         return make_finding(Result.PASSED if headers.compared_count else Result.NOT_RUN, text)
@@ -201,22 +204,22 @@ def check_headers(facts: CutoverFacts) -> Finding:
     if headers.unexpected:
         result, step = Result.FAILED, Step("migrate", {"overwrite": True})
         remedy_text = t(
-            "Open the project, then migrate with --overwrite, which reads and writes all"
-            " {objects:object|objects} ({bytes:byte|bytes}) again. Or write these objects again at"
-            " the source (each a PUT and a copy), unless the task compares CRC64 and skips equal"
-            " objects. If neither helps, run the cutover with --accept metadata='who, why'"
+            "Open the project, then migrate with --overwrite, which reads and writes all {objects:object|objects}"
+            " ({bytes:byte|bytes}) again. Alternatively, write these objects again at the source (one PUT and one"
+            " copy each), unless the task compares CRC64s and skips equal objects. If neither helps, run the"
+            " cutover with --accept metadata='who, why'"
         )
     elif headers.migrated:
         remedy_text = t(
-            "Accept metadata by name: OMS copies only values of letters, digits and hyphens. Or write"
-            " the objects again at the source with such values (each a PUT and a copy)"
+            "Accept metadata by name: OMS copies only values of letters, digits and hyphens. Alternatively, write"
+            " the objects again at the source with such values (one PUT and one copy each)"
         )
     else:
         remedy_text = t(
-            "Accept metadata by name. Or use a sync task that migrates metadata: while the project is"
-            " open, delete this task in the OMS console, empty SYNC_URL in s.yaml, run setup and"
-            " deploy again, then migrate with --overwrite, which reads and writes all"
-            " {objects:object|objects} ({bytes:byte|bytes}) again"
+            "Accept metadata by name. Alternatively, use a sync task that migrates metadata: while the project is"
+            " open, delete this task in the OMS console, empty SYNC_URL in s.yaml, run setup and deploy again, then"
+            " migrate with --overwrite, which reads and writes all {objects:object|objects} ({bytes:byte|bytes})"
+            " again"
         )
     return make_finding(
         result,
@@ -239,7 +242,7 @@ def _describe_headers(headers: Headers, sample: SampleResult | None) -> Iterator
         yield t("Headers were not compared: {why}", why=problem) if problem else t("Headers were not compared")
         return
     yield t(
-        "Compared the headers of {drawn:object|objects} drawn at random, and of {more} more for one in"
+        "The sample compared the headers of {drawn:object|objects} drawn at random, and of {more} more to cover"
         " each first-level folder",
         drawn=headers.drawn,
         more=len(headers.more),
@@ -247,7 +250,7 @@ def _describe_headers(headers: Headers, sample: SampleResult | None) -> Iterator
     if headers.documented:
         yield t("Not copied, as documented by OMS: {lost}", lost=_list_headers(headers.documented))
     if headers.unexpected:
-        yield t("Otherwise lost or changed: {lost}", lost=_list_headers(headers.unexpected))
+        yield t("Lost or changed for other reasons: {lost}", lost=_list_headers(headers.unexpected))
     elif not headers.documented and headers.drawn:
         yield t(
             "No headers differ: with 95% confidence, fewer than {percent}% of {drawn_from} have different headers",

@@ -56,7 +56,7 @@ def check_clocks(facts: CutoverFacts) -> Finding:
         "{clocks}", clocks=[*(f"{name} {seconds} s" for name, seconds in measured_seconds.items()), *unknown_clocks]
     )
     if any(seconds > _CLOCKS_SECONDS for seconds in measured_seconds.values()):
-        remedy_text = t("Run this again later. If the clocks still differ, run doctor")
+        remedy_text = t("Check again later. If the clocks still differ, run doctor")
         return CLOCK.finding(Result.FAILED, text, remedy_text, DOCTOR)
     if unknown_clocks:
         return CLOCK.finding(Result.NOT_RUN, text, t("Run doctor: it shows why the cloud is unreachable"), DOCTOR)

@@ -30,13 +30,16 @@ def summarize(
     period = t("between {began} and {ended}", began=comparison.started, ended=facts.as_of)
     accepted_counts = (counts for name, counts in (facts.classes or {}).items() if name.title in facts.accepted)
     if any(counts.source.objects or counts.destination.objects for counts in accepted_counts):
-        period = t("{when}, except objects accepted by name", when=period)
+        period = t("{when}, except for objects accepted by name", when=period)
     oms_text = t("and OMS had finished")
     if facts.oms.left != 0:
         unfinished_objects = t("an unknown number of objects")
         if facts.oms.left is not None:
             unfinished_objects = t("{n:object|objects}", n=facts.oms.left)
-        oms_text = t("but OMS may still write: it has not finished {left} (accepted by name)", left=unfinished_objects)
+        oms_text = t(
+            "but OMS may still write to OBS, because it has not finished {left} (accepted by name)",
+            left=unfinished_objects,
+        )
     # Later changes of OBS are unknown.
     return t(
         "Each source object ({n:object|objects}, {bytes:byte|bytes}) was in OBS with equal contents when"

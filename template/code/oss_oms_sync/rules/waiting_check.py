@@ -29,8 +29,8 @@ NOTHING_WAITS = CutoverCheck(
     "NOTHING_WAITS",
     t("objects waiting to be resent"),
     t(
-        "The object of each failed record and run file is equal in OBS, impossible to copy, or deleted at"
-        " the source; OMS's lists of failed copies were read after OMS had finished"
+        "Each object in a failed record or run file is equal in OBS, impossible to copy, or deleted at the source;"
+        " OMS's lists of failed copies were read after OMS had finished"
     ),
     opens_project=True,
 )
@@ -53,7 +53,7 @@ def check_waiting_keys(facts: WaitingFacts) -> Finding:
         finding = NOTHING_WAITS.finding(
             Result.NOT_RUN,
             t(
-                "OBS did not answer for {n:object|objects} ({reasons})",
+                "OBS did not answer the requests for {n:object|objects} ({reasons})",
                 n=_count_keys(unknown_groups),
                 reasons=_list_reasons(unknown_groups),
             ),
@@ -67,16 +67,16 @@ def check_waiting_keys(facts: WaitingFacts) -> Finding:
         finding = _check_lists(facts)
     if accepted_groups:
         text = t(
-            "{finding}. Accepted by name, because OMS does not accept them and reading did not prove"
-            " them equal: {accepted:object|objects}",
+            "{finding}. {accepted:object was|objects were} accepted by name, because OMS does not accept the keys"
+            " and reading did not prove equal contents",
             finding=finding.actual,
             accepted=_count_keys(accepted_groups),
         )
         finding = replace(finding, actual=text, keys=finding.keys or _list_keys(accepted_groups))
     needless_keys = waiting_keys.number - _count_keys(waiting_keys.groups)
     text = t(
-        "{finding} (and {needless:key that needs|keys that need} nothing: deleted at the source,"
-        " equal in OBS, or impossible to copy)",
+        "{finding} (and {needless:key that needs|keys that need} no action: deleted at the source, equal in OBS, or"
+        " impossible to copy)",
         finding=finding.actual,
         needless=needless_keys,
     )
@@ -129,7 +129,7 @@ def _report_unchecked_records(facts: WaitingFacts) -> Finding:
 
     To submit the keys of these records, a cutover opens a closed project.
     """
-    text = t("more failed records or run files than could be checked")
+    text = t("too many failed records or run files to check all of them")
     if facts.closed is None:
         remedy_text = t("Resend the objects in each project of this task")
         return NOTHING_WAITS.finding(Result.NOT_RUN, text, remedy_text, Step("replay"))
@@ -147,7 +147,7 @@ def _check_lists(facts: WaitingFacts) -> Finding:
     if failure_lists.is_refused:
         return NOTHING_WAITS.finding(
             Result.NOT_RUN,
-            t("OMS's lists of copy failures cannot be read"),
+            t("OMS's lists of failed copies cannot be read"),
             t("Run doctor: it names the missing permission"),
             DOCTOR,
         )
@@ -157,14 +157,14 @@ def _check_lists(facts: WaitingFacts) -> Finding:
         return NOTHING_WAITS.finding(
             Result.NOT_RUN,
             late_text if last_reading else unread_text,
-            t("Replay's timer reads the lists every minute. If it does not, check the timer and replay's log"),
+            t("Replay should read the lists every minute. If it does not, check its timer and its log"),
             cutover_step(facts),
             waits=True,
         )
     text = t("none, as of {looked}", looked=last_reading)
     if failure_lists.unread:
         text = t(
-            "{finding}; {unread:line|lines} could not be read, but compare has checked each object",
+            "{finding}; {unread:line|lines} could not be read, but compare has checked every object",
             finding=text,
             unread=failure_lists.unread,
         )

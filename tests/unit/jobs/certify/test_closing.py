@@ -75,7 +75,7 @@ def test_the_wait_before_unfinished_objects_can_be_accepted_grows_by_size(closed
     assert step["options"]["accept"] == {"oms_unfinished": "<who, why>"}
     document = closed.certify(accept={"oms_unfinished": "the owner: nobody writes there"})
     assert document["text"].startswith("GO. ")
-    assert "OMS may still write: it has not finished 1 object (accepted by name)" in document["text"]
+    assert "OMS may still write to OBS, because it has not finished 1 object (accepted by name)" in document["text"]
 
 
 def deny_statistics(world: World) -> None:

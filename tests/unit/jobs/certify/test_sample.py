@@ -77,7 +77,7 @@ def test_certify_reads_each_sampled_object_once_in_each_bucket(ready, read_keys)
     assert document["sample"]["read"] == 3
     assert len(read_keys) == 6
     # A sample of all objects says so.
-    claim = "All objects that count as equal were read (3 objects of up to 1 GiB): no contents differ"
+    claim = "All objects of up to 1 GiB that count as equal were read (3 objects): no contents differ"
     assert claim in check(document, "SAMPLE")["actual"]
 
 
@@ -127,8 +127,8 @@ def test_a_sampled_object_changed_in_obs_since_the_comparison_is_a_no_go(ready, 
     ("bucket", "code", "grants"),
     [
         # The missing permission comes before the command that needs it.
-        ("source", "AccessDenied", ["python3 ops.py setup", "prints the policies"]),
-        ("destination", "AccessDenied", ["python3 ops.py setup", "prints the policies"]),
+        ("source", "AccessDenied", ["python3 ops.py setup", "policies/show.py prints"]),
+        ("destination", "AccessDenied", ["python3 ops.py setup", "policies/show.py prints"]),
         # OBS refuses each object: that is no sample without objects.
         *(("destination", code, []) for code in ("InArrearOrInsufficientBalance", "NotSignedUp", "AccessForbidden")),
     ],
@@ -155,7 +155,7 @@ def test_the_next_certify_call_reads_the_rest_of_a_sample(ready):
     assert results(first) == {"SAMPLE": "not run", "METADATA": "not run"}
     assert first["sample"]["read"] == 2
     assert finding["waits"]
-    assert "the next call continues" in finding["actual"]
+    assert "the next run continues" in finding["actual"]
     assert ready.is_go(sample=3)
 
 
@@ -208,7 +208,7 @@ def test_a_sample_names_and_replaces_an_unreadable_object(ready, bucket):
     assert sample["read"] == 2
     assert sample["unread"] == []
     assert sample["unreadable"] == [first]
-    assert finding["actual"].endswith("1 sampled object could not be read, or changed meanwhile")
+    assert finding["actual"].endswith("1 sampled object could not be read, or changed during the reading")
     assert first not in sample["keys"]
     # AND the claim covers only readable objects, and is not proven until no more objects are requested
     assert "fewer than 100.0% of the readable part of the 3 objects" in finding["actual"]
@@ -227,7 +227,7 @@ def test_a_sample_is_not_run_if_all_its_objects_are_unreadable(ready):
     finding = check(ready.certify(sample=3), "SAMPLE")
     assert (finding["result"], finding["actual"]) == (
         "not run",
-        "3 sampled objects could not be read, or changed meanwhile",
+        "3 sampled objects could not be read, or changed during the reading",
     )
     assert "sample" not in finding["step"]["options"]
 
@@ -286,14 +286,18 @@ def test_a_rehearsal_without_a_sample_names_its_missing_permission(ready, side, 
     # WHEN objects cannot be read on a side, THEN it names the permission, its line of the policy, and the next step
     getattr(ready, side).fail(oss_error(403, "AccessDenied"), "head")
     text = ready.rehearse()["text"]
-    assert "a cutover with --sample or --deep ends NOT PROVEN. Missing permissions: " + policy_line in text
-    assert "and run python3 ops.py setup, which grants the missing permissions" in text
+    assert "a cutover with --sample or --deep ends in NOT PROVEN. Missing permissions: " + policy_line in text
+    assert "then run python3 ops.py setup, which grants the missing permissions" in text
 
 
 @pytest.mark.parametrize(
     ("archived", "following"),
     [
-        (["b"], "Restore the archived objects, in OBS as well, then compare again. Or continue with a smaller sample"),
+        (
+            ["b"],
+            "Restore the archived objects in both buckets, then compare again. Alternatively, continue with a"
+            " smaller sample",
+        ),
         (["a/1", "a/2", "b"], "Continue the cutover without a sample"),
     ],
 )

@@ -95,7 +95,7 @@ def test_an_object_that_obs_lacks_prevents_a_go_until_its_recheck(world, cause_f
 @pytest.mark.parametrize(
     ("cause_fault", "compare_options", "name", "words"),
     [
-        (leave_out_existing_object, {}, "MISSING", "some are older"),
+        (leave_out_existing_object, {}, "MISSING", "some of these objects are older"),
         # It is newer in OBS, in another size.
         (overwrite_copy, {"deep": True}, "OVERWRITTEN", "resend the objects"),
     ],
@@ -296,9 +296,9 @@ def test_certify_names_the_permission_that_a_proof_needs(world):
     document = world.cut_over(deep=True)
     (finding,) = (check(document, name) for name in results(document))
     assert finding["next"].startswith(
-        "1 object differs, or is encrypted in OBS: to find out which, the IAM user of HW_AK needs"
-        " obs:object:GetObject (python3 policies/show.py prints the policy). Grant the missing"
-        " permission, then start over with --deep --restart. Or"
+        "1 object differs or is encrypted in OBS: to find out which, the IAM user of HW_AK needs"
+        " obs:object:GetObject (python3 policies/show.py prints the policy). Grant the missing permission, then"
+        " start over with --deep --restart. Alternatively,"
     )
     assert "accept" in finding["step"]["options"]
 
@@ -313,7 +313,7 @@ def test_a_symbolic_link_prevents_a_go_until_it_is_accepted(world):
     world.advance(HOUR)
     world.prove()
     says = world.find_obstacle("PROOF_IMPOSSIBLE", "not proven")["next"]
-    assert says == "Copy the needed objects by hand, then accept the class by name"
+    assert says == "Copy the objects that OBS needs by hand, then accept the class by name"
 
 
 def test_an_object_in_obs_that_was_never_submitted_prevents_a_go(world):

@@ -203,7 +203,7 @@ def test_a_failed_record_of_an_unreadable_object_can_be_accepted(unread_world):
     assert verdict(document) == ("GO", {})
     waits = check(document, "NOTHING_WAITS")
     assert waits["keys"] == ["odd"]
-    assert "reading did not prove them equal: 1 object" in waits["actual"]
+    assert "1 object was accepted by name" in waits["actual"]
     looked = unread_world.invoke("certify", {"look": True, "frozen_since": unread_world.frozen, "accept": BY_NAME})
     assert [finding["result"] for finding in looked["checks"]] == ["passed", "passed"]
 
@@ -259,7 +259,7 @@ def test_a_failed_record_prevents_a_go_if_obs_does_not_answer(ready):
     ready.obs.deny("obs:bucket:ListBucket", lambda key: key == "b")
     # The key and the reason are in the answer.
     finding = ready.find_obstacle("NOTHING_WAITS", "not run")
-    assert finding["actual"] == "OBS did not answer for 1 object (REJECTED)"
+    assert finding["actual"] == "OBS did not answer the requests for 1 object (REJECTED)"
     assert finding["keys"] == ["b"]
 
 

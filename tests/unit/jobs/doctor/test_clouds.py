@@ -98,7 +98,7 @@ IMPERFECT = {
     "metadata and archived objects are not reported": (
         lambda box: setattr(box.task, "summarize", partial(hide_options, box.task.summarize)),
         "task options",
-        "whether archived objects are restored; OMS does not report whether objects' headers are copied",
+        "whether archived objects are restored; OMS does not report whether object headers are copied",
         "--sample",
     ),
     "a clock that is a little off": (lambda box: setattr(box.oms, "clock_offset", 300), "clock", "", ""),
@@ -262,7 +262,7 @@ def test_doctor_detects_encryption_of_obs_by_the_newest_list_of_oms(project_with
     set_bucket(is_encrypted=True)(project_with_copies)
     project_with_copies.bucket(project_with_copies.source_bucket).put_object("object 3", b"contents")
     project_with_copies.wait_idle(60)
-    verify_check(run_doctor(), "destination encryption", "warning", "may not be MD5s")
+    verify_check(run_doctor(), "destination encryption", "warning", "may not be an MD5")
 
 
 def test_doctor_skips_the_checks_of_oms_lists_if_there_are_no_lists(run_doctor):
@@ -290,8 +290,8 @@ def test_doctor_warns_of_a_missing_permission_to_read_objects(project_with_copie
         run_doctor(),
         READS,
         "warning",
-        f"ends NOT PROVEN. Missing permissions: {policy_line}",
-        'Set readObjects to "on" in s.yaml, and run python3 ops.py setup',
+        f"ends in NOT PROVEN. Missing permissions: {policy_line}",
+        'Set readObjects to "on" in s.yaml, then run python3 ops.py setup',
     )
 
 
@@ -378,7 +378,7 @@ NAME = "objects in scope"
     ("changes", "text"),
     [
         ({"OBJECT_PREFIX": "phots/"}, "OBJECT_PREFIX 'phots/'"),
-        ({"OBJECT_SUFFIX": ".jpgg"}, "all 2 names were checked"),
+        ({"OBJECT_SUFFIX": ".jpgg"}, "all keys with this prefix (2) were checked"),
         ({"OBJECT_PREFIX": "oms_source_record/"}, "all 1 name was checked"),
     ],
     ids=["prefix", "suffix", "records"],
@@ -399,7 +399,9 @@ def test_doctor_counts_the_objects_of_a_large_scope_after_a_pass(box, tmp_path, 
     box.oss.fill(box.source_bucket, (f"{number:05}.jpg" for number in range(10_500)))
     report = run_doctor(**suffix)
     assert not report["ok"]
-    verify_check(report, NAME, "unknown", "the first 10,000 names were checked", "python3 ops.py reconcile")
+    verify_check(
+        report, NAME, "unknown", "the first 10,000 keys with this prefix were checked", "python3 ops.py reconcile"
+    )
 
     # WHEN a pass has listed them, THEN the check warns, and passes once an object has the suffix
     run_job("reconcile", **suffix)

@@ -86,14 +86,14 @@ FAULTS = {
         "oms:synctask:statistics",
     ),
     "no createEvent right": (deny_submissions, "permission oms:synctask:createEvent", "oms:synctask:createEvent"),
-    "no such task": (replace_in_url("another", Sandbox.task_id), "task", "Copy the address again"),
+    "no such task": (replace_in_url("another", Sandbox.task_id), "task", "Copy the task's Synchronization Request"),
     "stopped task": (set_task(status="STOPPED"), "task state", "Start the task"),
-    "task of another bucket": (set_task(src_bucket="videos"), "task source", "bucket should be"),
-    "task of another region": (set_task(src_region="cn-beijing"), "task source", "region should be"),
+    "task of another bucket": (set_task(src_bucket="videos"), "task source", "has another bucket"),
+    "task of another region": (set_task(src_region="cn-beijing"), "task source", "has another region"),
     "task to another bucket": (
         set_variables(DESTINATION_BUCKET="elsewhere"),
         "task destination",
-        "s.yaml has elsewhere",
+        "s.yaml names the destination elsewhere",
     ),
     "task to another region": (set_variables(DESTINATION_REGION="cn-east-3"), "task destination", "in cn-east-3"),
     "task to a bucket with a period": (

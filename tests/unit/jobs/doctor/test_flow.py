@@ -157,8 +157,8 @@ def test_doctor_leaves_the_permission_to_submit_unknown_if_records_remain(box, r
     report = run_doctor()
     assert not report["ok"]
     assert states(report, "unknown") == [RIGHT]
-    assert "more records than could be checked" in find_check(report, RIGHT)["actual"]
-    assert "among the first 0 names" in find_check(report, "arrival of records")["actual"]
+    assert "too many records to check all of them" in find_check(report, RIGHT)["actual"]
+    assert "among the first 0 keys" in find_check(report, "arrival of records")["actual"]
 
 
 def test_doctor_does_not_pass_a_project_whose_submissions_all_failed(box, tmp_path, run_doctor):
@@ -278,7 +278,7 @@ def test_doctor_takes_a_record_in_the_canary_folder_as_a_sign_of_events(box, tmp
 
     # WHEN an object is uploaded under the key that doctor names, THEN its record shows that events arrive
     key = ".oss-oms-sync-canary/flow"
-    assert f"If the source is frozen, upload it as {key}: " in check["fix"]
+    assert f"If the source is frozen, upload the object as {key}: " in check["fix"]
     box.oss.lose_events(lambda key: False)
     box.bucket(box.source_bucket).put_object(key, b"contents")
     box.wait_idle(60)

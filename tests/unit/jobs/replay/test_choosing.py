@@ -197,7 +197,7 @@ def test_replay_names_an_unreadable_run_file_and_its_remedy(world):
     answer = from_json(ReplayAnswer, world.replay())
     assert (answer.is_successful, *answer.unreadable) == (False, f"{ROOT}replay/oss-oms-sync/1.json")
     shown = remove_marks("\n".join("".join(line) for line in lines.draw(jobs.replay(answer, "en"))))
-    assert f"are recorded nowhere else: {answer.unreadable[0]}. If the file stays unreadable, submit" in shown
+    assert f"are recorded nowhere else: {answer.unreadable[0]}. If this persists, submit" in shown
     assert f"({OPS} compare)" in shown
 
 

@@ -83,14 +83,14 @@ STORIES: dict[str, list[tuple[Callable[[World], Any], str]]] = {
         (counted(EARLY, REQUEST=10, SUCCESS=10), ""),
         (
             partial(count_series, REQUEST={200: 3, 10: 2}),
-            "not processed 5 accepted objects (over 15 minutes ago: 3)",
+            "not processed 5 accepted objects (3 of them accepted over 15 minutes ago)",
         ),
         (acknowledged, "OMS has not processed 2 objects"),
-        (advance(3600), "over 15 minutes ago: 2"),
+        (advance(3600), "(2 of them accepted over 15 minutes ago)"),
         # Once OMS has worked on these it is green again, the next day too, and what it leaves unfinished then counts.
         (counted(0, SUCCESS=2), ""),
         (acknowledge_at(2026, 3, 12, 12), ""),
-        (counted(25 * 60, REQUEST=1), "not processed 1 accepted object (over 15 minutes ago: 1)"),
+        (counted(25 * 60, REQUEST=1), "not processed 1 accepted object (1 of them accepted over 15 minutes ago)"),
     ],
     "what was done just before the acknowledgement is not on its way": [
         (counted(EARLY, REQUEST=10, SUCCESS=10), ""),
@@ -137,8 +137,8 @@ def test_status_no_longer_counts_the_failures_that_it_acknowledges(world):
 @pytest.mark.parametrize(
     ("early", "words"),
     [
-        (None, ["not processed 1 accepted object (over 15 minutes ago: 1)", "acknowledge"]),
-        (oms_error(400, "OMS.0001"), ["does not report its copies (REFUSED)", "acknowledge"]),
+        (None, ["not processed 1 accepted object (1 of them accepted over 15 minutes ago)", "acknowledge"]),
+        (oms_error(400, "OMS.0001"), ["does not report how many objects it has copied (REFUSED)", "acknowledge"]),
         (LACKING, ["lacks some counters"]),
     ],
     ids=["unfinished", "refused", "lacking"],
@@ -160,7 +160,7 @@ def test_status_reports_old_unfinished_objects_until_acknowledged(world, early, 
     # AND a new failure counts
     world.advance(3600)
     world.count_objects(50, REQUEST=1)
-    assert "over 15 minutes ago: 1" in read_verdict(world)[1]
+    assert "(1 of them accepted over 15 minutes ago)" in read_verdict(world)[1]
 
 
 def test_an_acknowledgement_without_statistics_covers_the_monthly_counts(world):

@@ -34,8 +34,8 @@ def test_an_alarm_has_a_verdict_a_time_a_command_and_a_remedy(world):
         f"CREDENTIALS: {Reason.CREDENTIALS.fix.en}\n"
         "Waiting to be resent: 1 since 2026-03-10T12:30:00Z. Failed copies: 0."
         " First reported at 2026-03-10T12:45:00Z.\n"
-        "No object is lost: failed objects wait, and are resent after the repair. In the project's folder, this command"
-        " lists each fault with its remedy: python3 ops.py doctor."
+        "No object is lost: replay resends the failed objects after the repair. To list each fault with its remedy, run"
+        " in the project's folder: python3 ops.py doctor."
     )
     world.advance(24 * 3600)
     world.tick("status")
@@ -68,9 +68,9 @@ def test_an_alarm_has_machine_readable_fields(world):
         "before": "in step",
         "since": "2026-03-10T12:45:00Z",
         "at": "2026-03-10T13:00:00Z",
-        "text": "1 object waiting since 2026-03-10T12:30:00Z; replay resends automatically.",
-        "next": "In the project's folder: python3 ops.py status. If the backlog still grows after an hour:"
-        " python3 ops.py doctor.",
+        "text": "1 object has been waiting since 2026-03-10T12:30:00Z; replay resends failed objects automatically.",
+        "next": "For details, run in the project's folder: python3 ops.py status. If the backlog still grows after an"
+        " hour: python3 ops.py doctor.",
         "waiting": 1,
         "at_least": False,
         "oldest": "2026-03-10T12:30:00Z",
@@ -107,7 +107,7 @@ def test_the_log_line_of_status_has_the_numbers_of_its_alarm(world, caplog):
     assert read_log_line(world, caplog) == {
         "verdict": "behind",
         "alarm": False,
-        "text": "1 object waiting since 2026-03-10T12:30:00Z; replay resends automatically.",
+        "text": "1 object has been waiting since 2026-03-10T12:30:00Z; replay resends failed objects automatically.",
         "waiting": 1,
         "at_least": False,
         "oldest": "2026-03-10T12:30:00Z",

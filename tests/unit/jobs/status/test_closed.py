@@ -50,7 +50,7 @@ def test_after_a_go_status_names_no_step_to_open_the_project(world, mocker):
     verdict = world.status()["verdict"]
     assert verdict["alarm"] is True
     assert verdict["step"]["options"] == {"acknowledge": True}
-    assert "Copy the objects that OBS needs by hand; then: python3 ops.py status --acknowledge." in verdict["text"]
+    assert "Copy the objects that OBS needs by hand, then run: python3 ops.py status --acknowledge." in verdict["text"]
     for answer in (world.status(), world.status(key="late"), world.invoke("doctor", {})):
         assert "ops.py open" not in str(answer)
         assert "open the project" not in str(answer)
@@ -72,7 +72,7 @@ def test_the_verdict_closed_precedes_broken_and_counts_waiting_keys(world):
     assert verdict["state"] == "closed"
     assert verdict["alarm"] is True
     assert "ALARM: 2 objects changed" in verdict["text"]
-    assert verdict["text"].endswith(" Recorded, not submitted: 3 object keys.")
+    assert verdict["text"].endswith(" Recorded but not submitted: 3 object keys.")
     assert verdict["text_zh"].endswith("。已记录但未提交：3 个对象。")
     assert report["fixes"]["CLOSED"]["en"] == Reason.CLOSED.fix.en
     # All of these keys are resent after the project is opened, which a user has to do.
@@ -89,8 +89,11 @@ def test_status_names_unreadable_run_files_of_a_closed_project(world, file, body
     world.bucket.add(StoredObject(f"{ROOT}replay/{file}", body))
     world.advance(25 * 60 * 60)
     text = read_verdict(world)[1]
-    assert "Recorded, not submitted" not in text
-    assert f"or their project no longer runs, so objects may still wait in them: {ROOT}replay/{named}. To list" in text
+    assert "Recorded but not submitted" not in text
+    assert (
+        f"or belong to projects that no longer run, so objects may still wait in them: {ROOT}replay/{named}. To list"
+        in text
+    )
     assert "delete" not in text
 
 
@@ -98,7 +101,7 @@ def test_status_says_at_least_if_its_count_of_waiting_keys_is_incomplete(world, 
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RUN_FILES_READ", 0)
     world.bucket.add_mark(closed=True)
     world.bucket.add_run_file("a")
-    assert read_verdict(world)[1].endswith(" Recorded, not submitted: at least 0 object keys.")
+    assert read_verdict(world)[1].endswith(" Recorded but not submitted: at least 0 object keys.")
 
 
 def test_waiting_keys_make_the_verdict_behind_after_a_project_reopens(world):
@@ -151,7 +154,7 @@ def test_status_raises_an_alarm_for_changes_after_the_close(world, case):
     assert verdict["alarm"] == (alarm in verdict["text"]) == bool(last)
 
 
-UNKNOWN = "ALARM: unknown whether anything changed after the close"
+UNKNOWN = "ALARM: it is unknown whether any object changed after the close"
 
 
 def test_unread_records_after_the_close_raise_an_alarm_until_acknowledged(world, mocker):

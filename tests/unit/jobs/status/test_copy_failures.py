@@ -49,7 +49,7 @@ OUTCOMES = {
         [("fails", 3), ("add_read_lines", 1)],
         {"counted": 3, "done": 1, "unknown": 2},
         BEHIND,
-        ["OMS failed to copy 2 objects. Replay has not found them in OMS's lists"],
+        ["OMS failed to copy 2 objects that replay has not found in OMS's lists"],
     ),
     "dealt with since": ([("fails", 3), ("add_read_lines", 3)], {"counted": 3, "done": 3}, IN_STEP, []),
     "one waits to be sent again": (
@@ -73,7 +73,7 @@ OUTCOMES = {
         for code, attempts, words in [
             (MULTIPART, 1, "set another Content-Type at the source"),
             ("UPLOAD_DST_OBJ_FAILURE", 5, "check the destination bucket's quota"),
-            ("NOBODY_KNOWS", 7, "Huawei's documents do not list this code"),
+            ("NOBODY_KNOWS", 7, "Huawei's documentation does not list this code"),
         ]
     },
     "throttled when it was sent again": (
@@ -182,7 +182,7 @@ def test_status_counts_no_negative_failures_if_oms_counts_fewer_than_lists(world
     assert shown["left"] == 0
     assert shown["right"] == [0, 1, 0, 0, 0]
     assert shown["holds"] is False
-    assert "OMS's counter does not include all" in str(shown["meaning"])
+    assert "OMS's counter does not yet include all" in str(shown["meaning"])
 
 
 # Events in order, each with the outcomes of the failures and the verdict's text after it; `""` is in step.

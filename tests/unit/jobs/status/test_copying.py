@@ -35,20 +35,20 @@ COUNTED: dict[str, tuple[dict[str, dict[int, int]], tuple[int, int | None], str,
         {"REQUEST": {20: 10, 5: 2}, "SUCCESS": {5: 4}},
         (8, 6),
         BEHIND,
-        "not processed 8 accepted objects (over 15 minutes ago: 6)",
+        "not processed 8 accepted objects (6 of them accepted over 15 minutes ago)",
     ),
     "what is done may be of the older ones": ({"REQUEST": {40: 10, 5: 10}, "SUCCESS": {5: 10}}, (10, 0), IN_STEP, ""),
     "what was done at the beginning was accepted before it": (
         {"REQUEST": {EARLY: 490, 40: 10}, "SUCCESS": {EARLY: 400, 1435: 100}},
         (10, 10),
         BEHIND,
-        "over 15 minutes ago: 10",
+        "10 of them accepted over 15 minutes ago",
     ),
     "what waits was accepted before the statistics begin": (
         {"REQUEST": {EARLY: 15}, "SUCCESS": {EARLY: 10}},
         (5, 5),
         BEHIND,
-        "over 15 minutes ago: 5",
+        "5 of them accepted over 15 minutes ago",
     ),
     "last month's objects are done in this one": (
         {"REQUEST": {BEFORE: 10, EARLY: 20}, "SUCCESS": {BEFORE: 5, EARLY: 25}},
@@ -60,13 +60,13 @@ COUNTED: dict[str, tuple[dict[str, dict[int, int]], tuple[int, int | None], str,
         {"REQUEST": {BEFORE: 500, 40: 10}, "SUCCESS": {BEFORE: 400, EARLY: 60}, "SKIP": {EARLY: 40}},
         (10, 10),
         BEHIND,
-        "over 15 minutes ago: 10",
+        "10 of them accepted over 15 minutes ago",
     ),
     "last month's objects still wait": (
         {"REQUEST": {BEFORE: 10, EARLY: 20}, "SUCCESS": {BEFORE: 5, EARLY: 20}},
         (5, 5),
         BEHIND,
-        "over 15 minutes ago: 5",
+        "5 of them accepted over 15 minutes ago",
     ),
 }
 BY_THE_HOUR: dict[str, tuple[dict[str, dict[int, int]], tuple[int, int | None], str, str]] = {
@@ -75,13 +75,13 @@ BY_THE_HOUR: dict[str, tuple[dict[str, dict[int, int]], tuple[int, int | None], 
         {"REQUEST": {59: 10}, "SUCCESS": {59: 4}},
         (6, None),
         BEHIND,
-        "counts by the hour",
+        "reports only hourly counts",
     ),
     "some are left of long before": (
         {"REQUEST": {120: 10}, "SUCCESS": {120: 4}},
         (6, 6),
         BEHIND,
-        "over 15 minutes ago: 6",
+        "6 of them accepted over 15 minutes ago",
     ),
 }
 NONE_OF_THEM = [{"data_type": name, "data": []} for name in DATA_TYPES]
@@ -167,7 +167,7 @@ def test_status_reads_times_of_oms_in_seconds_or_milliseconds(world, unit):
 
 def test_status_names_the_permission_if_oms_refuses_the_statistics(world):
     world.oms.deny("oms:synctask:statistics")
-    words = "(FORBIDDEN): Grant the IAM user behind HW_AK the action oms:synctask:statistics"
+    words = "(FORBIDDEN): Grant the IAM user of HW_AK the permission oms:synctask:statistics"
     assert_copying(world, None, BEHIND, f"does not report how long its remaining objects have waited {words}")
 
     # AND the failures are still reported
@@ -177,7 +177,7 @@ def test_status_names_the_permission_if_oms_refuses_the_statistics(world):
 
 def test_the_verdict_does_not_depend_on_the_option_hours_of_status(world):
     world.count_objects(600, REQUEST=10)
-    assert tells(world, BEHIND, "over 15 minutes ago: 10", hours=1)
+    assert tells(world, BEHIND, "10 of them accepted over 15 minutes ago", hours=1)
     asked = [request.params for request in world.oms.requests if is_statistics(request)]
     hours = [(int(step["end_time"]) - int(step["start_time"])) / 3_600_000 for step in asked]
     assert hours == [24, 1]
@@ -201,18 +201,18 @@ def test_status_reports_failures_in_the_first_interval_of_the_statistics(world):
 def test_status_reports_a_day_old_backlog_of_a_task_with_earlier_objects(world):
     # GIVEN a task that copied objects of the last month in this month, and ten objects that wait
     count_series(world, REQUEST={BEFORE: 500, EARLY: 100, 40: 10}, SUCCESS={BEFORE: 400, EARLY: 200})
-    assert "over 15 minutes ago: 10" in read_verdict(world)[1]
+    assert "10 of them accepted over 15 minutes ago" in read_verdict(world)[1]
 
     # WHEN a day passes without an event, THEN the objects still wait
     world.advance_to(NOW + timedelta(hours=25))
     world.bucket.add_pass(scanned=7)
-    assert "over 15 minutes ago: 10" in read_verdict(world)[1]
+    assert "10 of them accepted over 15 minutes ago" in read_verdict(world)[1]
 
 
 @pytest.mark.parametrize("answer", [oms_error(400, "OMS.0001"), oms_error(404, "OMS.0404"), Fault.status(503)])
 def test_status_accepts_months_without_a_task_only_before_installation(world, answer):
     world.oms.faults.add(answer, where=is_month("2026-02"))
-    assert "does not report its copies" in read_verdict(world)[1]
+    assert "does not report how many objects it has copied" in read_verdict(world)[1]
     world.bucket.add_installation(NOW - timedelta(days=4))
     was_refused = answer.code != 503
     assert (read_verdict(world)[0] == IN_STEP) == was_refused

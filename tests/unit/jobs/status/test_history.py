@@ -16,11 +16,11 @@ from support.world import NO_RIGHT, ROOT, World
 UNKNOWN = "It is unknown whether replay is working on the object: some run files of replay could not be read."
 BROKEN_RUN_FILE = {"busy_until": "", "keys": [{"key": "a", "held": False}]}
 PROMISES = (
-    "To resend it now",
-    "Reconcile submits it",
-    "Replay resends it",
-    "Compare resends it",
-    "resent automatically",
+    "To resend the object now",
+    "Reconcile submits the object",
+    "Replay resends the ",
+    "Compare resends the object",
+    "resends failed objects automatically",
 )
 
 
@@ -54,7 +54,7 @@ def test_a_keys_history_is_uncertain_if_a_run_file_is_unreadable(world, there):
 
     # AND a key in another run file is still found
     world.bucket.add_json("replay/oss-oms-sync/2.json", BROKEN_RUN_FILE)
-    assert read_story(world) == "The submission failed, and replay is working on it."
+    assert read_story(world) == "The submission failed, and replay is working on the object."
 
 
 def test_a_keys_history_is_uncertain_without_permission_for_run_files(world):
@@ -78,9 +78,9 @@ def test_a_keys_history_does_not_take_equal_size_for_equal_contents(world):
     etag = "0123456789ABCDEF0123456789ABCDEF-2"
     world.source.add(StoredObject("a", b"a", {"etag": etag}))
     world.bucket.add(StoredObject(f"{ROOT}success_object/a", etag.encode()))
-    assert read_story(world).startswith("The object is in OBS, with the same size")
+    assert read_story(world).startswith("The object in OBS has the same size")
     world.bucket.add_json("replay/oss-oms-sync/1.json", BROKEN_RUN_FILE)
-    assert read_story(world) == "The submission failed, and replay is working on it."
+    assert read_story(world) == "The submission failed, and replay is working on the object."
 
 
 def test_a_keys_history_names_the_reason_and_remedy_of_a_failed_copy(world):
@@ -91,7 +91,7 @@ def test_a_keys_history_names_the_reason_and_remedy_of_a_failed_copy(world):
     assert answer["story"] == (
         "OMS accepted this version, but failed to copy it: INIT_DST_OBJ_MULTIPART_FAILURE, no message."
     )
-    assert "set another Content-Type at the source. Replay resends it in its next run." in answer["next"]
+    assert "set another Content-Type at the source. Replay resends the object in its next run." in answer["next"]
 
     # AND after another acceptance, the failure is no longer reported
     world.advance(60)
@@ -102,7 +102,7 @@ def test_a_keys_history_names_the_reason_and_remedy_of_a_failed_copy(world):
 @pytest.mark.parametrize("key", ["a/照片 +%.jpg", "最" * 341], ids=["plain", "long"])
 def test_the_history_of_a_key_goes_from_the_upload_to_the_copy(key):
     world = make_status_world()
-    assert read_story(world, key) == "The object does not exist, and has no record."
+    assert read_story(world, key) == "The object does not exist and has no record."
 
     world.upload(key, key, minutes_ago=1)
     assert "just written" in read_story(world, key)
@@ -111,7 +111,7 @@ def test_the_history_of_a_key_goes_from_the_upload_to_the_copy(key):
     assert answer["story"] == "The object has no record: its event was lost."
     assert answer["step"]["job"] == "replay"
     assert answer["step"]["options"] == {"key": key}
-    assert answer["next"].endswith("To resend it now:")
+    assert answer["next"].endswith("To resend the object now:")
 
     world.bucket.add_failed_records(key, reason="CREDENTIALS")
     answer = world.status(key=key)
@@ -122,7 +122,7 @@ def test_the_history_of_a_key_goes_from_the_upload_to_the_copy(key):
     world.bucket.add_success_record(key, key)
     world.write(key, key)
     answer = world.status(key=key)
-    assert answer["story"] == "The object is in OBS, with equal contents."
+    assert answer["story"] == "The object is in OBS with equal contents."
     assert answer["in_obs"]["etag"] == answer["success"]["etag"] == answer["object"]["etag"]
     assert answer["seconds"]["accepted"] is not None
 
@@ -156,8 +156,8 @@ def test_a_keys_history_covers_deleted_and_unsubmitted_objects(world):
     world.bucket.add_success_record("a")
     world.bucket.add_failed_records("b", reason="CREDENTIALS")
     assert "no longer in the source bucket" in read_story(world)
-    assert world.status(key="b")["next"].startswith("Replay resends it")
-    assert "never submitted" in read_story(make_status_world(OBJECT_PREFIX="photos/"), "x")
+    assert world.status(key="b")["next"].startswith("Replay resends the key")
+    assert "no job submits it" in read_story(make_status_world(OBJECT_PREFIX="photos/"), "x")
     unnamed = make_status_world(SOURCE_BUCKET="").status(key="a")
     assert unnamed["object"] is None
     assert "unknown" in unnamed["story"]
@@ -194,7 +194,7 @@ def upload_and_copy(world: World) -> None:
     [
         (upload_without_acceptance, "reconcile finds and submits it when the project is open"),
         (fail_upload, "replay resends it when the project is open"),
-        (lambda world: upload_without_acceptance(world, 1), "the key is recorded as failed and waits"),
+        (lambda world: upload_without_acceptance(world, 1), "the key is recorded as failed"),
         (
             lambda world: world.put_accepted("a", data="a", minutes_ago=120),
             "nothing is resent until the project is open",
@@ -234,7 +234,7 @@ def test_a_keys_history_says_if_the_closed_mark_is_unreadable(world):
 
     # WHEN the history is read, THEN it promises no submission
     text = world.status(key="a")["next"]
-    assert "Unknown whether the project is closed; until this is known, nothing is submitted" in text
+    assert "It is unknown whether the project is closed (" in text
     assert "python3 ops.py doctor" in text
     assert find_promises(text) == []
 
@@ -248,23 +248,29 @@ def test_a_keys_history_is_green_only_if_the_version_is_copied_or_recent():
             True,
         ),
         (methodcaller("advance", 2 * 3600), "OMS accepted this version, but it is not in OBS.", False),
-        (methodcaller("write", "a", "?!"), "OMS accepted this version, but OBS has another: overwritten.", False),
+        (
+            methodcaller("write", "a", "?!"),
+            "OMS accepted this version, but OBS has another version: overwritten.",
+            False,
+        ),
         (lambda world: world.bucket.add_copy_failed_record("a"), f"OMS accepted this version, but {failed}.", False),
-        (methodcaller("write", "a", "a"), "The object is in OBS, with equal contents.", True),
+        (methodcaller("write", "a", "a"), "The object is in OBS with equal contents.", True),
     ):
         action(world)
         answer = world.status(key="a")
         assert answer["story"] == story
         assert answer["well"] == well
         # Only this state has the duration of the copy.
-        assert (answer["seconds"]["copied"] is not None) == ("The object is in OBS, " in story)
+        assert (answer["seconds"]["copied"] is not None) == (
+            story.startswith(("The object is in OBS ", "The object in OBS has the same size"))
+        )
     world.obs.faults.add(NO_RIGHT)
     assert not world.status(key="a")["well"]
 
 
 SIZE, CRC64 = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "CRC64_COMPARISON_OVERWRITE"
 READ = ("compare", {"deep": True, "prefix": "a"})
-OVERWRITES = "overwrite all of them with a task group (python3 ops.py migrate --overwrite --prefix a)"
+OVERWRITES = "overwrite all of these objects with a task group (python3 ops.py migrate --overwrite --prefix a)"
 
 
 @pytest.mark.parametrize(
@@ -273,7 +279,12 @@ OVERWRITES = "overwrite all of them with a task group (python3 ops.py migrate --
         # Another object of the same size, which reading proves to differ, or not.
         (SIZE, "b", f"OMS skips resent objects ({SIZE}), so {OVERWRITES}", READ),
         ("FULL_OVERWRITE", "b", "If an object differs: python3 ops.py replay --key a.", READ),
-        (CRC64, "b", f"replay --key a. OMS skips an object if either side has no CRC64; then {OVERWRITES}", READ),
+        (
+            CRC64,
+            "b",
+            f"replay --key a. OMS skips an object if one of the two sides has no CRC64; in that case, {OVERWRITES}",
+            READ,
+        ),
         ("NO_OVERWRITE", "b", "delete each object in OBS and compare again", READ),
         # A newer version of another size.
         (SIZE, "?!", "resend the object:", ("replay", {"key": "a"})),
@@ -287,7 +298,7 @@ def test_a_keys_history_names_the_remedy_for_the_overwrite_mode(mode, data, reme
     world.put_accepted("a", data="a", minutes_ago=180)
     world.write("a", data)
     answer = world.status(key="a")
-    assert answer["story"].startswith("OMS accepted this version, but OBS has another: ")
+    assert answer["story"].startswith("OMS accepted this version, but OBS has another version: ")
     assert remedy in answer["next"]
     assert answer["step"] == {"job": step[0], "options": step[1]}
 

@@ -37,8 +37,8 @@ def test_status_says_that_obs_is_unchecked_without_a_comparison(world):
 
 LACKING = "found 3 objects of 8 missing or outdated in OBS"
 ALL_THERE = (
-    "All objects written before 2026-03-10T12:00:00Z were in OBS at 2026-03-10T12:00:00Z: 7 objects of 7, 5"
-    " proven equal, 2 not proven."
+    "All objects written before 2026-03-10T12:00:00Z were in OBS at 2026-03-10T12:00:00Z: 7 of 7 objects, 5 proven"
+    " equal and 2 not proven equal."
 )
 # Counts of a comparison, the verdict, and parts of its text.
 COMPARISONS = {
@@ -57,7 +57,7 @@ COMPARISONS = {
     "an MD5 that differs, and reading as the next step": (
         {"equal_contents": 2, "suspicious": 1},
         BEHIND,
-        ["(3 objects): 1 object of the same size with a different MD5", "python3 ops.py compare --deep"],
+        ["(3 objects): 1 object has the same size in OBS but a different MD5", "python3 ops.py compare --deep"],
     ),
 }
 
@@ -67,7 +67,7 @@ def test_the_last_comparison_decides_the_verdict_of_status(world, case):
     counts, state, words = COMPARISONS[case]
     world.bucket.add_comparison(**counts)
     assert tells(world, state, *words)
-    assert ("Others: " in read_verdict(world)[1]) == ("in_flight" in counts)
+    assert ("Other objects: " in read_verdict(world)[1]) == ("in_flight" in counts)
 
 
 # Objects that the last comparison found lacking, its submissions, and the command that resolves them.
@@ -234,7 +234,8 @@ def test_status_shows_the_progress_and_failures_of_a_migration(world):
     assert shown == {**shown, "state": "copying", **counts, "lists": LISTS}
     assert verdict["state"] == IN_STEP
     assert verdict["text"].endswith(
-        " The migration of the existing objects is running, 50.0% of 200 done: python3 ops.py migrate --look."
+        " The migration of the existing objects is running: 50.0% of 200 objects are done. For details: python3"
+        " ops.py migrate --look."
     )
 
 
@@ -294,7 +295,7 @@ def test_status_names_the_missing_permission_to_read_a_migration(world):
 
 def test_status_asks_to_end_a_finished_migration(world):
     begin_group(world, {**GROUP, "status": 6})
-    assert tells(world, IN_STEP, "The existing objects are copied. To end their migration")
+    assert tells(world, IN_STEP, "The existing objects have been copied. To end their migration")
 
 
 def test_status_does_not_know_the_objects_of_an_ended_migration(world):

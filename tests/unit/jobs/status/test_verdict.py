@@ -92,7 +92,7 @@ def test_status_reports_failures_of_the_last_day_in_a_new_month(world):
 def test_an_unreadable_run_file_prevents_the_verdict_in_step(world):
     name = f"{ROOT}replay/oss-oms-sync/1.json"
     world.bucket.add(StoredObject(name, b"?"))
-    nowhere = f"cannot be read, and its keys are recorded nowhere else: {name}."
+    nowhere = f"cannot read run files whose keys are recorded nowhere else: {name}."
     assert tells(world, "behind", nowhere, "python3 ops.py compare")
     assert world.status()["verdict"]["step"]["job"] == "compare"
 
@@ -101,7 +101,7 @@ def test_status_explains_a_sum_that_does_not_hold():
     world = make_status_world()
     world.bucket.add_pass(scanned=5, covered=4)
     first, *_ = world.status()["sums"]
-    summary = (first["holds"], first["left"], sum(first["right"]), "but no object is missed" in first["meaning"])
+    summary = (first["holds"], first["left"], sum(first["right"]), "but no object was missed" in first["meaning"])
     assert summary == (False, 5, 4, True)
 
 
@@ -159,7 +159,10 @@ def test_status_names_no_oldest_key_if_its_listing_is_incomplete(mocker):
     world = make_status_world(OBJECT_SUFFIX=".png")
     for name in "ab":
         world.bucket.add_json(f"failed_object/{name}", "")
-    assert read_verdict(world) == (BEHIND, "at least 0 objects waiting; replay resends automatically.")
+    assert read_verdict(world) == (
+        BEHIND,
+        "at least 0 objects are waiting; replay resends failed objects automatically.",
+    )
 
 
 def test_the_chinese_verdict_has_no_english_text(world):

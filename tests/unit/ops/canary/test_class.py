@@ -116,7 +116,7 @@ def test_reconcile_does_not_count_lost_events_of_canary_objects(busy_world):
     assert busy_world.task.acceptance_request == accept_request
     assert busy_world.ops("status").answer["verdict"]["state"] in ("in step", "unknown")
     key = next(key for key in busy_world.oss.objects(busy_world.source_bucket) if key.endswith("/between"))
-    assert busy_world.ops("story", key).answer["story"].startswith("A canary object")
+    assert busy_world.ops("story", key).answer["story"].startswith("This is a canary object")
 
 
 def run_canary_and_cutover(world):

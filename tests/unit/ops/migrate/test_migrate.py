@@ -84,7 +84,7 @@ def test_archived_objects_fail_without_the_permission_to_restore(world):
 @pytest.mark.parametrize(
     ("words", "policy", "classes", "line"),
     [
-        ((), "STANDARD", {"STANDARD"}, "Storage class in OBS: Standard, also for source objects of another class."),
+        ((), "STANDARD", {"STANDARD"}, "Storage class in OBS: Standard, even for source objects of another class."),
         (("--keep-storage-class",), "SRC_STORAGE_MAPPING", {"STANDARD", "WARM"}, "bills IA objects for at least 30"),
     ],
 )
@@ -222,7 +222,7 @@ def test_migrate_begins_no_migration_if_the_project_is_closed_meanwhile(world):
 
 def test_close_refuses_to_close_a_project_during_a_migration(world):
     world.begin_migration()
-    expect_exit(world.run("close"), 1, "the migration of the existing objects is not finished", f"{OPS} migrate --look")
+    expect_exit(world.run("close"), 1, "the migration of existing objects is not finished", f"{OPS} migrate --look")
     assert ASK(Caller(world), "certify", {"look": True})["closed"] is None
 
     expect_success(world.migrate())

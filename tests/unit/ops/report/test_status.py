@@ -378,7 +378,7 @@ def test_the_page_explains_a_sum_that_does_not_hold():
     rows = table.cells()
     assert rows[1][1:] == ["4,604,852 = 4,604,611 + 68 + 112 + 61", "adds up"]
     assert rows[4][1:] == ["9,204,118 ≤ 9,201,006 + 412 + 2,486", "does not add up"]
-    assert "OMS has not processed all of them yet" in rows[4][0]
+    assert "OMS has not processed all accepted objects yet" in rows[4][0]
     assert "Two invocations" not in table.text
 
 

@@ -33,7 +33,7 @@ from oss_oms_sync.rules.waiting_check import check_waiting_keys
 # The verdicts of cutovers that may have closed the project; a rehearsal does not close it.
 _CUTOVER_VERDICTS = [verdict for verdict in CutoverVerdict if verdict is not CutoverVerdict.REHEARSAL]
 _STAYS_OPEN_TEXT = t(
-    "The project stays open: the migration of the existing objects is not finished, and OMS may still write"
+    "The project stays open: the migration of existing objects is not finished, so OMS may still write to OBS"
 )
 
 
@@ -170,6 +170,8 @@ def _read_matching_go(invocation: Invocation, options: CutoverOptions, mark: Clo
 
 def _describe_state(invocation: Invocation, mark: CloseMark | None) -> tuple[MarkWithGo | None, Text]:
     if mark is None:
-        return None, t("The project is open. The changes recorded while it was closed are submitted within minutes.")
+        return None, t(
+            "The project is open. Within minutes, replay submits the changes recorded while the project was closed."
+        )
     mark_with_go = read_mark_with_go(invocation, mark)
     return mark_with_go, describe_closed(mark, mark_with_go.go)

@@ -51,7 +51,7 @@ _CONFIRMATIONS: Sequence[tuple[Text, Callable[[CheckContext], object] | None, Te
     (
         t("part size"),
         lambda context: not context.settings.compare_deep,
-        t("COMPARE_DEEP is off: nothing depends on it"),
+        t("COMPARE_DEEP is off, so nothing depends on the part size"),
     ),
     (t("copies in one part"), lambda context: _count_objects(context, ObjectClass.EQUAL_CONTENTS), _OPERATION_PROOF),
     (t("order of listings"), lambda context: context.last_comparison, _OPERATION_PROOF),
@@ -86,9 +86,9 @@ def _check_assumption(
         if assumption.setting
         else assumption.assumed
     )
-    remedy = t("{step} shows it in your accounts", step=Step("canary"))
+    remedy = t("To find out in your accounts: {step}", step=Step("canary"))
     if not assumption.as_assumed:
-        remedy = t("OMS's first failed copy confirms it: run doctor again after that")
+        remedy = t("Run doctor again after OMS has failed to copy an object, which answers the question")
     return not_confirmed(
         t("{question}; assumed: {assumed}", question=assumption.question, assumed=assumed_text), remedy
     )

@@ -40,7 +40,7 @@ def check_oss_answer(context: CheckContext) -> Finding:
     if error and error.code in CREDENTIAL_CODES:
         return fault(
             untranslated(str(error)),
-            t("Call the function again in a minute. If this persists, check the function's role in the RAM console"),
+            t("Run doctor again in a minute. If this persists, check the function's role in the RAM console"),
         )
     if error and error.code not in (*_WRONG_BUCKET_CODES, "AccessDenied"):
         return fault(
@@ -60,7 +60,7 @@ def check_source_bucket(context: CheckContext) -> Finding:
 def check_source_names(context: CheckContext) -> Finding:
     """Check for source objects whose keys look like records, because forward never submits such keys."""
     prefix, suffix = context.settings.key_filter.prefix, context.settings.key_filter.suffix
-    no_object_text = t("the project has no object under {record_root} in the source bucket", record_root=RECORDS)
+    no_object_text = t("the source bucket has no object in scope under {record_root}", record_root=RECORDS)
     if not (RECORDS.startswith(prefix) or prefix.startswith(RECORDS)):
         return ok(no_object_text)
     page = context.invocation.source_bucket.list_page(max(RECORDS, prefix, key=len), "")
@@ -70,16 +70,16 @@ def check_source_names(context: CheckContext) -> Finding:
     number = len(page.objects)
     return (fault if own_names else unknown)(
         t(
-            "{objects} under {folder} in the source bucket, such as {example}: {mine} in the project's"
-            " scope, but no object under {folder} is ever forwarded",
+            "{objects} checked under {folder} in the source bucket, {mine} of them in scope, such as {example}: no"
+            " object under {folder} is ever forwarded",
             objects=t("the first {n:object|objects}", n=number) if page.has_more else t("{n:object|objects}", n=number),
             folder=RECORDS,
             example=printable_line((own_names or [page.objects[0].name])[0]),
             mine=len(own_names),
         ),
         t(
-            "Move these objects elsewhere in the source bucket, or exclude them by vars.objectPrefix in"
-            " s.yaml and copy the objects that OBS needs by other means"
+            "Move these objects elsewhere in the source bucket, or exclude them with vars.objectPrefix in s.yaml,"
+            " and copy the objects that OBS needs by other means"
         ),
     )
 
@@ -98,7 +98,7 @@ def check_canaries(context: CheckContext) -> Finding:
             n=AtLeast(len(leftover_objects)) if page.has_more else len(leftover_objects),
             folder=printable_line(folder),
         ),
-        t("Delete them: {step}", step=Step("canary", {"remove": True})),
+        t("To delete these objects: {step}", step=Step("canary", {"remove": True})),
     )
 
 
@@ -118,11 +118,11 @@ def check_log_bucket_versioning(context: CheckContext) -> Finding:
     if isinstance(probe_answer, StoredObject) and "x-oss-version-id" in probe_answer.headers:
         return fault(
             t(
-                "versioning of the log bucket is enabled or suspended, so OSS does not protect passes from"
-                " being overwritten"
+                "versioning of the log bucket is enabled or suspended, so OSS does not protect stored passes"
+                " against overwriting"
             ),
             t(
-                "Use another log bucket in which versioning was never enabled: versioning can be suspended, but"
+                "Use another log bucket, for which versioning was never enabled: versioning can be suspended, but"
                 " not removed"
             ),
         )
@@ -133,15 +133,15 @@ def check_record_etag(context: CheckContext) -> Finding:
     listed_objects = context.invocation.log_bucket.list_page(context.probe.name, "").objects
     if not listed_objects:
         return unknown(
-            t("the listing lacks the object just written"),
+            t("the listing does not contain the object just written"),
             t("Run doctor again in a minute"),
         )
     if listed_objects[0].etag != etag_of(context.probe.body):
         return fault(
-            t("the log bucket lists objects with an ETag that is not the MD5 of their contents"),
-            t("Use a log bucket without KMS encryption: with it, reconcile would submit every object in each pass"),
+            t("the log bucket's listing has an ETag that is not the MD5 of the object's contents"),
+            t("Use a log bucket without KMS encryption. Otherwise reconcile submits every object in each pass"),
         )
-    return ok(t("a listing shows the version of a record"))
+    return ok(t("a listing shows the version of each record"))
 
 
 def check_delete_permission(context: CheckContext) -> Finding:
@@ -154,7 +154,7 @@ def _check_bucket(context: CheckContext, setting: str, name: str, error: Storage
     if error and error.code in _WRONG_BUCKET_CODES:
         return fault(
             untranslated(str(error)),
-            t("Set {setting} to an OSS bucket of {region}", region=context.settings.oss_region, setting=setting),
+            t("Set {setting} to an OSS bucket in {region}", region=context.settings.oss_region, setting=setting),
         )
     return ok(t("{name} exists", name=name))
 
@@ -172,7 +172,7 @@ def _judge_role_permission(action_text: Text, action: str, bucket_text: Text, an
         return fault(
             text,
             t(
-                "Grant doctor's role {action} on the {where}, as in the project's policies/",
+                "Grant doctor's role {action} on the {where}, as the project's policies/ folder shows",
                 action=action,
                 where=bucket_text,
             ),
@@ -197,16 +197,18 @@ def check_scope(context: CheckContext) -> Finding:
     if has_object:
         return ok(t("the scope has objects"))
     checked_text = (
-        t("all {n:name was|names were} checked", n=name_count)
+        t("all keys with this prefix ({n}) were checked", n=name_count)
         if is_whole
-        else t("the first {n:name was|names were} checked", n=name_count)
+        else t("the first {n:key|keys} with this prefix were checked", n=name_count)
     )
     if last_pass:
         checked_text = t(
-            "{looked_at}, the others in the pass of {started}", looked_at=checked_text, started=last_pass.started
+            "{looked_at}, and the other keys in the pass of {started}",
+            looked_at=checked_text,
+            started=last_pass.started,
         )
     text = t(
-        "no object is in scope (OBJECT_PREFIX {prefix!r}, OBJECT_SUFFIX {suffix!r}): with that prefix, {looked_at}",
+        "no object is in scope (OBJECT_PREFIX {prefix!r}, OBJECT_SUFFIX {suffix!r}): {looked_at}",
         prefix=key_filter.prefix,
         suffix=key_filter.suffix,
         looked_at=checked_text,
@@ -214,13 +216,16 @@ def check_scope(context: CheckContext) -> Finding:
     if not is_whole and last_pass is None:
         return unknown(
             text,
-            t("Let a pass check the rest, then run doctor again: {step}", step=Step("reconcile")),
+            t(
+                "Run doctor again after a pass has checked the other keys. To start a pass: {step}",
+                step=Step("reconcile"),
+            ),
         )
     return warning(
         text,
         t(
-            "This is probably a typo: correct sourceBucket, objectPrefix or objectSuffix in s.yaml, then `s"
-            " deploy`. If the bucket is still empty, upload an object, and check again"
+            "This is probably a typo: correct sourceBucket, objectPrefix or objectSuffix in s.yaml, then run `s"
+            " deploy`. If the bucket is still empty, upload an object, then run doctor again"
         ),
     )
 
@@ -250,7 +255,7 @@ def check_back_to_source(context: CheckContext) -> Finding:
                 " creates the object",
                 name=name,
             ),
-            t("An administrator can read them: {step}", step=Step("checklist")),
+            t("An administrator can read the rules: {step}", step=Step("checklist")),
         )
     if stored_rules.rules:
         return warning(
@@ -262,7 +267,7 @@ def check_back_to_source(context: CheckContext) -> Finding:
                 at=stored_rules.at,
             ),
             t(
-                "Delete the rules (set them again after the GO), then run the checklist again: {step}",
+                "Delete the rules (restore them after the GO), then run the checklist again: {step}",
                 step=Step("checklist"),
             ),
         )
@@ -283,7 +288,7 @@ def check_read_permissions(context: CheckContext) -> Finding:
                 *missing_texts,
             ),
             t(
-                "Grant the missing permissions, and compare again: {step}",
+                "Grant the missing permissions, then compare again: {step}",
                 step=Step("compare", {"deep": True, "restart": True}),
             ),
         )

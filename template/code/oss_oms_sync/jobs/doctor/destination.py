@@ -28,7 +28,7 @@ def check_obs_connection(context: CheckContext) -> Finding:
 
 
 def _describe_missing_comparison(reason: Text) -> Text:
-    return t("{why}: compare cannot read OBS, and status shows only objects accepted by OMS", why=reason)
+    return t("{why}: compare cannot read OBS, and status shows only which objects OMS has accepted", why=reason)
 
 
 def check_list_permission(context: CheckContext) -> Finding:
@@ -36,7 +36,7 @@ def check_list_permission(context: CheckContext) -> Finding:
         context.destination.list_page("", "")
     except ObsError as error:
         return warning(_describe_missing_comparison(untranslated(str(error))), error.fix)
-    return ok(t("OBS lists {name}", name=context.destination.name))
+    return ok(t("{name} can be listed in OBS", name=context.destination.name))
 
 
 def check_lists_permission(context: CheckContext) -> Finding:
@@ -45,7 +45,7 @@ def check_lists_permission(context: CheckContext) -> Finding:
         return skipped(t("OMS has written no list of copied objects yet"))
     if isinstance(error, ObsError):
         return warning(
-            t("{error}: failed copies are not resent automatically", error=error),
+            t("{error}: replay does not resend failed copies", error=error),
             error.fix,
         )
     return ok(t("OMS's lists of copied and failed objects can be read"))
@@ -74,18 +74,18 @@ def check_encryption(object_head: ObjectHead) -> Finding:
     if object_head.encryption:
         return warning(
             t(
-                "OBS encrypts written objects ({encryption}), so their ETags may not be MD5s: equal contents"
-                " are then not proven",
+                "OBS encrypts objects ({encryption}), so an ETag may not be an MD5 and then does not prove equal"
+                " contents",
                 encryption=object_head.encryption,
             ),
-            t("Nothing to do; without encryption, compare proves more"),
+            t("Nothing to do. Without encryption, compare proves more objects equal"),
         )
     return ok(t("the objects that OMS wrote at {at} are not encrypted", at=timestamp(from_epoch(object_head.modified))))
 
 
 def check_versioning(object_head: ObjectHead) -> Finding:
     if object_head.version:
-        return ok(t("the destination keeps older versions, which are charged"))
+        return ok(t("the destination keeps older versions, for which OBS charges"))
     return ok(t("the destination keeps no older versions"))
 
 

@@ -44,7 +44,7 @@ def check_whole_pass(job: str, context: CheckContext) -> Finding:
     if period is None:
         return ok(t("{job} runs only by hand, because {name} is off", job=job, name=name))
     if context.closed_mark:
-        return skipped(t("the project is closed: until it is opened no timer begins a pass"))
+        return skipped(t("the project is closed: timers begin no pass until it is opened"))
     passes = context.compare_passes if job == "compare" else context.reconcile_passes
     last_pass = context.last_comparison if job == "compare" else find_last_timer_pass(passes, prefix)
     if last_pass is None:
@@ -53,14 +53,16 @@ def check_whole_pass(job: str, context: CheckContext) -> Finding:
         if is_new or any(pass_.ended or pass_.objects for pass_ in passes):
             return skipped(
                 t(
-                    "no full pass of {job} has finished yet: check again in 10 minutes, then check `s {job} logs`",
+                    "no full pass of {job} has finished yet. Run doctor again in 10 minutes. If this persists,"
+                    " check `s {job} logs`",
                     job=job,
                 )
             )
         return warning(
-            t("the timer triggers {job}, but no pass has reached an object", job=job),
+            t("the timer triggers {job}, but no pass has processed an object", job=job),
             t(
-                "Check `s {job} logs` for the reason. If {job} was just deployed or changed, check again in 10 minutes",
+                "Check `s {job} logs` for the reason. If {job} was just deployed or changed, run doctor again in 10"
+                " minutes",
                 job=job,
             ),
         )
@@ -72,7 +74,7 @@ def check_whole_pass(job: str, context: CheckContext) -> Finding:
         ):
             return skipped(t("{finding}; another pass is running", finding=text))
         if context.opening_time and now - context.opening_time <= _MAX_TIMER_EVENT_AGE:
-            return skipped(t("{finding}; the project was just opened: check again in 20 minutes", finding=text))
+            return skipped(t("{finding}; the project was just opened: run doctor again in 20 minutes", finding=text))
         return warning(
             t("{finding}; the next pass is overdue", finding=text),
             t("Check in the Function Compute console that {job}'s timer exists, and check `s {job} logs`", job=job),
@@ -108,7 +110,7 @@ def check_timer(job: str, context: CheckContext) -> Finding:
         if installation is None or installation.age <= max_age:
             return skipped(
                 t(
-                    "{finding}; expected every {every} min: check again in {again} min",
+                    "{finding}; expected every {every} min: run doctor again in {again} min",
                     finding=text,
                     every=period_minutes,
                     again=max_minutes,
@@ -121,9 +123,9 @@ def check_timer(job: str, context: CheckContext) -> Finding:
     return fault(
         t("{finding}; expected every {every} min", finding=text, every=period_minutes),
         t(
-            "Check in the Function Compute console that {job}'s timer exists and is enabled (`s deploy`"
-            " restores it), and check `s {job} logs` for refused settings. If {job} was just deployed or"
-            " changed, check again in {again} min",
+            "Check in the Function Compute console that {job}'s timer exists and is enabled (`s deploy` restores"
+            " it), and check `s {job} logs` for refused settings. If {job} was just deployed or changed, run doctor"
+            " again in {again} min",
             job=job,
             again=max_minutes,
         ),
@@ -133,10 +135,10 @@ def check_timer(job: str, context: CheckContext) -> Finding:
 def check_project_open(context: CheckContext) -> Finding:
     if context.closed_mark:
         go = read_mark_with_go(context.invocation, context.closed_mark).go
-        open_text = t("Open it only if new writes to OSS should reach OBS again")
+        open_text = t("Open the project only if new writes to OSS should reach OBS again")
         keep_closed_text = t("Nothing to do: the project stays closed after a GO")
         return warning(describe_closed(context.closed_mark, go), keep_closed_text if go else open_text)
-    return ok(t("the project is open: object keys are submitted"))
+    return ok(t("the project is open and submits object keys"))
 
 
 def check_header_permission(context: CheckContext) -> Finding:
@@ -147,14 +149,17 @@ def check_header_permission(context: CheckContext) -> Finding:
     if not context.settings.change_headers:
         return skipped(t("changeHeaders is off in s.yaml, so `headers` changes nothing in OBS"))
     if context.closed_mark:
-        return skipped(t("the project is closed, so nothing is changed in OBS"))
+        return skipped(t("the project is closed, so `headers` changes nothing in OBS"))
     name = f"{context.settings.key_filter.canary_prefix}doctor-{uuid.uuid4().hex}"
     expires = round(context.invocation.clock.now().timestamp()) + _VALID_SECONDS
     (answer,) = context.destination.try_change_all([HeaderChange(name, {"Cache-Control": "no-cache"}, expires)])
     if not isinstance(answer, StorageError):
         return warning(
-            t("OBS confirmed a change of {name}, an object that does not exist", name=printable_line(name)),
-            t("Open a ticket with Huawei Cloud, and do not run {step} until it is answered", step=Step("headers")),
+            t("OBS confirmed a change of {name}, although this object does not exist", name=printable_line(name)),
+            t(
+                "Open a ticket with Huawei Cloud, and do not run {step} until the ticket is answered",
+                step=Step("headers"),
+            ),
         )
     if answer.code == "NoSuchKey":
         return ok(t("the IAM user of HW_AK can change headers in OBS"))
@@ -163,9 +168,9 @@ def check_header_permission(context: CheckContext) -> Finding:
         return warning(
             text,
             t(
-                'Set changeHeaders to "on" in s.yaml, and run {step}, which grants the missing permission. To'
-                " grant it by hand: python3 policies/show.py --headers prints the policy. OBS applies a grant"
-                " after 15 to 30 minutes",
+                'Set changeHeaders to "on" in s.yaml, then run {step}, which grants the missing permission. To'
+                " grant it by hand, use the policy that python3 policies/show.py --headers prints. OBS applies a"
+                " grant after 15 to 30 minutes",
                 step=Step("setup"),
             ),
         )
@@ -200,10 +205,10 @@ def check_migration(context: CheckContext) -> Finding:
         else t("The progress of the migration of existing objects is unknown")
     )
     return warning(
-        t("{how}; its access keys still exist: {keys}", how=progress, keys=current_migration.keys)
+        t("{how}; the migration's access keys still exist: {keys}", how=progress, keys=current_migration.keys)
         if current_migration.keys
         else progress,
-        t("To end the migration: {step}", step=Step("migrate", {"look": True})),
+        t("For the state and the next step of the migration: {step}", step=Step("migrate", {"look": True})),
     )
 
 

@@ -46,7 +46,7 @@ def check_settings(invocation: Invocation | SettingsError) -> Finding:
     if isinstance(invocation, SettingsError):
         return fault(
             untranslated(str(invocation)),
-            t("Correct this in s.yaml (secrets: {step}), then `s deploy`", step=Step("secrets")),
+            t("Correct the settings in s.yaml (secrets by {step}), then run `s deploy`", step=Step("secrets")),
         )
     return ok(t("all settings are complete and well-formed"))
 
@@ -54,10 +54,17 @@ def check_settings(invocation: Invocation | SettingsError) -> Finding:
 def check_region(context: CheckContext) -> Finding:
     oss_region, fc_region = context.settings.oss_region, context.settings.fc_region
     if fc_region in ("", oss_region):
-        return ok(t("function and OSS endpoint are in {oss_region}", oss_region=oss_region))
+        return ok(t("the function and the OSS endpoint are in {oss_region}", oss_region=oss_region))
     return fault(
-        t("the function is in {fc_region}, OSS_ENDPOINT in {oss_region}", fc_region=fc_region, oss_region=oss_region),
-        t("Deploy to the source bucket's region (vars.region in s.yaml): trigger, function and both buckets share it"),
+        t(
+            "the function is in {fc_region}, but OSS_ENDPOINT is in {oss_region}",
+            fc_region=fc_region,
+            oss_region=oss_region,
+        ),
+        t(
+            "Deploy to the source bucket's region (vars.region in s.yaml): the trigger, the function and both OSS"
+            " buckets must share it"
+        ),
     )
 
 
@@ -68,7 +75,7 @@ def check_clock(context: CheckContext) -> Finding:
         context,
         {"OMS": context.settings.task.url, "OSS": context.settings.oss_endpoint},
         t("neither OMS nor OSS reported its time"),
-        t("Check the results for OMS and OSS"),
+        t("Check the other results for OMS and OSS"),
     )
 
 
@@ -84,7 +91,9 @@ def compare_clocks(context: CheckContext, urls: Mapping[str, str], silent_text: 
     seconds = {name: skew.total_seconds() for name, skew in skew_by_cloud.items()}
     text = t(
         "{clocks}",
-        clocks=[t("{off:.0f} s off {name}'s clock", off=offset, name=name) for name, offset in seconds.items()],
+        clocks=[
+            t("difference from {name}'s clock: {off:.0f} s", off=offset, name=name) for name, offset in seconds.items()
+        ],
     )
     max_skew = max(skew_by_cloud.values())
     if max_skew <= _WARNING_SKEW:
@@ -93,14 +102,16 @@ def compare_clocks(context: CheckContext, urls: Mapping[str, str], silent_text: 
 
 
 def remedy_if_unreachable(setting: str) -> Text:
-    return t("Check the host in {setting}, and that the function has internetAccess: true", setting=setting)
+    return t(
+        "Check the host in {setting}, and check that s.yaml sets internetAccess: true for the function", setting=setting
+    )
 
 
 def check_connection(context: CheckContext, url: str, setting: str) -> Finding:
     (finding,) = context.pool.run([lambda: _connect(url, setting)], _ATTEMPT_SECONDS)
     host = urlsplit(url).hostname
     return finding or fault(
-        t("{host} was not reached within {attempt_seconds:g} s", host=host, attempt_seconds=_ATTEMPT_SECONDS),
+        t("no connection to {host} within {attempt_seconds:g} s", host=host, attempt_seconds=_ATTEMPT_SECONDS),
         remedy_if_unreachable(setting),
     )
 
@@ -115,7 +126,7 @@ def _connect(url: str, setting: str) -> Finding:
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     except ValueError:  # its message may quote a password
         return fault(
-            t("{setting} has no address", setting=setting),
+            t("{setting} does not contain a valid address", setting=setting),
             t("Correct {setting}, or remove it", setting=setting),
         )
     host_text = t("the proxy {host}", host=host) if proxy else untranslated(host)
@@ -124,7 +135,11 @@ def _connect(url: str, setting: str) -> Finding:
         socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         return fault(
-            t("the name {host} does not resolve: {error}", host=printable_line(host), error=printable_line(str(error))),
+            t(
+                "the host name {host} does not resolve: {error}",
+                host=printable_line(host),
+                error=printable_line(str(error)),
+            ),
             host_remedy,
         )
     try:
@@ -133,7 +148,7 @@ def _connect(url: str, setting: str) -> Finding:
                 make_tls_context().wrap_socket(connection, server_hostname=host).close()
     except ssl.SSLError as error:
         return fault(
-            t("{host} cannot be trusted (TLS): {error}", host=host, error=printable_line(str(error))),
+            t("no trusted TLS connection to {host}: {error}", host=host, error=printable_line(str(error))),
             t("{check_host}: another server answers, or a device intercepts the connection", check_host=host_remedy),
         )
     except OSError as error:

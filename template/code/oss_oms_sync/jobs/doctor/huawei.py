@@ -27,13 +27,13 @@ _SOURCE_PART_TEXTS = {"cloud": t("cloud"), "region": t("region"), "bucket": t("b
 # Texts for a task's options; None stands for an option that OMS does not report.
 _ARCHIVED_TEXTS = {
     True: t("archived objects are restored and copied"),
-    False: t("archived objects fail"),
+    False: t("copies of archived objects fail"),
     None: t("OMS does not report whether archived objects are restored"),
 }
 _HEADER_TEXTS = {
-    True: t("objects' own metadata is copied"),
+    True: t("object metadata is copied"),
     False: t("Content-Type is the only header that is copied"),
-    None: t("OMS does not report whether objects' headers are copied"),
+    None: t("OMS does not report whether object headers are copied"),
 }
 _REGION_PATTERN = re.compile(r"[a-z]{2}-[a-z]+(-[a-z0-9-]+)?")
 
@@ -73,8 +73,8 @@ def check_group_permission(context: CheckContext) -> Finding:
             sentences(
                 answer.remedy("get", "taskgroup"),
                 t(
-                    "Without this permission, the progress of the migration is unknown, and its failed objects"
-                    " are not resent."
+                    "Without this permission, the progress of the migration is unknown, and replay does not resend"
+                    " the migration's failed objects."
                 ),
             ),
         )
@@ -91,19 +91,19 @@ def check_count_interval(context: CheckContext) -> Finding:
     if answer.unread:
         return warning(
             t(
-                "OMS's daily counts are incomplete or in an unknown format: OMS_FINISHED passes only if they are"
-                " complete"
+                "OMS's counts of the last day are incomplete or in an unknown format: OMS_FINISHED passes only with"
+                " complete counts"
             ),
             t("Run doctor again in a minute"),
         )
     if answer.is_exact:
-        return ok(t("OMS reports its daily counts at five-minute intervals"))
+        return ok(t("OMS reports its counts of the last day at five-minute intervals"))
     return warning(
         t(
             "OMS does not report its counts at five-minute intervals: OMS_FINISHED cannot pass, so no cutover can"
             " end in GO"
         ),
-        t("Nothing to do until a cutover: then accept oms_unfinished by name, if you can take that risk"),
+        t("Nothing to do until a cutover. Then accept oms_unfinished by name if you can take the risk"),
     )
 
 
@@ -113,7 +113,7 @@ def check_task(context: CheckContext) -> Finding:
         return _build_fault(answer)
     if task.status is None:
         return fault(
-            t("the response is not in OMS's documentation"),
+            t("OMS's documentation does not describe this response"),
             Reason.UNEXPECTED.fix,
         )
     return ok(_describe_destination(task))
@@ -127,7 +127,7 @@ def check_task_destination(context: CheckContext) -> Finding:
     return fault(
         _describe_destination(task),
         t(
-            "s.yaml has {bucket} in {region}: copy the SYNC_URL of the right task, or correct"
+            "s.yaml names the destination {bucket} in {region}: copy the SYNC_URL of the right task, or correct"
             " destinationBucket and destinationRegion",
             bucket=bucket,
             region=region,
@@ -169,7 +169,8 @@ def check_task_source(context: CheckContext) -> Finding:
         return (warning if differs_only_in_form else fault)(
             text,
             t(
-                "Copy the SYNC_URL of the right task: the {parts:and} should be that of {bucket} in {region} (Aliyun)",
+                "Copy the SYNC_URL of the task whose source is {bucket} in {region} (Aliyun): the current task has"
+                " another {parts:and}",
                 parts=[_SOURCE_PART_TEXTS[part] for part, is_wrong in is_wrong_by_part.items() if is_wrong],
                 bucket=settings.source_bucket or t("the source bucket"),
                 region=settings.oss_region,
@@ -183,19 +184,19 @@ def check_overwrite_mode(context: CheckContext) -> Finding:
     name = mode.value if mode else "unknown"
     if mode is OverwriteMode.NEVER:
         return fault(
-            t("{mode}: changed objects are not copied again", mode=name),
-            t("Create a sync task that overwrites"),
+            t("{mode}: OMS does not copy new versions of existing objects", mode=name),
+            t("Create a sync task that overwrites objects"),
         )
     if mode is OverwriteMode.ALWAYS:
         return ok(
             t("{mode}: no new version is skipped; objects submitted twice are copied twice", mode=name),
         )
-    gap_text = t("OMS may skip a new version of the same size that arrives while it writes the old version")
+    gap_text = t("OMS may skip a new version of the same size if it arrives while OMS writes the old version")
     if mode is OverwriteMode.CRC64:
-        gap_text = t("if either object has no CRC64, OMS compares size and time instead: {gap}", gap=gap_text)
+        gap_text = t("if either object has no CRC64, OMS compares size and time instead, and then {gap}", gap=gap_text)
     return warning(
         t("{mode}: {gap}", mode=name, gap=gap_text),
-        t("FULL_OVERWRITE avoids this gap, but copies objects submitted twice again, at your cost"),
+        t("FULL_OVERWRITE avoids this gap, but copies an object twice if it is submitted twice, at your cost"),
     )
 
 

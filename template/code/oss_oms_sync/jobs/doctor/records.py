@@ -35,7 +35,7 @@ _SCAN_SECONDS = 20.0
 _MAX_RECORDS_READ = 200
 # Maximum delay of the function's clock, compared with OSS's, in seconds.
 _CLOCKS_SECONDS = 60
-_CLOSED_TEXT = t("the project is closed: until it is opened no object key is submitted")
+_CLOSED_TEXT = t("the project is closed and submits no object key until it is opened")
 
 
 def check_submit_permission(context: CheckContext) -> Finding:
@@ -68,10 +68,10 @@ def check_submit_permission(context: CheckContext) -> Finding:
 
     last_acceptance, has_read_acceptances = _find_last_acceptance(context, doubtful_time)
     if last_acceptance > doubtful_time:
-        return ok(t("an object key was accepted at {time} UTC", time=f"{from_epoch(last_acceptance):%Y-%m-%d %H:%M}"))
+        return ok(t("OMS accepted an object key at {time} UTC", time=f"{from_epoch(last_acceptance):%Y-%m-%d %H:%M}"))
     is_complete = has_read_failures and has_read_acceptances
     if not failures and is_complete:
-        return skipped(t("no object key has been accepted yet: upload an object, and check again"))
+        return skipped(t("OMS has accepted no object key yet: upload an object, then run doctor again"))
     # All keys in a run file have the time of the run.
     last_failure, failure_reasons = next(
         (
@@ -87,18 +87,18 @@ def check_submit_permission(context: CheckContext) -> Finding:
         and last_failure.modified > last_acceptance
         and is_complete
     ):
-        return fault(t("the last key failed with FORBIDDEN"), Reason.FORBIDDEN.fix)
+        return fault(t("the last object key failed with the reason FORBIDDEN"), Reason.FORBIDDEN.fix)
     if context.closed_mark:
         return skipped(_CLOSED_TEXT)
     text = t(
-        "no object key has been accepted since the last failures ({reasons})",
+        "OMS has accepted no object key since the last failures ({reasons})",
         reasons=sorted(set().union(*reasons) - {""}) or t("reason unknown"),
     )
     return unknown(
-        text if is_complete else t("{finding}; there are more records than could be checked", finding=text),
+        text if is_complete else t("{finding}; there are too many records to check all of them", finding=text),
         t(
-            "Check that the IAM user of HW_AK has the permission oms:synctask:createEvent, and what {step} says about"
-            " the failed keys; run doctor again once replay has resent them",
+            "Check that the IAM user of HW_AK has the permission oms:synctask:createEvent. For the reasons of the"
+            " failures: {step}. Run doctor again after replay has resent the keys",
             step=Step("status"),
         ),
     )
@@ -114,8 +114,9 @@ def check_records_flow(context: CheckContext) -> Finding:
     )
     number = recent_objects.classes.total()
     text = t(
-        "objects of the last day among {names}: {accepted} accepted, {failed} failed, {missing} without a record",
-        names=t("{n:name|names}", n=number) if recent_objects.is_complete else t("the first {n:name|names}", n=number),
+        "objects written in the last day, among {names}: {accepted} accepted, {failed} failed, {missing} without a"
+        " record",
+        names=t("{n:key|keys}", n=number) if recent_objects.is_complete else t("the first {n:key|keys}", n=number),
         accepted=accepted_count,
         failed=failed_count,
         missing=missing_count,
@@ -125,26 +126,26 @@ def check_records_flow(context: CheckContext) -> Finding:
             text,
             t(
                 "Check in the Function Compute console that forward's trigger exists: Function Compute refuses a"
-                " trigger that overlaps with another trigger of this bucket in events, prefix and suffix."
-                " Reconcile submits the objects"
+                " trigger that overlaps with another trigger of this bucket in events, prefix and suffix. Reconcile"
+                " will submit the objects without a record"
             ),
         )
     if failed_count:
         return warning(text, t("For the reasons: {step}", step=Step("status")))
     if not accepted_count:
-        return skipped(t("{finding}: upload an object, and check again in 15 minutes", finding=text))
+        return skipped(t("{finding}. Upload an object, then run doctor again in 15 minutes", finding=text))
     if not recent_objects.has_event_proof and not _have_events_arrived(context, recent_objects.late_objects):
         # Records that reconcile wrote do not prove that the trigger works.
         key_filter = context.settings.key_filter
         return unknown(
             t(
-                "{finding}; it is unknown whether events arrive, because reconcile may have written all of these"
-                " late records",
+                "{finding}; it is unknown whether events arrive, because all of these records are late, and"
+                " reconcile may have written them",
                 finding=text,
             ),
             t(
-                "Upload an object, and check again: it should have a record within 15 minutes. If the source is frozen,"
-                " upload it as {key}: no comparison and no certificate counts that folder",
+                "Upload an object, then run doctor again: the object should have a record within 15 minutes. If the"
+                " source is frozen, upload the object as {key}: comparisons and certificates ignore that folder",
                 key=f"{key_filter.canary_prefix}flow{key_filter.suffix}",
             ),
         )

@@ -60,7 +60,7 @@ DAY = timedelta(days=1)
 
 _MAX_MONTHS = 13
 _MAX_COPY_TIME = timedelta(hours=1)
-_INEXACT_COUNTS = t("two calls continued the same pass at once: its counts are inexact, but no object is missed")
+_INEXACT_COUNTS = t("two workers continued the pass at the same time: its counts are inexact, but no object was missed")
 
 
 @dataclass(frozen=True)
@@ -313,7 +313,7 @@ def check_sums(
             failures.counted,
             eq,
             failures.outcome_counts,
-            t("OMS's counter does not include all objects of its lists yet: check again in a few minutes"),
+            t("OMS's counter does not yet include all objects in OMS's lists: check again in a few minutes"),
         )
     if month and month.requests is not None and month.processed is not None:
         yield _check_sum(
@@ -321,7 +321,7 @@ def check_sums(
             month.requests,
             le,
             month.processed,
-            t("OMS has not processed all of them yet: check again in a few minutes"),
+            t("OMS has not processed all accepted objects yet: check again in a few minutes"),
         )
 
 

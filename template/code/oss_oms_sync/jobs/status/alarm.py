@@ -38,7 +38,7 @@ _LABELS = {
     VerdictState.BEHIND.value: (
         t("BEHIND"),
         t(
-            "In the project's folder: {status}. If the backlog still grows after an hour: {doctor}.",
+            "For details, run in the project's folder: {status}. If the backlog still grows after an hour: {doctor}.",
             status=Step("status"),
             doctor=Step("doctor"),
         ),
@@ -46,16 +46,16 @@ _LABELS = {
     VerdictState.BROKEN.value: (
         t("BROKEN"),
         t(
-            "No object is lost: failed objects wait, and are resent after the repair. In the project's"
-            " folder, this command lists each fault with its remedy: {step}.",
+            "No object is lost: replay resends the failed objects after the repair. To list each fault with its"
+            " remedy, run in the project's folder: {step}.",
             step=Step("doctor"),
         ),
     ),
     VerdictState.UNKNOWN.value: (
         t("UNKNOWN"),
         t(
-            "No problem is known, but no recent check exists. Run the command above in the project's folder."
-            " If a timer should have run it: {step}.",
+            "No problem is known, but there was no recent check. Run the command above in the project's folder. If"
+            " a timer should have run it: {step}.",
             step=Step("doctor"),
         ),
     ),
@@ -66,7 +66,7 @@ _LABELS = {
     CLOSED_ALARM: (
         t("closed, ALARM"),
         t(
-            "No change is lost: all are recorded. This alarm repeats daily until the changes are resubmitted"
+            "No change is lost: all changes are recorded. This alarm repeats daily until the changes are submitted"
             " or acknowledged: {step}.",
             step=Step("status"),
         ),

@@ -135,16 +135,16 @@ class KeyHistory:
             (
                 not key_filter.matches(self._key),
                 t(
-                    "The key is outside OBJECT_PREFIX and OBJECT_SUFFIX, or is the key of a record: it is never"
-                    " submitted."
+                    "The key does not match OBJECT_PREFIX and OBJECT_SUFFIX, or is the key of a record, so no job"
+                    " submits it."
                 ),
                 NOTHING_TO_DO,
                 None,
             ),
             (
                 self._in_run_file,
-                t("The submission failed, and replay is working on it."),
-                t("Nothing to do: replay resends it in its next run."),
+                t("The submission failed, and replay is working on the object."),
+                t("Nothing to do: replay resends the object in its next run."),
                 WAITING_TEXT,
             ),
             (
@@ -156,7 +156,7 @@ class KeyHistory:
             (
                 is_gone and failed_record,
                 t("The submission failed, and the object is no longer in the source bucket."),
-                t("Replay resends it; OMS cannot copy it."),
+                t("Replay resends the key, but OMS cannot copy a missing object."),
                 WAITING_TEXT,
             ),
             (
@@ -167,8 +167,8 @@ class KeyHistory:
             ),
             (
                 is_gone,
-                t("The object does not exist, and has no record."),
-                t("Check the key: write it unencoded."),
+                t("The object does not exist and has no record."),
+                t("Check the spelling of the key, which must not be URL-encoded."),
                 None,
             ),
             (
@@ -180,7 +180,7 @@ class KeyHistory:
             (
                 source and failed_record and write_time(failed_record) >= source.modified,
                 sentences(t("The submission failed: {reason}.", reason=details.get("reason", UNKNOWN)), message),
-                reason.fix if reason else t("The record has no further details."),
+                reason.fix if reason else t("The failed record has no further details."),
                 WAITING_TEXT,
             ),
             (
@@ -191,7 +191,7 @@ class KeyHistory:
             ),
             (
                 key_filter.is_canary(self._key),
-                t("A canary object whose event was lost: no job submits it."),
+                t("This is a canary object whose event was lost: no job submits it."),
                 t(
                     "Nothing to do: the canary reports the object and deletes it ({step}).",
                     step=Step("canary", {"remove": True}),
@@ -217,8 +217,8 @@ class KeyHistory:
             case None:
                 return Story(
                     t(
-                        "The object is a symbolic link, or older than the installation: it caused no event, and the"
-                        " timer's passes do not cover it."
+                        "The object is a symbolic link or older than the installation: it caused no event, and"
+                        " scheduled passes do not cover it."
                     ),
                     t("Copy the object with an OMS migration task, or run reconcile with --since."),
                     CLOSED_TEXT,
@@ -228,13 +228,13 @@ class KeyHistory:
                     t("The object was just written: its event may still arrive."),
                     t("Check again in 15 minutes."),
                     t(
-                        "If its event arrives, the key is recorded as failed and waits; when the project is"
-                        " open, replay or reconcile submits it."
+                        "If its event arrives, the key is recorded as failed. When the project is open, replay or"
+                        " reconcile submits the key."
                     ),
                 )
         return Story(
             self._describe_record(),
-            t("Reconcile submits it in its next pass."),
+            t("Reconcile submits the object in its next pass."),
             t("No job is working on the object: reconcile finds and submits it when the project is open."),
         )
 
@@ -295,7 +295,7 @@ class KeyHistory:
             return sentences(next_text, refusal_text), None
         if story.closed_text is None or story.step:
             return story.next_text, story.step
-        next_text = sentences(story.next_text, t("To resend it now:"))
+        next_text = sentences(story.next_text, t("To resend the object now:"))
         return next_text, Step("replay", {"key": self._key})
 
     def _find_refusal(self) -> Text | None:
@@ -303,8 +303,8 @@ class KeyHistory:
             mark = ProjectState(self._invocation).read_state()
         except StorageError as error:
             return t(
-                "Unknown whether the project is closed; until this is known, nothing is submitted: {error}. Check"
-                " the setup: {step}",
+                "It is unknown whether the project is closed ({error}), so nothing is submitted. To check the"
+                " setup: {step}",
                 error=error,
                 step=Step("doctor"),
             )

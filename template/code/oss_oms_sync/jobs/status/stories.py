@@ -49,9 +49,9 @@ def build_failed_copy_story(details: Mapping[str, object]) -> Story:
         ),
         sentences(
             find_copy_code(str(code or "")).fix,
-            t("Replay resends it at {time}.", time=resend_time)
+            t("Replay resends the object at {time}.", time=resend_time)
             if resend_time
-            else t("Replay resends it in its next run."),
+            else t("Replay resends the object in its next run."),
         ),
         WAITING_TEXT,
     )
@@ -64,23 +64,25 @@ def build_obs_story(entry: Entry, object_class: ObjectClass, remedy: Remedy, *, 
     - `was_resent`: True if this version was resent after a failed copy.
     """
     if object_class is ObjectClass.EQUAL_CONTENTS:
-        return Story(t("The object is in OBS, with equal contents."), NOTHING_TO_DO, None, is_healthy=True)
+        return Story(t("The object is in OBS with equal contents."), NOTHING_TO_DO, None, is_healthy=True)
     if object_class.is_equal and was_resent:
         return Story(
             t(
-                "OMS failed to copy this version before, and accepted it again. OBS has an object of its"
-                " size that is not older; it may be this version."
+                "OMS failed to copy this version before, then accepted it again. OBS has an object of the same size"
+                " that is not older and may be this version."
             ),
             t("To find out: {step}.", step=Step("compare", {"deep": True})),
         )
     if object_class.is_equal:
-        text = t("The object is in OBS, with the same size and not older.")
-        return Story(text, t("Nothing to do. A comparison with --deep proves more."), None, is_healthy=True)
+        text = t("The object in OBS has the same size and is not older.")
+        return Story(
+            text, t("Nothing to do. A comparison with --deep may prove equal contents."), None, is_healthy=True
+        )
     if object_class is ObjectClass.IN_FLIGHT:
         text = t("OMS accepted this version, which is not in OBS yet.")
         return Story(text, t("Check again in a minute."), COPYING_TEXT, is_healthy=True)
     if entry.destination is None:
         text = t("OMS accepted this version, but it is not in OBS.")
-        return Story(text, t("Compare resends it."), COPYING_TEXT)
-    text = t("OMS accepted this version, but OBS has another: {title}.", title=object_class.title)
+        return Story(text, t("Compare resends the object."), COPYING_TEXT)
+    text = t("OMS accepted this version, but OBS has another version: {title}.", title=object_class.title)
     return Story(text, remedy.text, CLOSED_TEXT, step=remedy.step)

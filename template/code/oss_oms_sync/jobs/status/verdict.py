@@ -32,8 +32,8 @@ from oss_oms_sync.jobs.status.verdict_at_oms import (
 from oss_oms_sync.ledger.certificates import describe_closed
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 
-_LATE_CHANGES_TEXT = t("To submit the changes, open the project; if OBS does not need them: {command}.")
-_LATE_CHANGES_AFTER_GO_TEXT = t("Copy the objects that OBS needs by hand; then: {command}.")
+_LATE_CHANGES_TEXT = t("To submit the changes, open the project. If OBS does not need them: {command}.")
+_LATE_CHANGES_AFTER_GO_TEXT = t("Copy the objects that OBS needs by hand, then run: {command}.")
 _make_broken_verdict = partial(Verdict, VerdictState.BROKEN, alarm=True)
 
 
@@ -54,8 +54,8 @@ def check_closed(facts: Facts) -> Iterator[Verdict]:
     if late_changes:
         printed_count = AtLeast(len(late_changes)) if backlog.may_have_more_late_records else len(late_changes)
         alarm_text = t(
-            "ALARM: {n:object|objects} changed after the close, the last at {last}: recorded, not submitted."
-            " Find out which application still writes to the source",
+            "ALARM: {n:object|objects} changed after the close, the last at {last}. The changes are recorded but"
+            " not submitted. Find out which application still writes to the source",
             n=printed_count,
             last=timestamp(from_epoch(max(late_changes))),
         )
@@ -65,21 +65,23 @@ def check_closed(facts: Facts) -> Iterator[Verdict]:
         )
     elif backlog.may_have_more_late_records:
         alarm_text = t(
-            "ALARM: unknown whether anything changed after the close, because some failed records could not"
-            " be read. For the number of possible changes (CLOSED, MARK_UNREAD): {step}. If there are none:"
+            "ALARM: it is unknown whether any object changed after the close, because some failed records could not"
+            " be read. To count possible changes (reasons CLOSED and MARK_UNREAD): {step}. If there are none:"
             " {command}",
             command=ACKNOWLEDGE_STEP,
             step=Step("replay", {"dry_run": True}),
         )
-        too_many_text = t("If this alarm persists, there are too many records: open the project to submit them.")
+        too_many_text = t(
+            "If this alarm persists, there are too many records to read: open the project to submit their objects."
+        )
         alarm_text = sentences(alarm_text, None if facts.go else too_many_text)
     if backlog.waiting or backlog.at_least:
-        recorded_text = t("Recorded, not submitted: {n:object key|object keys}.", n=backlog.printed_count)
+        recorded_text = t("Recorded but not submitted: {n:object key|object keys}.", n=backlog.printed_count)
     if files := [*backlog.unreadable_run_files, *(project.folder for project in backlog.left_behind)]:
         # Compare submits nothing now, so its result permits no deletion of a file, in contrast to other rules.
         unreadable_files = t(
-            "Run files of replay cannot be read, or their project no longer runs, so objects may still wait"
-            " in them: {files}. To list the objects missing in OBS: {step}.",
+            "Some run files of replay cannot be read, or belong to projects that no longer run, so objects may"
+            " still wait in them: {files}. To list the objects missing in OBS: {step}.",
             files=files,
             step=Step("compare"),
         )
@@ -110,13 +112,13 @@ def check_permanent_failure(facts: Facts) -> Iterator[Verdict]:
 
 def check_waiting(facts: Facts) -> Iterator[Verdict]:
     backlog, printed_count = facts.backlog, facts.backlog.printed_count
-    text = t("{n:object|objects} waiting; replay resends automatically.", n=printed_count)
+    text = t("{n:object is|objects are} waiting; replay resends failed objects automatically.", n=printed_count)
     if backlog.oldest:
         # The first failure is only known if all records were read.
         is_first = backlog.read >= backlog.failed
         since_text = backlog.oldest if is_first else t("{time} or before", time=backlog.oldest)
         text = t(
-            "{n:object|objects} waiting since {since}; replay resends automatically.",
+            "{n:object has|objects have} been waiting since {since}; replay resends failed objects automatically.",
             n=printed_count,
             since=since_text,
         )
@@ -140,8 +142,8 @@ def check_abandoned(facts: Facts) -> Iterator[Verdict]:
         yield make_behind_verdict(
             t(
                 "Run files of projects that no longer run hold objects that no project resends: {names}. Deploy"
-                " these projects again. If a project was renamed or removed, run {step}, which submits the"
-                " missing objects, then delete its files.",
+                " these projects again. If a project was renamed or removed, run {step}, which submits the missing"
+                " objects, then delete the project's run files.",
                 names=names,
                 step=Step("compare"),
             ),
@@ -158,10 +160,10 @@ def check_events(facts: Facts) -> Iterator[Verdict]:
     if missing_count * 2 > new_count:
         yield make_behind_verdict(
             t(
-                "Events are missing for {missing:new object|new objects} (of {new}); reconcile has submitted"
-                " them. Check in the Function Compute console that the trigger of forward exists. Then"
-                " upload an object, and run reconcile 15 minutes later: the verdict stays until a pass finds"
-                " that events arrive.",
+                "Events are missing for {missing} of {new:new object|new objects}; reconcile has submitted these"
+                " objects. Check in the Function Compute console that forward's trigger exists. Then upload an"
+                " object, and run reconcile 15 minutes later: this verdict lasts until a pass finds that events"
+                " arrive.",
                 missing=missing_count,
                 new=new_count,
             ),
@@ -177,7 +179,8 @@ def check_gaps(facts: Facts) -> Iterator[Verdict]:
             coverage.recent_pass is None,
             Step("reconcile"),
             t(
-                "no full reconcile pass has finished recently, so lost events may be undetected. To find them: {step}.",
+                "no full reconcile pass has finished recently, so lost events may have gone undetected. To find"
+                " them: {step}.",
                 step=Step("reconcile"),
             ),
         ),
@@ -185,7 +188,7 @@ def check_gaps(facts: Facts) -> Iterator[Verdict]:
             obs_state.is_overdue,
             Step("compare"),
             t(
-                "the last comparison began at {began}, so later writes are not checked. To check them: {step}.",
+                "the last comparison began at {began}, so later writes have not been checked. To check them: {step}.",
                 began=obs_state.start_time,
                 step=Step("compare"),
             ),
@@ -195,7 +198,7 @@ def check_gaps(facts: Facts) -> Iterator[Verdict]:
             Step("compare"),
             t(
                 "a standstill pass found that OBS has changed since the comparison of {began}, but the source has"
-                " not: the current objects in OBS are unknown. To list them: {step}.",
+                " not, so the current objects in OBS are unknown. To list them: {step}.",
                 began=obs_state.start_time,
                 step=Step("compare"),
             ),
@@ -204,8 +207,8 @@ def check_gaps(facts: Facts) -> Iterator[Verdict]:
             migrating_count > 0 and facts.migration is None,
             Step("compare"),
             t(
-                "the last comparison left {n:object|objects} to a migration that has ended. To check that they"
-                " are in OBS: {step}.",
+                "the last comparison left {n:object|objects} to a migration that has since ended. To check for"
+                " these objects in OBS: {step}.",
                 n=migrating_count,
                 step=Step("compare"),
             ),
@@ -236,9 +239,9 @@ def check_scope(facts: Facts) -> Iterator[Verdict]:
     if recent_pass and recent_pass.tally.has_no_objects:
         yield make_unknown_verdict(
             t(
-                "The pass of {started} found no object in scope (prefix {prefix!r}, suffix {suffix!r}), so"
-                " nothing can be in step. Check SOURCE_BUCKET, OBJECT_PREFIX and OBJECT_SUFFIX for typos. If"
-                " they are right, upload an object, and run reconcile.",
+                "The pass of {started} found no object in scope (prefix {prefix!r}, suffix {suffix!r}), so the"
+                " project's state is unknown. Check SOURCE_BUCKET, OBJECT_PREFIX and OBJECT_SUFFIX for typos. If"
+                " they are correct, upload an object, and run reconcile.",
                 started=recent_pass.started,
                 prefix=recent_pass.scope.key_filter.prefix,
                 suffix=recent_pass.scope.key_filter.suffix,
@@ -267,7 +270,7 @@ def conclude_in_step(facts: Facts) -> Iterator[Verdict]:
             scanned=pass_counts.get("scanned", 0),
         ),
         describe_comparison_result(facts.obs_state),
-        t("OMS has not processed {n:object|objects} accepted in the last few minutes.", n=unfinished_count)
+        t("OMS has not yet processed {n:object|objects} accepted in the last few minutes.", n=unfinished_count)
         if unfinished_count
         else None,
         t("OMS's counts before {month} were not checked.", month=first_month_text) if first_month_text else None,
@@ -315,5 +318,5 @@ def _describe_open_passes(passes: OpenPasses) -> Text | None:
             t("{so_far} ({share:.0%}, {n:minute|minutes} left)", so_far=parts[0], share=progress.share, n=minutes_left)
         ]
     if len(passes) > 1:
-        parts.append(t("and {n} more", n=len(passes) - 1))
-    return t("{name}: begun {started}, {parts}.", name=name, started=newest_pass.started, parts=parts)
+        parts.append(t("and {n:other pass|other passes}", n=len(passes) - 1))
+    return t("{name}, begun at {started}: {parts}.", name=name, started=newest_pass.started, parts=parts)

@@ -24,19 +24,19 @@ _MISSING_COUNTERS_TEXT = t(
 _STOPPED_TEXTS = {
     "go_on": t("The migration of the existing objects is paused. To continue it: {step}"),
     "retry": t(
-        "The migration of the existing objects has ended: {failed} of {total:object|objects} failed. To"
-        " retry them: {step}"
+        "The migration of the existing objects has ended: {failed} of {total:object|objects} failed. To retry the"
+        " failed objects: {step}"
     ),
     "remove": t(
-        "The existing objects are not copied, because their migration failed. Remove the cause, then end"
-        " the migration and begin again: {step}"
+        "The existing objects are not being copied, because their migration failed. Remove the cause, then end the"
+        " migration and start over: {step}"
     ),
 }
 # Classes in the order of a certificate's checks: a migration that overwrites newer objects also replaces older objects.
 _CLASSES_BY_URGENCY = (ObjectClass.MISSING, ObjectClass.OVERWRITTEN, ObjectClass.OLDER)
 _RESENT_TEXT = t(
-    "The migration of the existing objects has ended: {failed} of {total:object|objects} failed."
-    " Replay has their keys, and resends them. To end the migration: {step}"
+    "The migration of the existing objects has ended: {failed} of {total:object|objects} failed. Replay resends the"
+    " failed objects. To end the migration: {step}"
 )
 
 
@@ -46,8 +46,8 @@ def check_stuck_copies(facts: Facts) -> Iterator[Verdict]:
     if failures and failures.stuck:
         yield make_behind_verdict(
             t(
-                "OMS repeatedly fails to copy {stuck:object|objects} ({codes}): {fix} Replay keeps resending"
-                " them, finally once a day. When the cause is removed, resend them at once: {step}",
+                "OMS repeatedly fails to copy {stuck:object|objects} ({codes}): {fix} Replay keeps resending these"
+                " objects, eventually once a day. After you have removed the cause, resend them at once: {step}",
                 stuck=failures.stuck,
                 codes=[code or "?" for code in failures.stuck_codes],
                 fix=find_copy_code(next(iter(failures.stuck_codes))).fix,
@@ -62,13 +62,14 @@ def check_failed_copies(facts: Facts) -> Iterator[Verdict]:
     copy_progress, failures, earlier_text = facts.copy_progress, facts.failures, None
     if isinstance(copy_progress.months, Failure):
         text = t(
-            "Nothing waits to be resent, but OMS does not report its copies ({reason}): {fix}",
+            "Nothing waits to be resent, but OMS does not report how many objects it has copied ({reason}): {fix}",
             reason=copy_progress.months.reason.name,
             fix=copy_progress.months.remedy("get"),
         )
         if not isinstance(copy_progress.task, Failure):
             earlier_text = t(
-                "The failures are from an earlier month. To count only from now on: {command}", command=ACKNOWLEDGE_STEP
+                "The counts that OMS does not report are of earlier months. To count only from now on: {command}",
+                command=ACKNOWLEDGE_STEP,
             )
         yield make_behind_verdict(sentences(text, earlier_text), Step("doctor"))
     elif failures is None:
@@ -76,10 +77,11 @@ def check_failed_copies(facts: Facts) -> Iterator[Verdict]:
     elif failures.unknown:
         yield make_behind_verdict(
             t(
-                "OMS failed to copy {unknown:object|objects}. Replay has not found them in OMS's lists yet: check"
-                " again in a few minutes. If the number stays, find these objects in the OMS console, and resend"
-                " them with replay's keys. The state ends when a comparison proves that all objects are in OBS"
-                " ({step}), or when all are resolved and acknowledged: {acknowledge}",
+                "OMS failed to copy {unknown:object|objects} that replay has not found in OMS's lists yet. Check"
+                " again in a few minutes. If the number does not fall, find these objects in the OMS console, and"
+                " resend them with replay's option --key. This verdict lasts until a comparison proves that all"
+                " objects are in OBS ({step}), or until you have resolved all of these failures and acknowledge"
+                " them: {acknowledge}",
                 unknown=failures.unknown,
                 acknowledge=ACKNOWLEDGE_STEP,
                 step=Step("compare", {"deep": True}),
@@ -106,8 +108,9 @@ def check_unfinished_copies(facts: Facts) -> Iterator[Verdict]:
     elif unfinished_counts.overdue is None:
         yield make_behind_verdict(
             t(
-                "Nothing waits to be resent, but OMS has not processed {objects:accepted object|accepted"
-                " objects} and counts by the hour: some may be overdue (15 minutes). Check again in an hour.",
+                "Nothing waits to be resent, but OMS has not processed {objects:accepted object|accepted objects}"
+                " and reports only hourly counts: some of these objects may be overdue (more than 15 minutes old)."
+                " Check again in an hour.",
                 objects=unfinished_counts.objects,
             ),
             Step("status"),
@@ -115,9 +118,9 @@ def check_unfinished_copies(facts: Facts) -> Iterator[Verdict]:
     elif unfinished_counts.overdue:
         yield make_behind_verdict(
             t(
-                "OMS has not processed {objects:accepted object|accepted objects} (over 15 minutes ago:"
-                " {overdue}). If the number stays, find these objects in the OMS console, and resend them"
-                " with replay's keys. When all are resolved: {acknowledge}",
+                "OMS has not processed {objects:accepted object|accepted objects} ({overdue} of them accepted over"
+                " 15 minutes ago). If the number does not fall, find these objects in the OMS console, and resend"
+                " them with replay's option --key. When all of them are resolved: {acknowledge}",
                 objects=unfinished_counts.objects,
                 overdue=unfinished_counts.overdue,
                 acknowledge=ACKNOWLEDGE_STEP,
@@ -133,8 +136,8 @@ def check_unsubmitted(facts: Facts) -> Iterator[Verdict]:
         if last_pass.unsent:
             yield make_behind_verdict(
                 t(
-                    "The pass of {began} left {n:object|objects}, because a migration copies that many faster:"
-                    " {migrate}. After the migration: {compare}, and {reconcile}",
+                    "The pass of {began} did not submit {n:object|objects}, because a migration copies that many"
+                    " faster: {migrate}. After the migration: {compare} and {reconcile}",
                     began=last_pass.started,
                     n=last_pass.unsent,
                     migrate=Step("migrate"),
@@ -154,7 +157,7 @@ def check_missing(facts: Facts) -> Iterator[Verdict]:
     remedy = obs_state.last_comparison.remedy(object_class)
     if remedy.step:
         missing_text = t(
-            "The comparison of {began} found {lacking:object|objects} of {total} missing or outdated in OBS.",
+            "The comparison of {began} found {lacking} of {total:object|objects} missing or outdated in OBS.",
             began=obs_state.start_time,
             lacking=obs_state.missing_count,
             total=obs_state.total_count,
@@ -186,8 +189,8 @@ def check_stopped_migration(facts: Facts) -> Iterator[Verdict]:
     if isinstance(group, Failure) and group.status == 404:
         yield make_behind_verdict(
             t(
-                "The task group that copies the existing objects was deleted. To end the migration and begin"
-                " again: {step}",
+                "The task group that copies the existing objects was deleted. To end the migration and start over:"
+                " {step}",
                 step=Step("migrate", {"remove": True}),
             ),
             Step("migrate", {"remove": True}),
@@ -195,8 +198,8 @@ def check_stopped_migration(facts: Facts) -> Iterator[Verdict]:
     if facts.remaining_access_keys:
         yield make_behind_verdict(
             t(
-                "The migration of the existing objects finished over a day ago, and OMS's users still have its"
-                " access keys: {keys}. To end the migration and delete the keys: {step}",
+                "The migration of the existing objects finished over a day ago, but the migration's access keys"
+                " still exist: {keys}. To end the migration and delete the keys: {step}",
                 keys=facts.remaining_access_keys,
                 step=Step("migrate"),
             ),
@@ -234,13 +237,18 @@ def describe_running_migration(facts: Facts) -> Text | None:
     if not isinstance(group, TaskGroup):
         return None
     if group.state is GroupState.DONE:
-        return t("The existing objects are copied. To end their migration: {step}.", step=Step("migrate"))
+        return t("The existing objects have been copied. To end their migration: {step}.", step=Step("migrate"))
     if group.state not in WORKING_STATES:
         return None
     if group.percent is None:
-        return t("The migration of the existing objects is running; OMS is listing the source: {step}.", step=LOOK_STEP)
+        return t(
+            "The migration of the existing objects is running, and OMS is listing the source. For its progress:"
+            " {step}.",
+            step=LOOK_STEP,
+        )
     return t(
-        "The migration of the existing objects is running, {percent:.1f}% of {total} done: {step}.",
+        "The migration of the existing objects is running: {percent:.1f}% of {total:object|objects} are done. For"
+        " details: {step}.",
         percent=group.percent,
         total=group.total,
         step=LOOK_STEP,
@@ -249,13 +257,11 @@ def describe_running_migration(facts: Facts) -> Text | None:
 
 def describe_comparison_result(obs_state: ObsState) -> Text:
     if not obs_state.last_comparison:
-        return t(
-            "These objects were accepted by OMS; no comparison has checked OBS yet ({step}).", step=Step("compare")
-        )
+        return t("OMS accepted these objects, but no comparison has checked OBS yet ({step}).", step=Step("compare"))
     if obs_state.last_comparison.is_contradicted:
         return t(
-            "These objects were accepted by OMS. Their state in OBS is unknown, because a standstill pass found "
-            "changes since the comparison of {began} ({step}).",
+            "OMS accepted these objects. Their state in OBS is unknown, because a standstill pass found changes"
+            " since the comparison of {began} ({step}).",
             began=obs_state.start_time,
             step=Step("compare"),
         )
@@ -266,8 +272,8 @@ def describe_comparison_result(obs_state: ObsState) -> Text:
     other_texts = [t("{n} {name}", n=number, name=name) for name, number in counts.items() if number]
     return sentences(
         t(
-            "All objects written before {watermark} were in OBS at {began}: {equal:object|objects} of"
-            " {total}, {proven} proven equal, {unproven} not proven.",
+            "All objects written before {watermark} were in OBS at {began}: {equal} of {total:object|objects},"
+            " {proven} proven equal and {unproven} not proven equal.",
             watermark=watermark,
             began=obs_state.start_time,
             equal=obs_state.equal_count,
@@ -275,5 +281,5 @@ def describe_comparison_result(obs_state: ObsState) -> Text:
             proven=obs_state.proven_count,
             unproven=unproven_count,
         ),
-        t("Others: {others}.", others=other_texts) if other_texts else None,
+        t("Other objects: {others}.", others=other_texts) if other_texts else None,
     )
