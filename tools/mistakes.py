@@ -503,8 +503,8 @@ MISTAKES = (
         "a wake of an idle range that names another pass",
         f"{_JOBS}/reconcile/test_due.py::test_the_timer_finishes_the_older_of_two_passes_over_old_objects",
         f"{_CODE}/passes/driver.py",
-        "self._store.request_worker(other_wake.pass_name, other_wake.range_name)",
-        "self._store.request_worker(first_wake.pass_name, other_wake.range_name)",
+        "self._store.request_worker(other_request.pass_name, other_request.range_name)",
+        "self._store.request_worker(next_request.pass_name, other_request.range_name)",
     ),
     Mistake(
         "a probe of the permission to read that OMS's own lists pass",
@@ -998,7 +998,7 @@ MISTAKES = (
         "storage classes without a sum",
         f"{_JOBS}/certify/test_waiting.py::test_a_comparison_whose_sums_do_not_add_up_prevents_a_go",
         f"{_CODE}/rules/comparison_checks.py",
-        "    if storage_totals(facts.storage or ()) != sides:",
+        "    if sum_storage_pairs(facts.storage or ()) != sides:",
         "    if False:",
     ),
     Mistake(

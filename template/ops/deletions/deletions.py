@@ -20,7 +20,7 @@ from ops.session import Session, check_writable, unwritable_error
 from oss_oms_sync.answers.deletions import DeletionsAnswer
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
-from oss_oms_sync.rules.deletions import max_default_deletions, refusal
+from oss_oms_sync.rules.deletions import find_reason_against_list, max_default_deletions
 
 
 def deletions(session: Session, options: Namespace) -> ExitCode:
@@ -70,7 +70,7 @@ def _collect_pages(session: Session, stored_pages: Pages) -> Summary:
     listed_count = 0
     while stored_pages.after is not None:
         page = session.ask(DeletionsAnswer, "certify", {"deletions_after": stored_pages.after})
-        if reason := refusal(page.facts):
+        if reason := find_reason_against_list(page.facts):
             stored_pages.remove()
             raise UsageError(t("No list of deletions was made"), reason)
         if not stored_pages.add(page, session.clock.now()):

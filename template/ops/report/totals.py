@@ -30,7 +30,7 @@ from oss_oms_sync.answers.sampled import SampleResult
 from oss_oms_sync.answers.task_group import TaskSummary
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.next_steps import METADATA, OMS_UNFINISHED
-from oss_oms_sync.rules.sample_checks import confidence_bound
+from oss_oms_sync.rules.sample_checks import describe_confidence
 
 # Names, other than classes, that can be accepted.
 _OTHER_NAMES = {OMS_UNFINISHED: t("objects that OMS has not finished"), METADATA: t("headers that are not in OBS")}
@@ -157,7 +157,7 @@ def sample(sample: SampleResult | None, translate: Translator) -> Blocks:
         return [Paragraph(translate("No objects were sampled."))]
     problems, bound = (
         {translate("differing"): sample.differing, translate("not read"): sample.unread},
-        confidence_bound(sample),
+        describe_confidence(sample),
     )
     drawn_text = translate(
         "{drawn} drawn from {population} objects of up to {largest} each",

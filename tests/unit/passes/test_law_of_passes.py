@@ -155,7 +155,7 @@ def write_own_copy(store: PassStore, pass_name: str, range_name: str, number: in
 
 
 WRITTEN_AGAIN = {"target": "oss_oms_sync.ledger.state._FORBID_OVERWRITE", "new": {}}
-OWN_COPY = {"target": "oss_oms_sync.passes.store.PassStore.write", "new": write_own_copy}
+OWN_COPY = {"target": "oss_oms_sync.passes.store.PassStore.write_piece", "new": write_own_copy}
 NO_PROOF = [
     {"target": f"oss_oms_sync.passes.{module}.have_all_keys", "new": lambda pieces: True}
     for module in ("work", "store")

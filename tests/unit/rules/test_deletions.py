@@ -11,9 +11,9 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.rules.deletions import (
     AbsentKey,
     find_omission_reason,
+    find_reason_against_list,
     is_named_exactly,
     max_default_deletions,
-    refusal,
 )
 
 DAY, HOUR = 86400, 3600
@@ -105,14 +105,14 @@ def test_only_keys_that_rclone_names_exactly_are_listed(key, exact):
     ids=lambda case: ", ".join(case) if isinstance(case, dict) else "",
 )
 def test_each_unsafe_fact_alone_prevents_the_list(changes, part, step):
-    text = refusal(replace(FACTS, **changes))
+    text = find_reason_against_list(replace(FACTS, **changes))
     assert text is not None
     assert part in text.en
     assert step is None or step in text.steps
 
 
 def test_a_listing_of_half_of_the_objects_is_accepted():
-    assert refusal(replace(FACTS, source_objects=500)) is None
+    assert find_reason_against_list(replace(FACTS, source_objects=500)) is None
 
 
 @pytest.mark.parametrize(("objects", "limit"), [(99, 0), (100, 1), (50_000, 500), (100_000, 1000), (10**9, 1000)])

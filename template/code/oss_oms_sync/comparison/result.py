@@ -23,8 +23,8 @@ from oss_oms_sync.comparison.proof import Proof, stored_proof
 from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import Tally
-from oss_oms_sync.rules.counts import list_missing_permissions, remedy_counts
-from oss_oms_sync.rules.remedy import Attempts, Counts, Remedy, narrowest_prefixes, remedy
+from oss_oms_sync.rules.counts import list_missing_permissions, make_remedy_counts
+from oss_oms_sync.rules.remedy import Attempts, Counts, Remedy, find_narrowest_prefixes, remedy
 
 # Options of a pass outside its scope (passes/pieces.py).
 _PASS_OPTIONS = ("since", "deep", "overwrite", "cutover")
@@ -147,7 +147,7 @@ def remedies(tally: Tally, mode: OverwriteMode | None, suffix: str, attempts: At
 def select_remedy_counts(tally: Tally, object_class: ObjectClass, suffix: str) -> Counts:
     """Return the counts that decide the remedy of a class. `suffix` is the suffix of the project's filter."""
     results = tally.results()
-    return remedy_counts(results["classes"], results["folders"], object_class, suffix)
+    return make_remedy_counts(results["classes"], results["folders"], object_class, suffix)
 
 
 def find_attempts(state: PassState) -> Attempts:
@@ -184,7 +184,7 @@ def remedy_of_key(entry: Entry, object_class: ObjectClass, mode: OverwriteMode |
         different_count,
         in_vain_count,
         are_same_size=are_same_size(entry),
-        prefixes=None if suffix else narrowest_prefixes([entry.key], 1, ()),
+        prefixes=None if suffix else find_narrowest_prefixes([entry.key], 1, ()),
         key=entry.key,
     )
     # A stored proof has the result of a read.

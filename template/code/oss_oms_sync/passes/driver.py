@@ -101,14 +101,14 @@ class Driver:
             return newest_state, None if newest_state else Stopped(Stop.PERIOD_OFF, message)
         # Only the longest idle range is continued here. This limits the cost while OMS is down, and each range has its
         # turn, even if another range is blocked.
-        first_wake, *other_wakes = (wake for _, wake in sorted(idle_ranges))
-        piece = self._worker.continue_range(first_wake, even_if_resting=True)
+        next_request, *other_requests = (wake for _, wake in sorted(idle_ranges))
+        piece = self._worker.continue_range(next_request, even_if_resting=True)
         if piece and piece.kind is PieceKind.RESTING:
-            return self._store.read_state(first_wake.pass_name), piece.stopped
-        for other_wake in other_wakes:
-            self._store.request_worker(other_wake.pass_name, other_wake.range_name)
-        stop_reason = self._wait(first_wake.pass_name)
-        return self._store.read_state(first_wake.pass_name), stop_reason
+            return self._store.read_state(next_request.pass_name), piece.stopped
+        for other_request in other_requests:
+            self._store.request_worker(other_request.pass_name, other_request.range_name)
+        stop_reason = self._wait(next_request.pass_name)
+        return self._store.read_state(next_request.pass_name), stop_reason
 
     def handle_request(self, scope: Scope, *, restart: bool) -> tuple[PassState | None, Stopped | None]:
         """Continue the open pass of `scope` if its options are equal, or start a pass; then wait for its end.

@@ -34,7 +34,7 @@ from oss_oms_sync.answers.pass_answers import (
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.passes.digests import MODULUS, SampleDraw, counted_folders
 from oss_oms_sync.passes.marks import KeyMark, Marks
-from oss_oms_sync.rules.counts import storage_totals
+from oss_oms_sync.rules.counts import sum_storage_pairs
 
 # Count of the objects that were due but not submitted, because there are too many.
 UNSENT = "unsent"
@@ -380,7 +380,7 @@ class Tally:
         return (
             listed_counts
             == [ObjectCount(side.objects, side.bytes) for side in sides]
-            == storage_totals(self.list_storage_pairs())
+            == sum_storage_pairs(self.list_storage_pairs())
         )
 
 

@@ -19,9 +19,8 @@ _MIN_SECONDS = 22 * 3600
 def find_hours_late(progress: CopySpeed) -> int | None:
     """Return the hours by which OMS applies the bandwidth windows later than China's time, or None if this is unknown.
 
-    The measured progress has to cover a day. It also has to have hours in which the group copied more than the windows
-    would allow in other time zones. If several time zones are possible, the result is that of the zone nearest to
-    China's.
+    The measured progress has to cover a day, and must have hours in which the group copied more than the windows would
+    allow in other time zones. If several time zones are possible, the zone nearest to China's is assumed.
     """
     samples = progress.samples
     intervals = [

@@ -36,7 +36,7 @@ class CutoverCheck:
     needs_freeze: bool = False
 
     def with_values(self, **values: object) -> CutoverCheck:
-        """Return a copy of the check whose `wanted` has these values for its placeholders."""
+        """Return a copy of the check with these values for the placeholders of `wanted`."""
         return replace(self, wanted=self.wanted.filled(**values))
 
     def finding(
@@ -50,8 +50,5 @@ class CutoverCheck:
         gates: bool = True,
         waits: bool = False,
     ) -> Finding:
-        """Return the result of this check as a finding.
-
-        `state` describes the actual state, `remedy_text` is the remedy, and `step` the command of the remedy.
-        """
+        """Return the result of this check as a finding; `step` is the command of the remedy."""
         return Finding(self.id, self.wanted, result, state, remedy_text, step, keys, gates=gates, waits=waits)

@@ -12,7 +12,7 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 from oss_oms_sync.rules.check import CONTINUE_TEXT, CutoverCheck
 from oss_oms_sync.rules.comparison_checks import check_scope, report_missing_comparison
-from oss_oms_sync.rules.counts import is_empty, list_missing_permissions, remedy_counts
+from oss_oms_sync.rules.counts import is_empty, list_missing_permissions, make_remedy_counts
 from oss_oms_sync.rules.next_steps import comparison_step, cutover_step, is_kept_closed, unproven_acceptance_step
 from oss_oms_sync.rules.remedy import Attempts, remedy
 
@@ -190,22 +190,21 @@ def _find_proof(check: ClassCheck, comparison: CertifiedComparison, facts: Cutov
 
 
 def manual_remedy(comparison: CertifiedComparison) -> Text:
-    """Return the remedy for objects that reading did not prove equal; it begins with any permission to grant first."""
+    """Return the remedy for objects that reading did not prove equal; it begins with the permissions to grant."""
     permission_texts = _list_missing_permissions(comparison)
     return sentences(*permission_texts, _GRANT_REMEDY) if permission_texts else _MANUAL_REMEDY
 
 
 def _list_missing_permissions(comparison: CertifiedComparison) -> list[Text]:
-    """List the sentences about permissions that the comparison lacked to read objects."""
     return list_missing_permissions({name: getattr(comparison, name) for name in MISSING_PERMISSION_TEXTS})
 
 
 def _find_repair(check: ClassCheck, comparison: CertifiedComparison, facts: CutoverFacts) -> tuple[Text, Step | None]:
-    """Return the remedy for objects that are missing or different in OBS, and the command for it in a cutover."""
+    """Return the remedy for objects that are missing or different in OBS, and the command of the remedy."""
     object_class = next(each_class for each_class in check.classes if not is_empty(facts.classes, each_class))
     text, step, _ = remedy(
         object_class,
-        remedy_counts(facts.classes or {}, facts.folders or {}, object_class, facts.scope.suffix),
+        make_remedy_counts(facts.classes or {}, facts.folders or {}, object_class, facts.scope.suffix),
         facts.sync_task.object_overwrite_mode if facts.sync_task else None,
         _list_attempts(facts, comparison),
         is_open=not is_kept_closed(facts),

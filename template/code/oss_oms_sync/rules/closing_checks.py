@@ -96,7 +96,7 @@ def check_closed(facts: CutoverFacts) -> Finding:
     )
 
 
-def oms_idle_time(oms_work: RemainingOmsWork) -> datetime | None:
+def find_oms_idle_time(oms_work: RemainingOmsWork) -> datetime | None:
     """Return the time from which OMS cannot change OBS any more, provided that it has no work left.
 
     Return None if OMS never accepted or finished an object.
@@ -147,7 +147,7 @@ def _report_migration(group: GroupProgress | None) -> Finding:
 
 def _find_reason_to_wait(facts: WaitingFacts) -> Text | None:
     """Return the reason to wait for OMS; return None if OMS has finished, or if waiting does not help."""
-    oms_work, idle_time = facts.oms, oms_idle_time(facts.oms)
+    oms_work, idle_time = facts.oms, find_oms_idle_time(facts.oms)
     if oms_work.left is None:
         return None
     if oms_work.recorded is None:
@@ -160,10 +160,7 @@ def _find_reason_to_wait(facts: WaitingFacts) -> Text | None:
 
 
 def _report_unfinished_work(facts: WaitingFacts) -> Finding:
-    """Return the finding if OMS does not report its remaining work, or does not finish it.
-
-    A person can accept this finding by name.
-    """
+    """Return the finding if OMS does not report its remaining work, or does not finish it."""
     oms_work, acceptance = facts.oms, facts.accepted.get(OMS_UNFINISHED)
     if oms_work.left is None:
         result = Result.NOT_RUN
@@ -217,7 +214,7 @@ def check_standstill(facts: CutoverFacts) -> Finding:
             t("Make sure that no application writes to either bucket. Then continue the cutover, which compares again"),
             continue_step,
         )
-    idle_time = oms_idle_time(facts.oms)
+    idle_time = find_oms_idle_time(facts.oms)
     if idle_time and parse_timestamp(standstill.began) < idle_time:
         text = t(
             "the standstill pass began at {began}, before OMS had been idle for ten minutes", began=standstill.began

@@ -8,7 +8,7 @@ from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.pass_answers import MAX_KEYS, MAX_WRITTEN, ObjectCount
 from oss_oms_sync.answers.text import AtLeast, t
 from oss_oms_sync.rules.check import DEPLOY, DOCTOR, REHEARSED_TEXT, CutoverCheck
-from oss_oms_sync.rules.counts import storage_totals, wrong_sums
+from oss_oms_sync.rules.counts import find_wrong_sums, sum_storage_pairs
 from oss_oms_sync.rules.next_steps import comparison_step, cutover_step
 from oss_oms_sync.rules.times import MAX_CLOCK_SKEW, MAX_PASS_AGE
 
@@ -117,10 +117,10 @@ def check_sums(facts: CutoverFacts) -> Finding:
     if scope_finding.result is Result.NOT_RUN or comparison is None or facts.classes is None or facts.folders is None:
         return report_missing_comparison(SUMS, scope_finding)
     wrong_names = list(
-        wrong_sums(facts.classes, facts.folders, comparison.source_listed, comparison.destination_listed)
+        find_wrong_sums(facts.classes, facts.folders, comparison.source_listed, comparison.destination_listed)
     )
     sides = [side and ObjectCount(side.objects, side.bytes) for side in (facts.source, facts.destination)]
-    if storage_totals(facts.storage or ()) != sides:
+    if sum_storage_pairs(facts.storage or ()) != sides:
         wrong_names.append("storage classes")
     # The number of classified objects is separate from the classes, because objects may be deleted before a recheck.
     if comparison.walked != comparison.classified and "classes" not in wrong_names:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from oss_oms_sync.answers.object_class import EQUAL_CLASSES, ObjectClass
 from oss_oms_sync.answers.pass_answers import MISSING_PERMISSION_TEXTS, OTHERS, ClassCounts, ObjectCount, StoragePair
 from oss_oms_sync.answers.text import Text
-from oss_oms_sync.rules.remedy import Counts, narrowest_prefixes
+from oss_oms_sync.rules.remedy import Counts, find_narrowest_prefixes
 
 Classes = Mapping[ObjectClass, ClassCounts]
 Folders = Mapping[str, Mapping[ObjectClass, Sequence[int]]]
@@ -31,14 +31,14 @@ def list_missing_permissions(unread_objects: Mapping[str, int]) -> list[Text]:
     ]
 
 
-def remedy_counts(classes: Classes, folders: Folders, object_class: ObjectClass, suffix: str) -> Counts:
-    """Return the counts on which the remedy of a class depends; `suffix` is the suffix of the project's keys."""
+def make_remedy_counts(classes: Classes, folders: Folders, object_class: ObjectClass, suffix: str) -> Counts:
+    """Return the counts on which the remedy of a class depends; `suffix` is the suffix of the project's filter."""
     counts = classes[object_class]
     return Counts(
         counts.source.objects,
         counts.proven_different,
         counts.in_vain,
-        are_same_size=_are_equal(counts),
+        are_same_size=_has_equal_sides(counts),
         prefixes=None if suffix else _find_prefixes(classes, folders, object_class),
     )
 
@@ -57,12 +57,12 @@ def _find_prefixes(classes: Classes, folders: Folders, object_class: ObjectClass
         if any(counts.get(each_class, [0])[0] for each_class in repaired_classes)
     )
     keys = [key for each_class in repaired_classes for key in classes[each_class].keys]
-    return narrowest_prefixes(
+    return find_narrowest_prefixes(
         keys, sum(classes[each_class].source.objects for each_class in repaired_classes), folders_with_objects
     )
 
 
-def storage_totals(pairs: Sequence[StoragePair]) -> list[ObjectCount]:
+def sum_storage_pairs(pairs: Sequence[StoragePair]) -> list[ObjectCount]:
     """Return the totals of pairs of storage classes, first for the source, then for the destination."""
     return [
         ObjectCount(
@@ -75,10 +75,10 @@ def storage_totals(pairs: Sequence[StoragePair]) -> list[ObjectCount]:
     ]
 
 
-def wrong_sums(
+def find_wrong_sums(
     classes: Classes, folders: Folders, source_listed: ObjectCount, destination_listed: ObjectCount
 ) -> Iterator[str]:
-    """Yield a name for each sum that is wrong.
+    """Yield a name for each wrong sum.
 
     - "classes": the classes do not add up to the listings.
     - The name of a class: its objects count as equal, but their digests differ.
@@ -90,7 +90,7 @@ def wrong_sums(
     )
     if any(_add_counts(counts) != listing_count for counts, listing_count in sides):
         yield "classes"
-    yield from (object_class.title for object_class in EQUAL_CLASSES if not _are_equal(classes[object_class]))
+    yield from (object_class.title for object_class in EQUAL_CLASSES if not _has_equal_sides(classes[object_class]))
     for object_class in (each_class for each_class in ObjectClass if each_class in classes):
         counts = classes[object_class]
         folder_counts = [
@@ -103,7 +103,7 @@ def wrong_sums(
             yield f"folders of {object_class.title}"
 
 
-def _are_equal(counts: ClassCounts) -> bool:
+def _has_equal_sides(counts: ClassCounts) -> bool:
     """Return True if both buckets have the same number, bytes and digest of the objects of a class."""
     return (counts.source, counts.digests.source) == (counts.destination, counts.digests.destination)
 

@@ -1,7 +1,7 @@
-"""The judgement of a cutover: the findings in a certificate's order, the verdict, and a rehearsal's forecast.
+"""The judgement of a cutover: the findings in a certificate's order, the verdict, and the forecast of a rehearsal.
 
-The function that makes a certificate and every program that reads it call this module with the facts, so they reach the
-same judgement.
+A rehearsal judges a cutover before the freeze. The function that makes a certificate and every program that reads it
+call this module with the facts, so they reach the same judgement.
 """
 
 from __future__ import annotations
@@ -69,7 +69,6 @@ class Judgement:
 
     @property
     def text(self) -> Text:
-        """The verdict and its summary as a text."""
         return sentences(untranslated(self.verdict.value), self.summary)
 
 
@@ -92,10 +91,7 @@ def judge(facts: CutoverFacts) -> Judgement:
 
 
 def derive_verdict(checks: Sequence[Finding]) -> CutoverVerdict:
-    """Return the verdict that follows from findings.
-
-    It is NO-GO if a gating check failed, GO if all of them passed, and otherwise NOT PROVEN.
-    """
+    """Return NO-GO if a check that affects the verdict failed, GO if all of them passed, otherwise NOT PROVEN."""
     results = {check.result for check in checks if check.gates}
     if Result.FAILED in results:
         return CutoverVerdict.NO_GO
@@ -142,7 +138,7 @@ def _estimate_minutes(facts: CutoverFacts) -> dict[str, int | None]:
 
 
 def _estimate_sample_minutes(facts: CutoverFacts) -> int:
-    """Estimate the minutes that reading the requested sample takes, assuming that its objects are of average size."""
+    """Estimate the minutes to read the requested sample, whose objects are assumed to be of average size."""
     source_listing = facts.passes.compare.source_listed if facts.passes.compare else None
     if facts.sample is None:
         return 0
@@ -155,5 +151,4 @@ def _estimate_sample_minutes(facts: CutoverFacts) -> int:
 
 
 def _round_up_to_minutes(seconds: float) -> int:
-    """Return the number of minutes, rounded up to at least 1."""
     return max(1, -int(-seconds // 60))

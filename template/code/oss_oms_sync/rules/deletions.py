@@ -1,4 +1,7 @@
-"""Rules for the list of deletions: the reasons against any list, and the reasons to omit a key from a list."""
+"""Rules for the list of deletions, the keys to delete in OBS because the source has deleted their objects.
+
+There are reasons to make no list, and reasons to omit a single key from the list.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from datetime import timedelta
 from oss_oms_sync.answers.deletions import DeletionFacts, OmissionReason
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
-from oss_oms_sync.rules.reading import GRANT_READING, policy_lines
+from oss_oms_sync.rules.reading import GRANT_READING, format_policy_lines
 from oss_oms_sync.rules.times import MAX_CLOCK_SKEW
 
 # The maximum delay of an event, and of the copy that follows it.
@@ -19,7 +22,7 @@ MAX_LIST_AGE = timedelta(hours=1)
 # A list with more keys, by number or by share of the source's objects, needs the user's `--max`.
 MAX_KEYS = 1000
 MAX_SHARE = 0.01
-_MD5 = re.compile(r"[0-9A-F]{32}")
+_MD5_PATTERN = re.compile(r"[0-9A-F]{32}")
 # Control characters, and the characters with which rclone replaces "/", "." and control characters in names
 # (https://rclone.org/overview/#encoding). Given such a key, rclone would address an object with another name.
 _REPLACED_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u2400-\u2421\uff0e\uff0f\u201b\ufffd]")
@@ -33,12 +36,12 @@ def max_default_deletions(source_objects: int) -> int:
 def has_shrunk(source_objects: int, objects_before: int) -> bool:
     """Return True if the last comparison listed less than half as many source objects as the comparison before it.
 
-    The last listing may be wrong, for example because another server answered in the place of OSS.
+    The last listing may then be wrong, for example because another server answered in the place of OSS.
     """
     return 2 * source_objects < objects_before
 
 
-def refusal(facts: DeletionFacts) -> Text | None:
+def find_reason_against_list(facts: DeletionFacts) -> Text | None:
     """Return the reason why no list can be made, with the next step, or None if a list can be made."""
     if facts.task_source is None:
         return t(
@@ -96,7 +99,7 @@ def refusal(facts: DeletionFacts) -> Text | None:
             step=Step("status"),
         )
     if facts.missing_permissions:
-        permission_lines = policy_lines(facts.missing_permissions, facts.source_bucket, facts.destination_bucket)
+        permission_lines = format_policy_lines(facts.missing_permissions, facts.source_bucket, facts.destination_bucket)
         return sentences(
             t(
                 "The functions cannot read object headers. Missing permissions: {missing:and}",
@@ -108,7 +111,7 @@ def refusal(facts: DeletionFacts) -> Text | None:
 
 
 def is_named_exactly(key: str) -> bool:
-    """Return True if a line with this key in rclone's `--files-from-raw` addresses this object and no other."""
+    """Return True if a line with this key in rclone's `--files-from-raw` addresses only the object of this key."""
     parts = key.split("/")
     return key == key.strip() and not _REPLACED_CHARACTERS.search(key) and not {"", ".", ".."} & {*parts}
 
@@ -172,7 +175,7 @@ def find_omission_reason(absent: AbsentKey, comparison_time: float, oldest_copy_
 def was_copied_by_project(absent: AbsentKey, oldest_copy_time: float) -> bool:
     """Return True if this project copied the object that OBS has.
 
-    A success record alone does not prove this: OMS skips an object if another writer has written an object of the same
+    A success record alone does not prove this: OMS skips an object if another writer has written an object of equal
     size. So the object must have the accepted or proven contents, and a time at which this project can have copied it.
     """
     if absent.is_migrated:
@@ -180,7 +183,7 @@ def was_copied_by_project(absent: AbsentKey, oldest_copy_time: float) -> bool:
     if absent.accepted_version is None:
         return False
     etag, accepted_time = absent.accepted_version
-    has_accepted_contents = bool(_MD5.fullmatch(absent.etag)) and etag == absent.etag
+    has_accepted_contents = bool(_MD5_PATTERN.fullmatch(absent.etag)) and etag == absent.etag
     return (has_accepted_contents or absent.is_proven) and (
         oldest_copy_time <= absent.modified <= accepted_time + MAX_EVENT_DELAY.total_seconds()
     )

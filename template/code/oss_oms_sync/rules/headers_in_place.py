@@ -16,8 +16,8 @@ _REQUIRED_ANSWERS = ("moves_time", "moves_etag", "url", "expired_url")
 class HeaderChangeEffect:
     """The effect of a change of an object's headers in OBS.
 
-    `moves_time` is True if the change updates LastModified. `may_replace` is True if OBS removes the headers that the
-    change does not name, without any other effect.
+    - `moves_time`: True if the change updates LastModified.
+    - `may_replace`: True if OBS removes the headers that the change does not name, without any other effect.
     """
 
     moves_time: bool

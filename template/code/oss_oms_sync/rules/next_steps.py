@@ -26,10 +26,7 @@ def requested_sample_size(facts: WaitingFacts) -> int:
 def cutover_step(
     facts: WaitingFacts, frozen_since: str = "", sample: int | None = None, **more_options: object
 ) -> Step:
-    """Return the command that continues this cutover or rehearsal.
-
-    An option that is not passed here keeps the value that it has in the facts.
-    """
+    """Return the command that continues this cutover or rehearsal; other options keep their values in the facts."""
     freeze_time = frozen_since or facts.frozen_since
     freeze_option: dict[str, object] = {"frozen_since": freeze_time} if freeze_time else {"rehearse": True}
     sample_size = requested_sample_size(facts) if sample is None else sample
@@ -48,7 +45,7 @@ def acceptance_step(facts: WaitingFacts, *names: str) -> Step:
 def can_be_accepted(group: WaitingGroup) -> bool:
     """Return True if no action but an acceptance by the user resolves these waiting keys.
 
-    This is the case if OMS refuses the keys, and a comparison could not prove by reading that their objects are equal.
+    This is the case if OMS refuses the keys, and a comparison that read their objects could not prove them equal.
     """
     return group.was_tried and group.object_class in UNPROVEN_CLASSES and group.is_refused
 
@@ -78,9 +75,9 @@ def unproven_acceptance_step(facts: WaitingFacts) -> Step:
 def comparison_step(facts: WaitingFacts, **options: object) -> Step:
     """Return the command that repeats the certificate's comparison with additional options.
 
-    Without a comparison, the command compares with `options` alone. During a cutover the command is the cutover itself,
-    unless the options require a separate comparison. The option `overwrite` is repeated only for a recheck (`again`),
-    so that compare overwrites newer objects in OBS only on request.
+    During a cutover, the command is the cutover itself, unless the options require a separate comparison. The option
+    `overwrite` is repeated only for a recheck (`again`), so that compare overwrites newer objects in OBS only on
+    request.
     """
     comparison = facts.passes.compare
     all_options: dict[str, object] = {}

@@ -15,7 +15,7 @@ GRANT_READING = t(
 )
 
 
-def policy_lines(permissions: Sequence[str], source_bucket: str, destination_bucket: str) -> list[Text]:
+def format_policy_lines(permissions: Sequence[str], source_bucket: str, destination_bucket: str) -> list[Text]:
     """Return the permissions to read objects as lines of a policy: an action, and the objects of its bucket."""
     resources = {
         READ_SOURCE: f"acs:oss:*:*:{source_bucket}/*",
@@ -28,9 +28,9 @@ def policy_lines(permissions: Sequence[str], source_bucket: str, destination_buc
 
 
 def describe_unreadable_objects(permissions: Sequence[str], source_bucket: str, destination_bucket: str) -> Text:
-    """Return a sentence that names the missing permissions to read objects, and the consequence for a cutover."""
+    """Return a sentence about the missing permissions to read objects, and the consequence for a cutover."""
     return t(
         "The functions cannot read objects, so a cutover with --sample or --deep ends in NOT PROVEN. Missing"
         " permissions: {missing:and}",
-        missing=policy_lines(permissions, source_bucket, destination_bucket),
+        missing=format_policy_lines(permissions, source_bucket, destination_bucket),
     )

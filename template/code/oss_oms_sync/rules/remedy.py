@@ -106,7 +106,7 @@ class Attempts:
 
 
 class Remedy(NamedTuple):
-    """A remedy and its first step, which is None if the user has to act outside of this project's commands.
+    """A remedy and its first command, which is None if the user has to act outside of this project's commands.
 
     `is_special` is True if a plain submission has no effect, or is assumed to have none, so that the text describes
     another action.
@@ -122,9 +122,9 @@ def remedy(
 ) -> Remedy:
     """Return the remedy for the objects of a class.
 
-    Its text is empty if the objects need no remedy, or can only be accepted by name. `mode` is the overwrite mode of
+    The remedy has no text if the objects need none, or can only be accepted by name. `mode` is the overwrite mode of
     the sync task, or None if OMS does not report it. `is_open` is True if the project submits objects, or if the next
-    step of a cutover opens it.
+    step of a cutover opens the project.
     """
     match object_class:
         case ObjectClass.MIGRATING:
@@ -149,13 +149,12 @@ def remedy(
 def closed_remedy(*, go_stands: bool) -> Text:
     """Return the remedy for objects that nothing submits, because the project is closed and stays closed.
 
-    The remedy has no step that opens the project, because the user first has to make sure that no application uses OBS.
-    Source: the table in ops/cutover/open_and_close.py.
+    No command opens the project, because the user first has to make sure that no application uses OBS.
     """
     return _GO_TEXT if go_stands else _CLOSED_TEXT
 
 
-def narrowest_prefixes(keys: Sequence[str], objects: int, folders: Sequence[str]) -> list[str]:
+def find_narrowest_prefixes(keys: Sequence[str], objects: int, folders: Sequence[str]) -> list[str]:
     """Return the narrowest prefixes that cover the objects, at most ten.
 
     If `keys` has all of the objects' keys, the prefixes are these keys or their folders, otherwise the first-level
@@ -294,7 +293,7 @@ def _find_suspicious_remedy(counts: Counts, mode: OverwriteMode | None, attempts
 def _find_skipped_remedy(counts: Counts, attempts: Attempts) -> Remedy:
     """Return the remedy for older, possibly equal objects that OMS skipped.
 
-    OMS skipped them because their CRC64 is equal, or because one of the two objects has no CRC64.
+    OMS skipped them because their CRC64s are equal, or because one of the two objects has no CRC64.
     """
     mode, reading_step = OverwriteMode.CRC64, _make_reading_step(counts)
     replacement_text = _describe_replacement(counts, mode)

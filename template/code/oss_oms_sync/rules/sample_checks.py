@@ -44,7 +44,6 @@ _PROBLEM_TEXTS = {
 
 
 def check_sample(facts: CutoverFacts) -> Finding:
-    """Check that the objects of the sample have the same contents on both sides."""
     sample = facts.sample
     check = SAMPLE.with_values(asked=sample.asked if sample else 0)
     if sample is None:
@@ -82,7 +81,7 @@ def check_sample(facts: CutoverFacts) -> Finding:
         "{read:object|objects}, {bytes:byte|bytes}. {bound}",
         read=sample.read,
         bytes=sample.bytes,
-        bound=confidence_bound(sample) or t("no object to sample"),
+        bound=describe_confidence(sample) or t("no object to sample"),
     )
     if sample.read < min(sample.asked, sample.population):
         smaller_sample_remedy = t(
@@ -124,13 +123,13 @@ def _describe_reading_remedy(problem: Text) -> Text:
 
 
 def describe_problem(problem: str) -> Text | None:
-    """Return a text for `problem`, the code of the reason why objects were not read, or None if there is no reason."""
+    """Return a text for the code of the reason why objects were not read, or None if the code is empty."""
     if not problem:
         return None
     return _PROBLEM_TEXTS.get(problem) or t("a bucket cannot be read ({code})", code=problem)
 
 
-def confidence_bound(sample: SampleResult) -> Text | None:
+def describe_confidence(sample: SampleResult) -> Text | None:
     """Return a statement about all objects that count as equal, or None if nothing was read or an object differs.
 
     If n objects were read and none differs, then with 95 % confidence fewer than 3/n of the readable objects differ.
@@ -152,7 +151,6 @@ def confidence_bound(sample: SampleResult) -> Text | None:
 
 
 def describe_replaced_objects(sample: SampleResult) -> Text:
-    """Return a sentence about the sampled objects that could not be read and were replaced by others."""
     return t(
         "{n:sampled object|sampled objects} could not be read, or changed during the reading", n=len(sample.unreadable)
     )
@@ -167,12 +165,12 @@ def _describe_population(sample: SampleResult) -> Text:
 
 
 def _format_max_percentage(number: int) -> str:
-    """Return the maximum percentage of differing objects if none of `number` drawn objects differs.
+    """Return the maximum percentage of different objects if none of `number` sampled objects differs.
 
     The confidence is 95 %; the percentage has one decimal, rounded up.
     """
-    share = min(1000, -(-3000 // number))
-    return f"{share // 10}.{share % 10}"
+    per_mille = min(1000, -(-3000 // number))
+    return f"{per_mille // 10}.{per_mille % 10}"
 
 
 def check_headers(facts: CutoverFacts) -> Finding:

@@ -1,4 +1,4 @@
-"""The sentences below the verdict of a certificate; they repeat its numbers, which a forgery has to change as well."""
+"""The sentences below the verdict of a certificate, with its numbers, which a forger has to change as well."""
 
 from __future__ import annotations
 
@@ -58,7 +58,6 @@ def summarize(
 
 
 def _summarize_all_headers(headers: CheckedHeaders, sample_headers: Headers) -> Text:
-    """Return a sentence about the headers that the standstill pass checked, for the summary of a GO."""
     result_text = t("all are equal in OBS, as of each record or check")
     if headers.unsettled_counts or sample_headers.documented or sample_headers.unexpected:
         result_text = t("not all are equal in OBS (accepted by name)")
@@ -67,7 +66,6 @@ def _summarize_all_headers(headers: CheckedHeaders, sample_headers: Headers) -> 
 
 
 def _summarize_sample_headers(headers: Headers) -> Text:
-    """Return a sentence about the headers of the sample, for the summary of a GO."""
     if not headers.compared_count:
         return t("Headers were not compared.")
     result_text = t("all are equal in OBS")
@@ -77,7 +75,7 @@ def _summarize_sample_headers(headers: Headers) -> Text:
 
 
 def _explain_missing_sample(checks: Sequence[Finding]) -> Iterator[Text]:
-    """Yield the reason why a rehearsal has no sample although one is possible, and the next step."""
+    """Yield the reason why a rehearsal has no sample, and the next step, if a sample is possible."""
     for check in checks:
         if check.id == "SAMPLE" and not check.gates and check.next.en:
             yield from (check.actual, check.next)

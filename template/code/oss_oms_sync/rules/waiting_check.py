@@ -14,7 +14,7 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import AtLeast, Text, t
 from oss_oms_sync.rules.check import DOCTOR, CutoverCheck
 from oss_oms_sync.rules.class_checks import manual_remedy
-from oss_oms_sync.rules.closing_checks import oms_idle_time
+from oss_oms_sync.rules.closing_checks import find_oms_idle_time
 from oss_oms_sync.rules.next_steps import (
     can_be_accepted,
     comparison_step,
@@ -38,17 +38,17 @@ _OPENING_REMEDY = t("Continue the cutover, which opens the project and resends t
 
 
 def check_waiting_keys(facts: WaitingFacts) -> Finding:
-    """Check that no waiting key has to be submitted. Only to accept keys by name, this check needs a comparison."""
+    """Check that no waiting key has to be submitted; a comparison is needed only to accept keys by name."""
     waiting_keys = facts.waiting
     unknown_groups = [group for group in waiting_keys.groups if group.object_class is None]
     accepted_groups = [
-        group for group in waiting_keys.groups if can_be_accepted(group) and _class_title(group) in facts.accepted
+        group for group in waiting_keys.groups if can_be_accepted(group) and _get_class_title(group) in facts.accepted
     ]
-    due_groups = [
+    unresolved_groups = [
         group for group in waiting_keys.groups if group not in accepted_groups and group not in unknown_groups
     ]
-    if due_groups or waiting_keys.unread:
-        finding = _report_waiting_keys(facts, due_groups)
+    if unresolved_groups or waiting_keys.unread:
+        finding = _report_waiting_keys(facts, unresolved_groups)
     elif unknown_groups:
         finding = NOTHING_WAITS.finding(
             Result.NOT_RUN,
@@ -83,7 +83,7 @@ def check_waiting_keys(facts: WaitingFacts) -> Finding:
     return replace(finding, actual=text) if needless_keys else finding
 
 
-def _class_title(group: WaitingGroup) -> str:
+def _get_class_title(group: WaitingGroup) -> str:
     return group.object_class.title if group.object_class else ""
 
 
@@ -99,13 +99,13 @@ def _list_keys(groups: Sequence[WaitingGroup]) -> list[str]:
     return sorted(key for group in groups for key in group.keys)[:MAX_KEYS]
 
 
-def _report_waiting_keys(facts: WaitingFacts, due_groups: Sequence[WaitingGroup]) -> Finding:
-    """Return the finding for keys that have to be submitted, and for records that cannot be read."""
-    waiting_keys, comparison, objects = facts.waiting, facts.passes.compare, _count_keys(due_groups)
+def _report_waiting_keys(facts: WaitingFacts, unresolved_groups: Sequence[WaitingGroup]) -> Finding:
+    """Return the finding for keys that have to be submitted, and for unreadable records and run files."""
+    waiting_keys, comparison, objects = facts.waiting, facts.passes.compare, _count_keys(unresolved_groups)
     counted_objects = AtLeast(objects) if waiting_keys.are_more else objects
     text = t("{n:object|objects}", n=counted_objects)
-    if due_groups:
-        text = t("{n:object|objects} ({reasons})", n=counted_objects, reasons=_list_reasons(due_groups))
+    if unresolved_groups:
+        text = t("{n:object|objects} ({reasons})", n=counted_objects, reasons=_list_reasons(unresolved_groups))
     if waiting_keys.unread:
         unread_text = t("{n:unreadable record or run file|unreadable records or run files}", n=waiting_keys.unread)
         text = t("{parts}", parts=[text, unread_text])
@@ -117,11 +117,13 @@ def _report_waiting_keys(facts: WaitingFacts, due_groups: Sequence[WaitingGroup]
     if is_kept_closed(facts):
         remedy = closed_remedy(go_stands=facts.go_stands), None
     if comparison and not waiting_keys.unread:
-        if all(map(can_be_accepted, due_groups)):
+        if all(map(can_be_accepted, unresolved_groups)):
             result, remedy = Result.NOT_PROVEN, (manual_remedy(comparison), unproven_acceptance_step(facts))
-        elif all(group.is_same_size for group in due_groups) and not all(group.was_tried for group in due_groups):
+        elif all(group.is_same_size for group in unresolved_groups) and not all(
+            group.was_tried for group in unresolved_groups
+        ):
             remedy = EQUAL_SIZE_TEXT, comparison_step(facts, deep=True, restart=True)
-    return NOTHING_WAITS.finding(result, text, *remedy, _list_keys(due_groups))
+    return NOTHING_WAITS.finding(result, text, *remedy, _list_keys(unresolved_groups))
 
 
 def _report_unchecked_records(facts: WaitingFacts) -> Finding:
@@ -142,7 +144,7 @@ def _report_unchecked_records(facts: WaitingFacts) -> Finding:
 
 
 def _check_lists(facts: WaitingFacts) -> Finding:
-    """Check that replay has read OMS's lists of failed copies since the last possible failure, if no record waits."""
+    """Check that replay has read OMS's lists of failed copies since the last possible failure."""
     failure_lists, last_reading = facts.lists, facts.lists.looked
     if failure_lists.is_refused:
         return NOTHING_WAITS.finding(
@@ -176,7 +178,7 @@ def _list_min_reading_times(facts: WaitingFacts) -> list[str]:
 
     OMS may write lists for ten minutes after its last activity.
     """
-    idle_time = oms_idle_time(facts.oms)
+    idle_time = find_oms_idle_time(facts.oms)
     # One second is added, because the comparison's last check may have been within the second of `as_of`.
     check_time = timestamp(parse_timestamp(facts.as_of) + timedelta(seconds=1)) if facts.as_of else ""
     is_closed = facts.frozen_since is not None and facts.closed is not None

@@ -33,9 +33,9 @@ from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.rules.deletions import (
     AbsentKey,
     find_omission_reason,
+    find_reason_against_list,
     is_absent_long_enough,
     is_named_exactly,
-    refusal,
 )
 
 # Maximum number of keys to look up for a page, and number of keys whose records and objects are read at the same time.
@@ -60,7 +60,7 @@ def list_deletions(invocation: Invocation, after_key: str) -> DeletionsAnswer:
     comparison = answering_pass.state if answering_pass else None
     _, run_keys = read_records_and_runs(invocation, 1, _MAX_RUN_FILES, all_projects=True)
     facts = _gather_facts(invocation, task_info, comparison, run_keys, destination)
-    if not destination or not comparison or refusal(facts):
+    if not destination or not comparison or find_reason_against_list(facts):
         return DeletionsAnswer(facts, (), {}, (), None)
     page = _PageBuilder(invocation, destination, comparison, {failed_key.key for failed_key in run_keys.keys})
     return page.build(facts, after_key)
