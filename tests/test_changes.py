@@ -104,13 +104,13 @@ CHANGES = {
             ),
             (
                 ORACLE,
-                '    "CLOCK": Row(),\n',
-                '    "NAMED": Row(),\n    "CLOCK": Row(),\n',
+                '    "CLOCK": Rule(),\n',
+                '    "NAMED": Rule(),\n    "CLOCK": Rule(),\n',
             ),
             (
                 ORACLE,
-                '    "CLOCK": _of_clock,\n',
-                '    "NAMED": lambda document: "passed",\n    "CLOCK": _of_clock,\n',
+                '    "CLOCK": _check_clock,\n',
+                '    "NAMED": lambda document: "passed",\n    "CLOCK": _check_clock,\n',
             ),
         ),
         (

@@ -19,7 +19,7 @@ from ops.clock import parse_timestamp, timestamp
 from sandbox.obs.objects import ObsObject
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
-from support.law import EXTRAS, seeds_of
+from support.law import EXTRAS, choose_seeds
 from support.log_bucket import LogBucket
 from support.migration import CONTENTS, MINUTE, MODES, CutoverOptions, Migration, set_copy_behaviour
 
@@ -190,7 +190,7 @@ def check(world: HeadersMigration, document: Any, result: HeadersResult) -> None
 @pytest.mark.law
 @pytest.mark.parametrize("block", range(4))
 def test_headers_are_equal_in_obs_if_the_check_metadata_passed(block, count):
-    seeds, number = seeds_of(block, MIGRATIONS), 0
+    seeds, number = choose_seeds(block, MIGRATIONS), 0
     for seed in seeds:
         result = play(seed)
         assert not result.wrong, f"seed {seed}: {result.wrong}\n" + "\n".join(result.story)

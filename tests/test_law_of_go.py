@@ -18,7 +18,7 @@ import requests
 from ops.clock import timestamp
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
-from support.law import EXTRAS, seeds_of
+from support.law import EXTRAS, choose_seeds
 from support.migration import CONTENTS, MINUTE, MODES, CutoverOptions, Migration, add_service_faults, set_copy_behaviour
 from support.world import oss_error
 
@@ -197,7 +197,7 @@ def check_after_go(world: Migration, played: GoResult, document: Any, keys: list
 @pytest.mark.law
 @pytest.mark.parametrize("block", range(4))
 def test_after_a_go_both_sides_stay_equal(block, count):
-    seeds, number = seeds_of(block, MIGRATIONS), 0
+    seeds, number = choose_seeds(block, MIGRATIONS), 0
     for seed in seeds:
         played = play(seed)
         assert not played.wrong, f"seed {seed}: {played.wrong}\n" + "\n".join(played.story)

@@ -26,7 +26,7 @@ from ops.shell import command
 from oss_oms_sync.answers.step import Step
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.server.message import Request
-from support.law import EXTRAS, seeds_of
+from support.law import EXTRAS, choose_seeds
 from support.migration import CONTENTS, MINUTE, MODES, Migration
 from support.world import oss_error
 from unit.ops.migrate.migrate_world import MigrateWorld
@@ -238,7 +238,7 @@ def next_command(document: Any) -> list[str]:
 def test_the_printed_steps_lead_to_a_go_without_needless_acceptances(block, count, measure):
     commands: list[int] = []
     freezes: list[float] = []
-    for seed in seeds_of(block, WORLDS):
+    for seed in choose_seeds(block, WORLDS):
         played = play(seed)
         assert played.freeze is not None, f"seed {seed}: never\n" + "\n".join(played.story)
         assert not played.needless, f"seed {seed}: needless {played.needless}\n" + "\n".join(played.story)

@@ -10,7 +10,7 @@ import pytest
 
 from package.tool import Fc3, Shell, standing_in
 from sandbox import Sandbox
-from support.machine import lack
+from support.machine import skip_or_fail
 from tools import package, serverless
 from tools.package import ROOT
 from tools.serverless import Tool, serve_package
@@ -46,7 +46,7 @@ def _stumbles(count: Callable[[str, str], None]) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def require_tool() -> None:
     if not serverless.is_installed():
-        lack("the Serverless Devs tool is missing: `make setup` installs it where Node.js and npm are")
+        skip_or_fail("the Serverless Devs tool is missing: `make setup` installs it where Node.js and npm are")
 
 
 @pytest.fixture(scope="session")

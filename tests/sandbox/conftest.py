@@ -22,7 +22,7 @@ from huaweicloudsdkcore.signer.signer import Signer
 from huaweicloudsdkoms.v2 import OmsClient
 
 from sandbox import Sandbox
-from support.grants import Key, iam_user, ram_user
+from support.grants import Key, create_iam_user, create_ram_user
 
 # Seconds that are enough for a loaded machine; only a failing test waits so long.
 TIMEOUT = 10.0
@@ -186,13 +186,13 @@ def huawei_of() -> Callable[[Sandbox], HuaweiClient]:
 @pytest.fixture
 def ram_key(box: Sandbox) -> Callable[..., Key]:
     """Return a function that creates the key of a RAM user with the permissions of policy statements."""
-    return lambda *statements: ram_user(box, {"Version": "1", "Statement": statements})
+    return lambda *statements: create_ram_user(box, {"Version": "1", "Statement": statements})
 
 
 @pytest.fixture
 def iam_key(box: Sandbox) -> Callable[..., Key]:
     """Return a function that creates the key of an IAM user with the permissions of policy statements."""
-    return lambda *statements: iam_user(box, "user", {"Version": "5.0", "Statement": statements})
+    return lambda *statements: create_iam_user(box, "user", {"Version": "5.0", "Statement": statements})
 
 
 class RawConnection:

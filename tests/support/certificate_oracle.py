@@ -20,50 +20,52 @@ _UNCOUNTED = ("outside", "canary", "oms_own")
 _EQUAL = ("equal_contents", "equal_version", "equal_size")
 
 
-class Row(NamedTuple):
+class Rule(NamedTuple):
     """The rule for a check, which passes if the classes in `classes` have no objects.
 
     - With `accepts`, it also passes if the user has accepted the first of these classes.
-    - With `of_freeze`, it needs frozen writes, so a rehearsal does not count its result.
+    - With `needs_freeze`, it needs frozen writes, so a rehearsal does not count its result.
     """
 
     classes: tuple[str, ...] = ()
     accepts: bool = False
-    of_freeze: bool = False
+    needs_freeze: bool = False
 
 
-ROWS = {
-    "FROZEN": Row(of_freeze=True),
-    "CLOSED": Row(of_freeze=True),
-    "OMS_FINISHED": Row(of_freeze=True),
-    "STOOD_STILL": Row(of_freeze=True),
-    "SCOPE": Row(),
-    "SUMS": Row(),
-    "MIGRATING": Row(("migrating",)),
-    "MISSING": Row(("missing",)),
-    "OVERWRITTEN": Row(("overwritten",)),
-    "OLDER": Row(("older",)),
-    "MOVING": Row(("moving", "arriving"), of_freeze=True),
-    "IN_FLIGHT": Row(("in_flight",), of_freeze=True),
-    "FAILED": Row(("failed_before",)),
-    "PROOF_SUSPICIOUS": Row(("suspicious",), accepts=True),
-    "PROOF_EQUAL_VERSION": Row(("equal_version",), accepts=True),
-    "PROOF_EQUAL_SIZE": Row(("equal_size",), accepts=True),
-    "PROOF_IMPOSSIBLE": Row(("impossible",), accepts=True),
-    "UNKNOWN": Row(("unknown",), accepts=True),
-    "SAMPLE": Row(),
-    "METADATA": Row(),
-    "NOTHING_WAITS": Row(),
-    "TASK": Row(),
-    "CLOCK": Row(),
+RULES = {
+    "FROZEN": Rule(needs_freeze=True),
+    "CLOSED": Rule(needs_freeze=True),
+    "OMS_FINISHED": Rule(needs_freeze=True),
+    "STOOD_STILL": Rule(needs_freeze=True),
+    "SCOPE": Rule(),
+    "SUMS": Rule(),
+    "MIGRATING": Rule(("migrating",)),
+    "MISSING": Rule(("missing",)),
+    "OVERWRITTEN": Rule(("overwritten",)),
+    "OLDER": Rule(("older",)),
+    "MOVING": Rule(("moving", "arriving"), needs_freeze=True),
+    "IN_FLIGHT": Rule(("in_flight",), needs_freeze=True),
+    "FAILED": Rule(("failed_before",)),
+    "PROOF_SUSPICIOUS": Rule(("suspicious",), accepts=True),
+    "PROOF_EQUAL_VERSION": Rule(("equal_version",), accepts=True),
+    "PROOF_EQUAL_SIZE": Rule(("equal_size",), accepts=True),
+    "PROOF_IMPOSSIBLE": Rule(("impossible",), accepts=True),
+    "UNKNOWN": Rule(("unknown",), accepts=True),
+    "SAMPLE": Rule(),
+    "METADATA": Rule(),
+    "NOTHING_WAITS": Rule(),
+    "TASK": Rule(),
+    "CLOCK": Rule(),
 }
 
 
 def checks(document: Document) -> list[tuple[str, str, bool]]:
     """Return the id and the result of each check, and True if the check affects the verdict."""
-    is_about_headers = document["headers"]["migrated"] is not True or _asked(document) > 0 or _checked(document)
+    is_about_headers = (
+        document["headers"]["migrated"] is not True or _get_sample_size(document) > 0 or _has_checked_headers(document)
+    )
     gates = {"SAMPLE": document["sample"] is not None, "METADATA": is_about_headers}
-    return [(name, _result(document, name), gates.get(name, True)) for name in ROWS]
+    return [(name, _find_result(document, name), gates.get(name, True)) for name in RULES]
 
 
 def verdict(document: Document) -> str:
@@ -72,7 +74,7 @@ def verdict(document: Document) -> str:
     results = {result for _, result in gating}
     if document["frozen_since"] is None:
         is_late = any(_is_about_all_objects(document, name, result) for name, result in gating)
-        results = {result for name, result in gating if not ROWS[name].of_freeze}
+        results = {result for name, result in gating if not RULES[name].needs_freeze}
         results |= {"not proven"} if is_late else set()
     return "NO-GO" if "failed" in results else "GO" if results == {"passed"} else "NOT PROVEN"
 
@@ -83,13 +85,13 @@ def failing(document: Document) -> list[str]:
         name
         for name, result, gates in checks(document)
         if gates and result != "passed"
-        if not ROWS[name].of_freeze or _is_about_all_objects(document, name, result)
+        if not RULES[name].needs_freeze or _is_about_all_objects(document, name, result)
     ]
 
 
 def _is_about_all_objects(document: Document, name: str, result: str) -> bool:
     """Return True if a check of the freeze failed while all objects of the source are still in progress."""
-    if not ROWS[name].of_freeze or result != "failed":
+    if not RULES[name].needs_freeze or result != "failed":
         return False
     return not any(
         counts["source"]["objects"]
@@ -98,55 +100,55 @@ def _is_about_all_objects(document: Document, name: str, result: str) -> bool:
     )
 
 
-def _result(document: Document, name: str) -> str:
-    scope, row = _of_scope(document), ROWS[name]
-    if (row.classes or name in ("STOOD_STILL", "SUMS")) and scope == "not run":
+def _find_result(document: Document, name: str) -> str:
+    scope, rule = _check_scope(document), RULES[name]
+    if (rule.classes or name in ("STOOD_STILL", "SUMS")) and scope == "not run":
         return "not run"
-    if row.classes:
-        return _of_classes(document, row)
+    if rule.classes:
+        return _check_classes(document, rule)
     if name in ("CLOSED", "OMS_FINISHED", "STOOD_STILL") and document["frozen_since"] is None:
         return "not run"
-    return _BY_NAME[name](document)
+    return _CHECKS[name](document)
 
 
-def _moment(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
 
 
-def _asked(document: Document) -> int:
+def _get_sample_size(document: Document) -> int:
     return int(document["sample"]["asked"]) if document["sample"] else 0
 
 
-def _quad(counts: Document) -> list[int]:
+def _list_counts(counts: Document) -> list[int]:
     return [counts[side][unit] for side in ("source", "destination") for unit in ("objects", "bytes")]
 
 
-def _of_scope(document: Document) -> str:
+def _check_scope(document: Document) -> str:
     compared, frozen = document["passes"]["compare"], document["frozen_since"]
     if compared is None or document["oms_failure"] is not None:
         return "not run"
     if frozen is not None:
-        is_recent = _moment(compared["ended"]) >= _moment(document["made"]) - _MAX_COMPARISON_AGE
-        if not is_recent or _moment(compared["started"]) < _moment(frozen):
+        is_recent = _parse_time(compared["ended"]) >= _parse_time(document["made"]) - _MAX_COMPARISON_AGE
+        if not is_recent or _parse_time(compared["started"]) < _parse_time(frozen):
             return "not run"
     return "passed" if document["last_written"] else "not proven"
 
 
-def _of_frozen(document: Document) -> str:
-    if document["frozen_since"] is None or _of_scope(document) != "passed":
+def _check_frozen(document: Document) -> str:
+    if document["frozen_since"] is None or _check_scope(document) != "passed":
         return "not run"
-    last = _moment(document["last_written"][0]["at"])
-    return "passed" if last <= _moment(document["frozen_since"]) + _CLOUD_TOLERANCE else "failed"
+    last = _parse_time(document["last_written"][0]["at"])
+    return "passed" if last <= _parse_time(document["frozen_since"]) + _CLOUD_TOLERANCE else "failed"
 
 
-def _of_closed(document: Document) -> str:
+def _check_closed(document: Document) -> str:
     closed, still = document["closed"], document["passes"]["standstill"]
     if closed is None or closed["run"] != document["run"] or document["open_projects"] or still is None:
         return "not run"
-    return "passed" if _moment(closed["written"]) + _CLOSING_TIME <= _moment(still["began"]) else "not run"
+    return "passed" if _parse_time(closed["written"]) + _CLOSING_TIME <= _parse_time(still["began"]) else "not run"
 
 
-def _of_oms_finished(document: Document) -> str:
+def _check_oms_finished(document: Document) -> str:
     oms, is_accepted = document["oms"], "oms_unfinished" in document["accepted"]
     if document["closed"] is None or document["migration"] is not None:
         return "not run"
@@ -156,25 +158,25 @@ def _of_oms_finished(document: Document) -> str:
         return "not run"
     if oms["left"]:
         return "passed" if is_accepted else "not proven"
-    return "passed" if _moment(document["made"]) >= _idle_from(oms) else "not run"
+    return "passed" if _parse_time(document["made"]) >= _idle_from(oms) else "not run"
 
 
 def _idle_from(oms: Document) -> datetime:
-    return _moment(oms["busy"]) + _IDLE_TIME if oms["busy"] is not None else _LONG_AGO
+    return _parse_time(oms["busy"]) + _IDLE_TIME if oms["busy"] is not None else _LONG_AGO
 
 
-def _of_stood_still(document: Document) -> str:
+def _check_stood_still(document: Document) -> str:
     compared, still = document["passes"]["compare"], document["passes"]["standstill"]
     if still is None:
         return "not run"
     if any(compared[digest] != still[digest] for digest in ("state", "twin")):
         return "failed"
-    return "passed" if _moment(still["began"]) >= _idle_from(document["oms"]) else "not run"
+    return "passed" if _parse_time(still["began"]) >= _idle_from(document["oms"]) else "not run"
 
 
-def _of_sums(document: Document) -> str:
+def _check_sums(document: Document) -> str:
     compared, classes = document["passes"]["compare"], document["classes"]
-    totals = [sum(numbers) for numbers in zip(*map(_quad, classes.values()), strict=True)]
+    totals = [sum(numbers) for numbers in zip(*map(_list_counts, classes.values()), strict=True)]
     listed = [compared[f"{side}_listed"][unit] for side in ("source", "destination") for unit in ("objects", "bytes")]
     is_right = totals == listed and compared["walked"] == compared["classified"]
     for side in ("source", "destination"):
@@ -182,7 +184,7 @@ def _of_sums(document: Document) -> str:
         by_storage_class = [sum(pair[unit] for pair in pairs) for unit in ("objects", f"{side}_bytes")]
         is_right &= by_storage_class == [document[side][unit] for unit in ("objects", "bytes")]
     for title, counts in classes.items():
-        source, destination = _quad(counts)[:2], _quad(counts)[2:]
+        source, destination = _list_counts(counts)[:2], _list_counts(counts)[2:]
         if title in _EQUAL:
             is_right &= source == destination and counts["digests"]["source"] == counts["digests"]["destination"]
         folders = [of[title] for of in document["folders"].values() if title in of]
@@ -190,42 +192,42 @@ def _of_sums(document: Document) -> str:
     return "passed" if is_right else "failed"
 
 
-def _of_classes(document: Document, row: Row) -> str:
-    if not any(_quad(document["classes"][title])[0::2] != [0, 0] for title in row.classes):
+def _check_classes(document: Document, rule: Rule) -> str:
+    if not any(_list_counts(document["classes"][title])[0::2] != [0, 0] for title in rule.classes):
         return "passed"
-    if not row.accepts:
+    if not rule.accepts:
         return "failed"
-    return "passed" if row.classes[0] in document["accepted"] else "not proven"
+    return "passed" if rule.classes[0] in document["accepted"] else "not proven"
 
 
-def _of_sample(document: Document) -> str:
+def _check_sample(document: Document) -> str:
     sample = document["sample"]
     if sample is None:
         return "not run"
     if sample["differing"]:
         return "failed"
-    is_there = any(_quad(counts)[0] for counts in (document["classes"] or {}).values())
+    is_there = any(_list_counts(counts)[0] for counts in (document["classes"] or {}).values())
     if not sample["seed"] or sample["unread"] or (is_there and not sample["read"]):
         return "not run"
     # With fewer objects than requested, the bound is weaker than requested.
     return "passed" if sample["read"] >= min(sample["asked"], sample["population"]) else "not proven"
 
 
-def _checked(document: Document) -> bool:
+def _has_checked_headers(document: Document) -> bool:
     """Return True if the standstill pass checked the headers of all objects."""
     still = document["passes"]["standstill"]
     return still is not None and still["headers"] is not None
 
 
-def _of_metadata(document: Document) -> str:
+def _check_metadata(document: Document) -> str:
     headers = document["headers"]
-    if _checked(document):
+    if _has_checked_headers(document):
         outcomes = document["passes"]["standstill"]["headers"]["outcomes"]
         is_right = outcomes.keys() <= {"recorded", "equal"} and not (headers["documented"] or headers["unexpected"])
         lacking = "failed" if "differs" in outcomes else "not proven"
         return "passed" if is_right or "metadata" in document["accepted"] else lacking
     is_compared = headers["drawn"] + len(headers["more"]) > 0
-    if _asked(document) and not is_compared:
+    if _get_sample_size(document) and not is_compared:
         return "not run"
     if headers["unexpected"] or headers["documented"] or headers["migrated"] is False:
         lacking = "failed" if headers["unexpected"] else "not proven"
@@ -234,7 +236,7 @@ def _of_metadata(document: Document) -> str:
     return "passed" if is_compared or is_unknown else "not run"
 
 
-def _of_nothing_waits(document: Document) -> str:
+def _check_nothing_waits(document: Document) -> str:
     waiting, accepted = document["waiting"], document["accepted"]
     refused = [
         group
@@ -252,11 +254,11 @@ def _of_nothing_waits(document: Document) -> str:
     if unanswered:
         return "not run"
     if waiting["are_more"]:
-        return _of_more(document)
-    return _of_lists(document)
+        return _check_more(document)
+    return _check_lists(document)
 
 
-def _of_more(document: Document) -> str:
+def _check_more(document: Document) -> str:
     """Return the result of a check on waiting records that the certificate does not list.
 
     The check fails if a cutover would open the project to resend them. A cutover does not open a project that a user
@@ -269,18 +271,18 @@ def _of_more(document: Document) -> str:
     return "failed" if document["waiting"]["has_more_records"] and not is_by_hand else "not run"
 
 
-def _of_lists(document: Document) -> str:
+def _check_lists(document: Document) -> str:
     lists, is_closed = document["lists"], document["closed"] is not None and document["frozen_since"] is not None
     if lists["is_refused"] or not lists["looked"]:
         return "not run"
-    looked = _moment(lists["looked"])
-    is_late = document["as_of"] is not None and looked <= _moment(document["as_of"])
-    is_old = looked < _moment(document["made"]) - _MAX_COMPARISON_AGE
+    looked = _parse_time(lists["looked"])
+    is_late = document["as_of"] is not None and looked <= _parse_time(document["as_of"])
+    is_old = looked < _parse_time(document["made"]) - _MAX_COMPARISON_AGE
     is_early = is_closed and looked < _idle_from(document["oms"])
     return "not run" if is_late or is_old or is_early else "passed"
 
 
-def _of_task(document: Document) -> str:
+def _check_task(document: Document) -> str:
     task = document["sync_task"]
     if task is None or not task["src_bucket"] or not task["status"]:
         return "not run"
@@ -288,23 +290,23 @@ def _of_task(document: Document) -> str:
     return "passed" if is_right else "failed"
 
 
-def _of_clock(document: Document) -> str:
+def _check_clock(document: Document) -> str:
     seconds = [*document["clocks"].values()]
     if any(number is not None and number > 60 for number in seconds):
         return "failed"
     return "not run" if None in seconds else "passed"
 
 
-_BY_NAME = {
-    "FROZEN": _of_frozen,
-    "CLOSED": _of_closed,
-    "OMS_FINISHED": _of_oms_finished,
-    "STOOD_STILL": _of_stood_still,
-    "SCOPE": _of_scope,
-    "SUMS": _of_sums,
-    "SAMPLE": _of_sample,
-    "METADATA": _of_metadata,
-    "NOTHING_WAITS": _of_nothing_waits,
-    "TASK": _of_task,
-    "CLOCK": _of_clock,
+_CHECKS = {
+    "FROZEN": _check_frozen,
+    "CLOSED": _check_closed,
+    "OMS_FINISHED": _check_oms_finished,
+    "STOOD_STILL": _check_stood_still,
+    "SCOPE": _check_scope,
+    "SUMS": _check_sums,
+    "SAMPLE": _check_sample,
+    "METADATA": _check_metadata,
+    "NOTHING_WAITS": _check_nothing_waits,
+    "TASK": _check_task,
+    "CLOCK": _check_clock,
 }

@@ -66,24 +66,24 @@ class DeletionsWorld(World):
         self.oldest = self.clock.now().timestamp() - HOUR - 3 * DAY
         # Objects that others wrote in OBS, and the time of each thing that a key left behind.
         self.others: set[tuple[str, ObsCopy]] = set()
-        self.traces: dict[str, list[float]] = {key: [] for key in keys}
+        self.evidence_times: dict[str, list[float]] = {key: [] for key in keys}
         # The beginnings and ends of a key's life at the source.
-        self.lives: dict[str, list[list[float]]] = {key: [] for key in keys}
+        self.lifetimes: dict[str, list[list[float]]] = {key: [] for key in keys}
         self.contents: dict[str, set[str]] = {key: set() for key in keys}
         self.bucket.add_back_to_source()
 
     # Events.
 
     def write_source(self, key: str, data: str, kind: str = "md5", fate: str = "pending") -> None:
-        self._end_life(key)
-        self.lives[key].append([self._now(), float("inf")])
+        self._end_lifetime(key)
+        self.lifetimes[key].append([self._now(), float("inf")])
         self.contents[key].add(data)
         self.put(key, data, kind, fate)
-        self.note_traces()
+        self.record_evidence()
 
     def delete_source(self, key: str) -> None:
         self.delete(key)
-        self._end_life(key)
+        self._end_lifetime(key)
 
     def write_foreign(self, key: str, data: str) -> None:
         self.write(key, data)
@@ -91,7 +91,7 @@ class DeletionsWorld(World):
         assert there is not None
         self.others.add((key, there))
 
-    def spoil(self, share: float, dice: Random, *, is_proxy: bool) -> None:
+    def hide_keys(self, share: float, dice: Random, *, is_proxy: bool) -> None:
         self.hidden = {key for key in self.keys if dice.random() < share}
         self.is_proxy = is_proxy
 
@@ -113,7 +113,7 @@ class DeletionsWorld(World):
             return
         sees = {key for key in self.source.objects if key not in self.hidden}
         for key in sees & {*self.keys}:
-            self.traces[key].append(self._now())
+            self.evidence_times[key].append(self._now())
         before = {key: self.find_copy(key) for key in self.keys}
         accepted = {key: at for key in self.keys if (at := self.accepted_at(key)) is not None}
         failed = {key for key in self.keys if self.bucket.objects.get(record_name("failed", key))}
@@ -130,7 +130,7 @@ class DeletionsWorld(World):
         }
         number = len([key for key in sees if key.startswith(scope)])
         self.comparisons.append(Comparison(scope, began, self._now(), absent, accepted, failed, number))
-        self.note_traces()
+        self.record_evidence()
 
     migrated: tuple[float, float] | None = None
 
@@ -147,23 +147,23 @@ class DeletionsWorld(World):
         name = record_name("success", key)
         return self.bucket.modified[name] if name in self.bucket.objects else None
 
-    def _end_life(self, key: str) -> None:
-        if self.lives[key] and self.lives[key][-1][1] == float("inf"):
-            self.lives[key][-1][1] = self._now()
+    def _end_lifetime(self, key: str) -> None:
+        if self.lifetimes[key] and self.lifetimes[key][-1][1] == float("inf"):
+            self.lifetimes[key][-1][1] = self._now()
 
-    def note_traces(self) -> None:
+    def record_evidence(self) -> None:
         """Store the times of each key's records and copies, which show that the key exists or existed."""
         for key in self.keys:
             there = self.find_copy(key)
             if at := self.accepted_at(key):
-                self.traces[key].append(at)
+                self.evidence_times[key].append(at)
             if there and (key, there) not in self.others:
-                self.traces[key].append(there.modified)
+                self.evidence_times[key].append(there.modified)
 
     def advance(self, seconds: float = HOUR) -> None:
         super().advance(seconds)
-        if hasattr(self, "traces"):
-            self.note_traces()
+        if hasattr(self, "evidence_times"):
+            self.record_evidence()
 
     # Spoilt listings.
 
@@ -209,25 +209,25 @@ def accepted_etag(world: DeletionsWorld, key: str) -> str:
     return world.bucket.objects[record_name("success", key)].body.decode().removesuffix(" again").upper()
 
 
-def begun_of(comparisons: list[Comparison], place: int, key: str) -> float:
+def find_absence_time(comparisons: list[Comparison], place: int, key: str) -> float:
     """Return the time since which a key is absent at the source, by the comparison at index `place`."""
     now = comparisons[place]
     if place == 0 or key not in comparisons[place - 1].absent:
         return now.ended
     before = comparisons[place - 1]
     shrunk = place >= 2 and 2 * before.objects < comparisons[place - 2].objects
-    start = begun_of(comparisons, place - 1, key)
+    start = find_absence_time(comparisons, place - 1, key)
     is_quiet = before.absent[key] == now.absent[key] and key not in now.failed and not shrunk
     if is_quiet and not (key in now.accepted and now.accepted[key] > start - QUARTER):
         return start
     return now.ended
 
 
-def expected(world: DeletionsWorld, key: str, now: Comparison) -> str:
+def find_omission_reason(world: DeletionsWorld, key: str, now: Comparison) -> str:
     """Return the reason why the list of deletions must omit a key, or an empty text if it must have the key."""
     comparisons = [comparison for comparison in world.comparisons if comparison.scope == now.scope]
     since, there, current = (
-        ceil(begun_of(comparisons, len(comparisons) - 1, key)),
+        ceil(find_absence_time(comparisons, len(comparisons) - 1, key)),
         now.absent[key],
         world.find_copy(key),
     )

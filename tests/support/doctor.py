@@ -18,13 +18,13 @@ HOUR = 3600
 QUICK = {"RES_OPTIONS": "attempts:1 timeout:1"}
 PASSES = ("reconcile", "compare")
 # The event of a timer.
-STRIKE = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": "{}"}
+TIMER_EVENT = {"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": "{}"}
 
 Environment = dict[str, str]
 Change = Callable[[Sandbox, Environment], object]
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     """Return a port on which no server listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -65,19 +65,19 @@ def verify_check(report: dict[str, Any], name: str, state: str, text: str = "", 
     assert state not in ("ok", "skipped") or not check["fix"]
 
 
-def keep_strikes(box: Sandbox) -> None:
+def store_timer_events(box: Sandbox) -> None:
     """Store the objects that show doctor that each job's timer has fired recently."""
     for job in ("replay", *PASSES, "status"):
         LogBucket(box).add_json(f"state/{job}-timer-oss-oms-sync.json", {})
 
 
-def work_a_day(box: Sandbox) -> None:
+def work_an_hour(box: Sandbox) -> None:
     """Upload objects, and advance an hour in which all timers fire."""
     for number in range(3):
         box.bucket(box.source_bucket).put_object(f"object {number}", b"contents")
     box.wait_idle(60)
     box.advance(HOUR)
-    keep_strikes(box)
+    store_timer_events(box)
 
 
 def install_long_ago(box: Sandbox) -> None:
@@ -87,7 +87,7 @@ def install_long_ago(box: Sandbox) -> None:
 def lose_events_of_a_day(box: Sandbox) -> None:
     box.oss.lose_events(lambda key: True)
     install_long_ago(box)
-    work_a_day(box)
+    work_an_hour(box)
 
 
 def set_variables(**changes: str) -> Change:

@@ -56,7 +56,7 @@ class Document:
     @property
     def prose(self) -> list[str]:
         """The texts of paragraphs, headings and cells, without code."""
-        return [prose_of(token) for token in self._tokens if token.children]
+        return [extract_prose(token) for token in self._tokens if token.children]
 
     @property
     def blocks(self) -> list[tuple[str, str]]:
@@ -96,15 +96,15 @@ class Document:
         texts = [text for info, text in self.blocks if info == "sh"]
         # Text in backticks is a command only if it begins with a tool and has a second word.
         texts += [text for text in inline if text.split(" ")[0] in TOOLS and " " in text]
-        return [words for text in texts for words in commands_in(text)]
+        return [words for text in texts for words in split_commands(text)]
 
 
-def prose_of(token: Token) -> str:
+def extract_prose(token: Token) -> str:
     """Return the text of a token without code."""
     return "".join({"text": child.content, "softbreak": " "}.get(child.type, "") for child in token.children or ())
 
 
-def commands_in(text: str) -> Iterator[list[str]]:
+def split_commands(text: str) -> Iterator[list[str]]:
     """Yield the words of each command in shell lines, at `|`, `;` and `&&` as well.
 
     Raises ValueError for a quotation mark without a counterpart.

@@ -11,7 +11,7 @@ from sandbox.iam.identities import Arguments
 Key = tuple[str, str]
 
 
-def ram_user(box: Sandbox, document: Mapping[str, object], name: str = "user") -> Key:
+def create_ram_user(box: Sandbox, document: Mapping[str, object], name: str = "user") -> Key:
     """Create a RAM user with this policy; return the user's access key."""
     ram = box.ram.entities
     ram.create_user(name)
@@ -21,7 +21,7 @@ def ram_user(box: Sandbox, document: Mapping[str, object], name: str = "user") -
     return key["AccessKeyId"], key["AccessKeySecret"]
 
 
-def iam_user(box: Sandbox, name: str, *documents: Mapping[str, object]) -> Key:
+def create_iam_user(box: Sandbox, name: str, *documents: Mapping[str, object]) -> Key:
     """Create an IAM user with these policies; return the user's access key.
 
     API v3 attaches policies of version 1.1, and API v5 all others.

@@ -31,7 +31,7 @@ def sweep(steps: Iterable[int]) -> Iterator[int]:
     return islice(steps, start, None, SWEEP)
 
 
-def seeds_of(block: int, number: int) -> Sequence[int]:
+def choose_seeds(block: int, number: int) -> Sequence[int]:
     """Return every fourth seed below `number`, from `block` on, or the seeds in the environment variable SEEDS."""
     named = os.environ.get("SEEDS")
     return [int(part) for part in named.split(",")] if named else range(block, number, 4)

@@ -36,7 +36,7 @@ def _contents(listed: ObjectSummary, key: str) -> str:
     )
 
 
-def page_of(objects: Sequence[ObjectSummary], more: bool, token: str = "") -> ListPage:
+def make_page(objects: Sequence[ObjectSummary], more: bool, token: str = "") -> ListPage:
     return ListPage(
         Columns(*([stored[place] for stored in objects] for place in range(len(ObjectSummary._fields)))), more, token
     )

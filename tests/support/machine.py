@@ -10,7 +10,7 @@ import pytest
 from sandbox import runtimes
 
 
-def lack(reason: str) -> NoReturn:
+def skip_or_fail(reason: str) -> NoReturn:
     """Skip the test, or fail it if REQUIRE_TOOLS is set."""
     if os.environ.get("REQUIRE_TOOLS"):
         pytest.fail(reason)
@@ -28,5 +28,5 @@ def find_python(version: str) -> str:
         return interpreter
     reason = f"this machine has no Python {version}"
     if name in runtimes.NAMES:
-        lack(reason)
+        skip_or_fail(reason)
     pytest.skip(reason)

@@ -153,7 +153,7 @@ class Migration(VirtualSandbox):
         super().__init__(seed=seed, overwrite_mode=mode)
         self.dice = random.Random(seed)
         self._has_early_steps = seed % 8 == 0
-        self._often = timers
+        self._timer_speed = timers
         self.story: list[str] = []
         # The source's history: key -> [(seconds, contents, or None for a deletion)].
         self.written: dict[str, list[tuple[float, bytes | None]]] = {}
@@ -166,7 +166,7 @@ class Migration(VirtualSandbox):
         self._patches.enter_context(patch("ops.functions.call.caller", lambda *_: Caller(self)))
         self._patches.enter_context(patch("ops.session.start_call", call_now))
         self.deploy_project(self.project(), instances=4)
-        self.start_timers(self._often)
+        self.start_timers(self._timer_speed)
 
     def project(self) -> Path:
         return project()

@@ -14,7 +14,7 @@ from obs import ObsClient
 from sandbox import Sandbox
 
 
-def lead_huawei_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def redirect_huawei_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Resolve Huawei's host names to this machine, because the SDK connects to the host name of a bucket."""
     resolve = socket.getaddrinfo
 
@@ -32,7 +32,7 @@ def obs_server(box: Sandbox) -> str:
 @contextmanager
 def esdk_client(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObsClient]:
     """Yield a client of esdk-obs-python with signatures of the scheme "OBS" and without retries."""
-    lead_huawei_here(monkeypatch)
+    redirect_huawei_hosts(monkeypatch)
     options = {"is_signature_negotiation": False, "max_retry_count": 0, "timeout": 10}
     client = ObsClient(*box.huawei_credentials, server=obs_server(box), **options)
     yield client

@@ -265,7 +265,7 @@ def open_compare_answer(**changes: Any) -> dict[str, Any]:
     return compare_answer(**{**_STILL, "state": None, "twin": None, **changes})
 
 
-def sides(source: int, destination: int, *keys: str) -> dict[str, Any]:
+def make_class_counts(source: int, destination: int, *keys: str) -> dict[str, Any]:
     return {
         "source": {"objects": source, "bytes": 10 * source},
         "destination": {"objects": destination, "bytes": 10 * destination},
@@ -278,7 +278,7 @@ def sides(source: int, destination: int, *keys: str) -> dict[str, Any]:
 
 def compare_answer(classes: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
     """Return an answer of compare about a finished pass with objects in these classes."""
-    counts_by_class = {"equal_contents": sides(1000, 1000), **(classes or {})}
+    counts_by_class = {"equal_contents": make_class_counts(1000, 1000), **(classes or {})}
     whole = answer("made/compared")
     totals = {
         side: {

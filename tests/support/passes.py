@@ -66,7 +66,7 @@ def once(kind: str, call: Callable[[], object]) -> Callable[[str, Sequence[str]]
 
 
 @contextmanager
-def pages_of(number: int) -> Iterator[None]:
+def limit_pages(number: int) -> Iterator[None]:
     """Limit the pages of both clouds' listings to this number of objects within the context."""
     with (
         patch("sandbox.oss.listing._MAX_KEYS", number),
@@ -85,7 +85,7 @@ def adds_up(result: dict) -> bool:
     return result["scanned"] == sum(parts) and result["submitted"] == result["accepted"] + result["failed"]
 
 
-def busy_world(number: int = 60, **environment: str) -> World:
+def make_busy_world(number: int = 60, **environment: str) -> World:
     """Return a world in which every third object is missing in OBS and every third outdated; some keys are long."""
     world = World.installed(**environment)
     for index in range(number):
@@ -99,5 +99,5 @@ def busy_world(number: int = 60, **environment: str) -> World:
 
 
 def missing(number: int = 60) -> set[str]:
-    """Return the keys of `busy_world(number)` that are missing or outdated."""
+    """Return the keys of `make_busy_world(number)` that are missing or outdated."""
     return {f"{index:02}{LONG if index % 7 == 0 else ''}" for index in range(number) if index % 3 < 2}

@@ -23,7 +23,7 @@ def show(project: Path, *arguments: str) -> str:
     return done.stdout
 
 
-class Right(NamedTuple):
+class Permission(NamedTuple):
     """A permission: an action and a resource, with a prefix of keys if the action is a listing."""
 
     action: str
@@ -39,11 +39,11 @@ class Right(NamedTuple):
         return not find_denial([{"Version": "1", "Statement": [statement]}], call.name, place, about)
 
 
-def rights(project: Path, name: str, service: str, *, reads: bool = True) -> list[Right]:
+def list_permissions(project: Path, name: str, service: str, *, reads: bool = True) -> list[Permission]:
     """Return the permissions of a function, or of the triggers, at a service; `reads` adds the reading of objects."""
     answers = {**variables((project / "s.yaml").read_text(encoding="utf-8")), "readObjects": "on" if reads else "off"}
     return [
-        Right(action, resource, prefix)
+        Permission(action, resource, prefix)
         for statement in list_statements(answers)[name]
         for action in statement["Action"]
         for resource in statement["Resource"]

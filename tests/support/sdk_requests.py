@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 from huaweicloudsdkcore.http.http_config import HttpConfig
 
 
-def meaning(request):
+def read_parts(request):
     """Return the parts of a request to compare: method, path, parameters, body, and Alibaba Cloud's headers."""
     if hasattr(request, "url"):
         url = urlsplit(request.url)
@@ -43,8 +43,8 @@ def compare_with_sdk(sent, service, table, clients):
     """
     kinds = set()
     for ours in sent:
-        method, path, query, body, _ = meaning(ours)
-        candidates = [(row, ids_in(path, row[1])) for row in table if row[0] == method]
+        method, path, query, body, _ = read_parts(ours)
+        candidates = [(row, match_ids(path, row[1])) for row in table if row[0] == method]
         (row, ids) = next((row, ids) for row, ids in candidates if ids is not None)
         kind = (row, tuple(name for name, _ in query))
         if kind in kinds:
@@ -55,10 +55,10 @@ def compare_with_sdk(sent, service, table, clients):
         fields |= {name: value for name, value in ids.items() if name != "_"}
         fields |= {"body": body_of(**body)} if body_of else {}
         call = next(getattr(client, name) for client in clients if hasattr(client, name))
-        assert meaning(ours) == meaning(capture_request(service, lambda: call(request(**fields)))), row  # noqa: B023
+        assert read_parts(ours) == read_parts(capture_request(service, lambda: call(request(**fields)))), row  # noqa: B023
     assert {row for row, _ in kinds} == set(table)
 
 
-def ids_in(path, pattern):
+def match_ids(path, pattern):
     match = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", pattern), path)
     return match.groupdict() if match else None

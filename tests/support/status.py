@@ -22,16 +22,16 @@ EARLY, BEFORE = 5 * 24 * 60, 20 * 24 * 60
 PERIOD, TOKEN = timedelta(minutes=15), "0123456789abcdef0123456789abcdef"
 
 
-def is_statistics(request: Request) -> bool:
+def reads_statistics(request: Request) -> bool:
     return request.raw_path.endswith("/statistics")
 
 
-def is_month(month: str) -> Callable[[Request], bool]:
+def reads_month(month: str) -> Callable[[Request], bool]:
     """Return a predicate for requests for the task's counters of a month, such as "2026-03"."""
 
     def asks(request: Request) -> bool:
         time = datetime.fromtimestamp(int(request.params.get("query_time", 0)) / 1000, CHINA)
-        return request.method == "GET" and not is_statistics(request) and time.strftime("%Y-%m") == month
+        return request.method == "GET" and not reads_statistics(request) and time.strftime("%Y-%m") == month
 
     return asks
 
@@ -62,7 +62,7 @@ def change_description(world: World, **fields: object) -> None:
     now = world.clock.now()
     task = {**world.task.describe(now.timestamp()), **fields}
     text = json.dumps({name: value for name, value in task.items() if value is not None})
-    world.oms.faults.add(Fault.status(200, text.encode()), where=is_month(now.astimezone(CHINA).strftime("%Y-%m")))
+    world.oms.faults.add(Fault.status(200, text.encode()), where=reads_month(now.astimezone(CHINA).strftime("%Y-%m")))
 
 
 def read_verdict(world: World, **options: object) -> tuple[str, str]:
@@ -72,7 +72,7 @@ def read_verdict(world: World, **options: object) -> tuple[str, str]:
     return verdict["state"], verdict["text"]
 
 
-def tells(world: World, state: str, *words: str, **options: object) -> bool:
+def shows_verdict(world: World, state: str, *words: str, **options: object) -> bool:
     """Assert that status's verdict has this state and these words in its text; return True."""
     verdict, text = read_verdict(world, **options)
     assert verdict == state, text

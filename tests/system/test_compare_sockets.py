@@ -17,7 +17,7 @@ from sandbox import Sandbox
 from sandbox.obs.objects import ObsObject
 from sandbox.oss.objects import OssObject, etag_of
 from sandbox.server.faults import Fault
-from support.names import lead_huawei_here, obs_server
+from support.names import obs_server, redirect_huawei_hosts
 
 MINUTE, HOUR = 60, 3600
 A, B = etag_of(b"A"), etag_of(b"B")
@@ -232,7 +232,7 @@ def vendor_digests(box, monkeypatch, capsys):
         for name, value in zip(names, values, strict=True):
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(sys, "argv", ["digests.py", cloud, *places[cloud], *words])
-        lead_huawei_here(monkeypatch)
+        redirect_huawei_hosts(monkeypatch)
         runpy.run_path(str(DIGESTS), run_name="__main__")
         return capsys.readouterr().out.splitlines()
 

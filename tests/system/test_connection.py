@@ -24,7 +24,7 @@ from sandbox.server.certificate import make_certificate
 from sandbox.server.faults import Fault
 from support.instance import Instance
 from support.law import HOSTILE
-from support.names import lead_huawei_here, obs_server
+from support.names import obs_server, redirect_huawei_hosts
 
 Serve = Callable[[socket.socket], None]
 
@@ -138,7 +138,7 @@ def bucket(box: Sandbox) -> ObsBucket:
 @pytest.fixture
 def named_bucket(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> ObsBucket:
     """Return the destination bucket with a client that resolves the bucket's host name to this machine."""
-    lead_huawei_here(monkeypatch)
+    redirect_huawei_hosts(monkeypatch)
     client = ObsClient(Instance(box).settings, CallPool(), Clock())
     return ObsBucket(client, box.destination_bucket, obs_server(box), Deadline(60, Clock()))
 

@@ -10,7 +10,7 @@ from obs import ObsClient
 
 from sandbox import Sandbox
 from support.log_bucket import LogBucket
-from support.names import lead_huawei_here, obs_server
+from support.names import obs_server, redirect_huawei_hosts
 from support.uploads import PATIENCE, upload
 
 DAY = 86400
@@ -48,7 +48,7 @@ def test_the_list_deletes_objects_and_compare_resubmits_a_new_one(box, deploy, o
     assert in_obs(box) == before
     # AND the user deletes them, after the source has written one again whose event is lost
     box.oss.fill(box.source_bucket, ["b"], size=1)
-    lead_huawei_here(monkeypatch)
+    redirect_huawei_hosts(monkeypatch)
     access_key, secret = box.huawei_credentials
     with closing(ObsClient(access_key, secret, server=obs_server(box), max_retry_count=0, timeout=10)) as client:
         for key in Path("gone.txt").read_text(encoding="utf-8").splitlines():

@@ -13,7 +13,7 @@ from obs.convertor import Adapter
 from oss_oms_sync.clouds.objects import StoredObject
 from sandbox import Sandbox
 from support.log_bucket import LogBucket
-from support.names import lead_huawei_here, obs_server
+from support.names import obs_server, redirect_huawei_hosts
 from support.stored import Stored
 
 KEYS = ["a b/1+%2F", "a/2", "山/3"]
@@ -32,7 +32,7 @@ def put_in_both(box: Sandbox) -> None:
 
 def headers_in_obs(box: Sandbox, monkeypatch) -> list[tuple[str, ...]]:
     """Return each object's Content-Type, Cache-Control and a custom header, as Huawei's SDK reads them."""
-    lead_huawei_here(monkeypatch)
+    redirect_huawei_hosts(monkeypatch)
     access_key, secret = box.huawei_credentials
     with closing(ObsClient(access_key, secret, server=obs_server(box), max_retry_count=0, timeout=10)) as client:
         heads = [dict(client.getObjectMetadata(box.destination_bucket, key).header) for key in KEYS]

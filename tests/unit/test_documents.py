@@ -21,7 +21,7 @@ from oss_oms_sync.jobs.certify import cutover_options as of_certify
 from oss_oms_sync.options import option_types
 from package.tool import parse_arguments
 from support.answers import ANSWERS
-from support.documents import Document, prose_of
+from support.documents import Document, extract_prose
 from tools import documents
 from tools.package import ROOT, manifest
 from tools.render import render
@@ -177,7 +177,7 @@ def test_both_languages_of_a_document_have_the_same_facts(english, twin):
 @pytest.mark.parametrize("path", BY_HAND, ids=lambda path: path.name)
 def test_a_cell_has_at_most_25_words_and_a_paragraph_80(path):
     document = Document.read(path)
-    cells = [prose_of(cell) for table in document.tables for row in table for cell in row]
+    cells = [extract_prose(cell) for table in document.tables for row in table for cell in row]
     assert [cell for cell in cells if len(split_words(cell)) > 25] == []
     assert [text for text in document.prose if len(split_words(text)) > 80] == []
 

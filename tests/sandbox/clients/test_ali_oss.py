@@ -13,7 +13,7 @@ import pytest
 
 from sandbox import Sandbox
 from support.law import HOSTILE
-from support.machine import lack
+from support.machine import skip_or_fail
 
 SCRIPT = Path(__file__).parent / "ali_oss.js"
 TIMEOUT = 60
@@ -27,7 +27,7 @@ def node() -> str:
     path = shutil.which("node")
     missing_program = "Node.js is" if path is None else "" if _has_sdk(path) else "the npm package ali-oss is"
     if missing_program:
-        lack(f"{missing_program} missing: `make setup` installs what npm can")
+        skip_or_fail(f"{missing_program} missing: `make setup` installs what npm can")
     return str(path)
 
 

@@ -11,7 +11,7 @@ from obs import GetObjectHeader, GetObjectRequest, ObsClient, SetObjectMetadataH
 from obs.model import Versions
 
 from support.law import HOSTILE
-from support.names import lead_huawei_here
+from support.names import redirect_huawei_hosts
 
 BUCKET = "photos-obs"
 
@@ -19,7 +19,7 @@ BUCKET = "photos-obs"
 @pytest.fixture
 def make_client(box, monkeypatch):
     """Return a function that creates a client from an access key; all clients are closed after the test."""
-    lead_huawei_here(monkeypatch)
+    redirect_huawei_hosts(monkeypatch)
     server = f"http://obs.cn-north-4.myhuaweicloud.com:{urlsplit(box.obs.endpoint).port}"
     with ExitStack() as open_clients:
 

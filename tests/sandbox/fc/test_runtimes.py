@@ -9,7 +9,7 @@ import pytest
 
 from sandbox import runtimes
 from sandbox.runtimes.__main__ import main
-from support.machine import find_python, lack
+from support.machine import find_python, skip_or_fail
 from tools.package import ROOT
 from tools.render import render
 
@@ -50,7 +50,7 @@ def runtime(request):
     """Return a runtime; skip the test if this machine lacks the runtime's Python version."""
     runtime = runtimes.load_runtime(request.param)
     if not runtime.has_own_version:
-        lack(str(runtime))
+        skip_or_fail(str(runtime))
     return runtime
 
 

@@ -9,7 +9,7 @@ from support.doctor import (
     QUICK,
     add_oms_fault,
     deploy,
-    free_port,
+    find_free_port,
     replace_in_url,
     set_variables,
     verify_only_fault,
@@ -19,9 +19,13 @@ from support.doctor import (
 FAULTS = {
     "an impossible name": (replace_in_url(f"https://{'a' * 70}.example.com"), "OMS connection", "host in SYNC_URL"),
     "an unknown name": (replace_in_url("https://oms.nowhere.invalid"), "OMS connection", "host in SYNC_URL"),
-    "a refused connection": (replace_in_url(f"http://127.0.0.1:{free_port()}"), "OMS connection", "internetAccess"),
+    "a refused connection": (
+        replace_in_url(f"http://127.0.0.1:{find_free_port()}"),
+        "OMS connection",
+        "internetAccess",
+    ),
     "a refused connection to OSS": (
-        set_variables(OSS_ENDPOINT=f"http://127.0.0.1:{free_port()}"),
+        set_variables(OSS_ENDPOINT=f"http://127.0.0.1:{find_free_port()}"),
         "OSS connection",
         "OSS_ENDPOINT",
     ),

@@ -20,7 +20,7 @@ from sandbox import Sandbox
 from sandbox.gateway import GatewayError
 from sandbox.oms.copier import PART_SIZE
 from sandbox.oms.service import AccessKey
-from support.grants import Key, iam_user, ram_user
+from support.grants import Key, create_iam_user, create_ram_user
 from support.log_bucket import LogBucket
 from support.uploads import PATIENCE, upload
 from tools.render import render
@@ -55,10 +55,12 @@ def deploy_with_permissions(box, tmp_path):
             ram.create_role(role.name, json.dumps(trust_policy([role])))
             ram.create_policy(role.policy, json.dumps(without_action(role.document, missing)))
             ram.attach_policy_to_role("Custom", role.policy, role.name)
-        ak, sk = iam_user(box, "functions", *in_dialect(without_action(functions_policy(answers), missing), by_hand))
-        source = ram_user(box, without_action(source_reader_policy(box.source_bucket), missing_of_oms))
+        ak, sk = create_iam_user(
+            box, "functions", *in_dialect(without_action(functions_policy(answers), missing), by_hand)
+        )
+        source = create_ram_user(box, without_action(source_reader_policy(box.source_bucket), missing_of_oms))
         target = without_action(destination_writer_policy(box.destination_bucket), missing_of_oms)
-        use_keys(box, source, iam_user(box, "oms", *in_dialect(target, by_hand)))
+        use_keys(box, source, create_iam_user(box, "oms", *in_dialect(target, by_hand)))
         box.binds_roles = True
         box.deploy_project(tmp_path, secrets={"HW_AK": ak, "HW_SK": sk}, retry_delay=0.001)
 

@@ -18,7 +18,7 @@ from sandbox.oss.store import Action
 from sandbox.server.faults import Fault
 from support.documents import Document
 from support.log_bucket import LogBucket
-from support.policies import Right, rights
+from support.policies import Permission, list_permissions
 from support.uploads import upload
 from tools.package import ROOT
 
@@ -105,7 +105,7 @@ JOBS: dict[str, Callable[[Sandbox], None]] = {
 }
 
 
-def find_refused_calls(calls: list[Action], granted: Iterable[Right]) -> list[Action]:
+def find_refused_calls(calls: list[Action], granted: Iterable[Permission]) -> list[Action]:
     return [call for call in calls if not any(right.allows(call) for right in granted)]
 
 
@@ -116,7 +116,7 @@ def test_a_functions_policy_allows_exactly_its_calls(box, project, name):
     # Doctor's look at the clock is of no bucket, and unsigned.
     calls = [action for action in box.oss.actions if action.bucket]
     # Compare reads objects only on demand: see below.
-    granted = rights(project, name, "oss", reads=name != "compare")
+    granted = list_permissions(project, name, "oss", reads=name != "compare")
     assert find_refused_calls(calls, granted) == []
     # Each permission is needed: without it a call would be refused.
     for right in granted:
@@ -141,7 +141,7 @@ def read_objects(box: Sandbox, job: str) -> None:
 def test_the_permission_to_read_objects_covers_the_source_only(box, project, name):
     read_objects(box, name)
     calls = [action for action in box.oss.actions if action.bucket]
-    granted, usual = (rights(project, name, "oss", reads=reads) for reads in (True, False))
+    granted, usual = (list_permissions(project, name, "oss", reads=reads) for reads in (True, False))
     assert find_refused_calls(calls, granted) == []
     (more,) = set(granted) - set(usual)
     assert more.resource == f"acs:oss:*:*:{box.source_bucket}/*"
@@ -174,7 +174,7 @@ def test_huaweis_policies_allow_exactly_the_calls(box):
 
 def test_triggers_can_invoke_their_functions_and_forward_replay(box, project):
     def invokes(name: str) -> set[tuple[str, str]]:
-        return {(right.action, right.resource) for right in rights(project, name, "fc")}
+        return {(right.action, right.resource) for right in list_permissions(project, name, "fc")}
 
     def functions(*names: str) -> set[tuple[str, str]]:
         arns = [f"acs:fc:cn-hangzhou:*:functions/{name}" for name in names]
@@ -209,7 +209,7 @@ def names_in(cell: str) -> set[str]:
     return set(re.findall(r"`(\w+)`", cell))
 
 
-def action_names(rights: Iterable[Right]) -> set[str]:
+def action_names(rights: Iterable[Permission]) -> set[str]:
     return {right.action.partition(":")[2] for right in rights}
 
 
@@ -217,10 +217,10 @@ def test_the_table_of_permissions_equals_the_policies(project):
     rows = {names_in(row[0]).pop(): row for row in read_table("source bucket")}
     assert set(rows) == {*FUNCTIONS, "trigger"}
     for name, (_, source, log, other, _) in rows.items():
-        oss = rights(project, name, "oss")
+        oss = list_permissions(project, name, "oss")
         in_log = [right for right in oss if "-oms-log" in right.resource]
         of_source = [right for right in oss if right not in in_log]
-        granted = [action_names(some) for some in (of_source, in_log, rights(project, name, "fc"))]
+        granted = [action_names(some) for some in (of_source, in_log, list_permissions(project, name, "fc"))]
         assert [names_in(source), names_in(log), names_in(other)] == granted, name
         # Only below oms_source_record/, by name or by prefix.
         assert all("oms_source_record/" in right.resource + right.prefix for right in in_log), name

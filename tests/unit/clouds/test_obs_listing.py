@@ -16,7 +16,7 @@ from oss_oms_sync.clouds.listings import NotAListing, UnreadPage
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary
 from oss_oms_sync.clouds.obs import OBS_LISTING
 from support.law import HOSTILE
-from support.listing import NEW_YEAR, OBS_NAMESPACE, obs_listing, page_of
+from support.listing import NEW_YEAR, OBS_NAMESPACE, make_page, obs_listing
 
 A = ObjectSummary("a", "AB", 1, NEW_YEAR)
 PAGE = obs_listing([A, ObjectSummary("b/c", "CD-2", 2, NEW_YEAR + 61, "Appendable")], more=True)
@@ -50,7 +50,7 @@ def read_by_sdk(text: str) -> ListPage:
         )
         for content in result.contents
     ]
-    return page_of(objects, result.is_truncated)
+    return make_page(objects, result.is_truncated)
 
 
 objects = st.lists(
@@ -71,14 +71,14 @@ objects = st.lists(
 @given(objects=objects, more=st.booleans())
 def test_the_reader_returns_the_listed_objects_like_the_sdk(objects, more):
     text = obs_listing(objects, more)
-    assert read(text) == page_of([stored._replace(type="Normal") for stored in objects], more) == read_by_sdk(text)
+    assert read(text) == make_page([stored._replace(type="Normal") for stored in objects], more) == read_by_sdk(text)
 
 
 @given(names=st.lists(st.text("abc%2Fé/+ ;", min_size=1), max_size=5))
 def test_names_that_are_not_encoded_are_not_decoded(names):
     objects = [A._replace(name=name) for name in names]
     text = obs_listing(objects, head="")
-    assert read(text) == page_of(objects, more=False) == read_by_sdk(text)
+    assert read(text) == make_page(objects, more=False) == read_by_sdk(text)
 
 
 @given(encoded=st.text("%25Ff/2aéE4+", min_size=1))
@@ -89,7 +89,7 @@ def test_unusually_encoded_names_are_decoded_like_the_sdk(encoded):
 
 @pytest.mark.parametrize("namespace", ["", ' xmlns="http://obs.myhwclouds.com/doc/2015-06-30/"', ' xmlns="urn:x"'])
 def test_a_listing_with_any_namespace_is_read(namespace):
-    assert read(obs_listing([A], namespace=namespace)) == page_of([A], more=False)
+    assert read(obs_listing([A], namespace=namespace)) == make_page([A], more=False)
 
 
 @pytest.mark.parametrize("end", [".000Z", ".999Z", "Z"])

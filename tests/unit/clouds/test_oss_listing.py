@@ -13,7 +13,7 @@ from oss_oms_sync.clouds.by_oss2 import import_oss2
 from oss_oms_sync.clouds.listings import OSS_LISTING, NotAListing, UnreadPage
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary
 from support.law import HOSTILE
-from support.listing import listing, page_of
+from support.listing import listing, make_page
 
 A = ObjectSummary("a", "AB", 1, 1_767_225_600)
 PAGE = listing([A, ObjectSummary("b/c", "CD-2", 2, 1_767_225_661, "Multipart")], "to/ken")
@@ -32,7 +32,7 @@ def read_by_oss2(text: str) -> ListPage:
         ObjectSummary(o.key, o.etag.upper(), o.size, o.last_modified, o.type, o.storage_class)
         for o in result.object_list
     ]
-    return page_of(objects, result.is_truncated, result.next_continuation_token)
+    return make_page(objects, result.is_truncated, result.next_continuation_token)
 
 
 objects = st.lists(
@@ -53,14 +53,14 @@ objects = st.lists(
 @given(objects=objects, token=st.sampled_from(["", "t", "to/ken+%41="]))
 def test_the_reader_returns_the_listed_objects_like_oss2(objects, token):
     text, upper = listing(objects, token), [stored._replace(etag=stored.etag.upper()) for stored in objects]
-    assert read(text) == page_of(upper, bool(token), token) == read_by_oss2(text)
+    assert read(text) == make_page(upper, bool(token), token) == read_by_oss2(text)
 
 
 @given(names=st.lists(st.text("abc%2Fé/+ ;"), max_size=5), token=st.sampled_from(["", "t%41"]))
 def test_names_that_are_not_encoded_are_not_decoded(names, token):
     objects = [A._replace(name=name) for name in names]
     text = listing(objects, token, head="")
-    assert read(text) == page_of(objects, bool(token), token) == read_by_oss2(text)
+    assert read(text) == make_page(objects, bool(token), token) == read_by_oss2(text)
 
 
 @given(encoded=st.text("%25Ff/2aéE4+", min_size=1))
@@ -92,7 +92,7 @@ def test_unused_elements_may_be_missing(tag):
 
 
 def test_a_last_page_has_no_token():
-    assert read(listing([A])) == page_of([A], more=False)
+    assert read(listing([A])) == make_page([A], more=False)
 
 
 TIME = "2026-01-01T00:01:01.000Z"

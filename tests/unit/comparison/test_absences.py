@@ -17,7 +17,7 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import AbsencePart
 from sandbox.inprocess.instance import InstanceKilled
-from support.passes import pages_of, refusing
+from support.passes import limit_pages, refusing
 from support.world import DAY, FROZEN, HOUR, World, is_post, oss_error
 
 FOLDER = "oms_source_record/differences/p-compare/t/pass/"
@@ -121,7 +121,7 @@ def test_an_unreadable_list_starts_each_absence_over(world, fate):
 @pytest.mark.parametrize("fate", ["fails", "is killed"])
 def test_a_failed_listing_records_no_absence(world, fate):
     # GIVEN a comparison whose listing of the source ends after the first page
-    with pages_of(1):
+    with limit_pages(1):
         calls = iter(range(100))
 
         def fail(kind: str, _: object) -> None:
@@ -156,7 +156,7 @@ def test_absences_keep_their_start_if_ranges_split_at_other_keys(world, mocker):
     # WHEN the next comparisons split at other keys, and into several ranges
     for lanes in (7, 3):
         world.advance(DAY)
-        with pages_of(7):
+        with limit_pages(7):
             compare(world.other_project(LANES=str(lanes)))
         # THEN each absence keeps its start
         assert read_last_absences(world) == absences_before

@@ -8,7 +8,7 @@ import pytest
 
 from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.instance import InstanceKilled
-from support.passes import classes, pages_of, refusing
+from support.passes import classes, limit_pages, refusing
 from support.world import DAY, HOUR, ROOT, World, oss_error
 
 ARCHIVED = oss_error(403, "InvalidObjectState")
@@ -193,5 +193,5 @@ def test_without_permission_to_write_a_proof_no_piece_is_stored(world):
     with pytest.raises(StorageError):
         world.compare(deep=True)
     world.bucket.heal()
-    with refusing(world.source, "get"), pages_of(2):
+    with refusing(world.source, "get"), limit_pages(2):
         assert not world.compare(look=True)["finished"]

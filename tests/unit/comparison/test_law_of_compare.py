@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from oss_oms_sync.clock import parse_time
 from support.law import schedules
-from support.passes import pages_of
+from support.passes import limit_pages
 from support.world import DAY, HOUR, MINUTE, PART, World
 from unit.comparison.history_world import ComparisonResult, HistoryWorld, KeyState
 
@@ -247,7 +247,7 @@ def make_world(keys: list[str], happenings: list[tuple], lanes: int = 1, *, clos
     closed=st.sampled_from([False, False, False, True]),
 )
 def test_law1_without_changes_classes_and_sums_equal_the_oracles(tale, last, lanes, overwrite, closed, count_schedule):
-    with pages_of(2):
+    with limit_pages(2):
         world = make_world(tale[0], [*tale[1], ("advance", last)], lanes, closed=closed)
         compared = world.compare_during(overwrite=overwrite)
         check_classes(world, compared, overwrite=overwrite, closed=closed)
@@ -261,7 +261,7 @@ def test_law1_without_changes_classes_and_sums_equal_the_oracles(tale, last, lan
 @settings(max_examples=schedules(3))
 @given(tale=worlds, lanes=lane_numbers)
 def test_during_changes_each_class_is_possible_and_correct_afterwards(tale, lanes, count_schedule):
-    with pages_of(2):
+    with limit_pages(2):
         world = make_world(*tale[:2], lanes)
         # WHEN objects change during the comparison
         world.oss.set_latency(listing=0.5)

@@ -24,11 +24,11 @@ from support.ops import (
     STORY,
     Console,
     compare_answer,
+    make_class_counts,
     missing_parts,
     open_pass_answer,
     pass_answer,
     report,
-    sides,
 )
 from unit.ops.certificates import IDS, add_hash, rehearsal
 from unit.ops.certificates import certificate as a_certificate
@@ -217,7 +217,7 @@ UNFINISHED_REPLAY = {
     "stopped": "the time is up",
 }
 SUSPICIOUS = compare_answer(
-    {"suspicious": sides(2, 2, "a"), "unknown": sides(0, 2, "u")},
+    {"suspicious": make_class_counts(2, 2, "a"), "unknown": make_class_counts(0, 2, "u")},
     remedies={"suspicious": {"en": "Read them.", "zh": "请读取。"}},
 )
 READ_SAMPLE = {
@@ -276,7 +276,7 @@ READ_SAMPLE["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "n
         (compare_lines, SUSPICIOUS, "zh", ["  可疑：请读取。\n"]),
         (
             compare_lines,
-            compare_answer({"equal_size": sides(4, 4)}, deep=READ_SAMPLE),
+            compare_answer({"equal_size": make_class_counts(4, 4)}, deep=READ_SAMPLE),
             "en",
             [
                 *("  4 objects could not be read: archived, or encrypted", "      'archived'\n"),
@@ -300,7 +300,13 @@ def test_the_text_of_an_answer_has_its_facts_in_the_requested_language(view, ans
 
 
 def test_compare_and_status_print_the_same_number_of_unproven_objects():
-    comparison = compare_answer({"missing": sides(1, 0), "suspicious": sides(2, 2), "equal_size": sides(4, 4)})
+    comparison = compare_answer(
+        {
+            "missing": make_class_counts(1, 0),
+            "suspicious": make_class_counts(2, 2),
+            "equal_size": make_class_counts(4, 4),
+        }
+    )
     assert "(7 objects are not proven equal)" in text(compare_lines(comparison, "en"))
     status = text(status_lines(report(compare={"last": comparison, "open": []}), "en"))
     assert "7 of 1,007 objects are not proven equal" in status
@@ -324,12 +330,17 @@ def test_the_text_of_reconcile_has_its_result_or_progress():
     assert len(first_lines) == 8
 
 
-MISSING_CLASSES = {"missing": sides(3, 0, "a", "b", "c", "d", "e", "f"), "unknown": sides(0, 2, "u")}
+MISSING_CLASSES = {
+    "missing": make_class_counts(3, 0, "a", "b", "c", "d", "e", "f"),
+    "unknown": make_class_counts(0, 2, "u"),
+}
 
 
 def test_the_text_of_compare_has_classes_with_objects_and_their_keys():
     output = text(
-        pass_lines(compare_answer({**MISSING_CLASSES, "older": sides(0, 0)}, amended="2026-01-31T09:30:00Z"), "en")
+        pass_lines(
+            compare_answer({**MISSING_CLASSES, "older": make_class_counts(0, 0)}, amended="2026-01-31T09:30:00Z"), "en"
+        )
     )
     expected_lines = ("  rechecked at: 2026-01-31T09:30:00Z\n", "  Watermark: 2026-01-31T08:59:00Z", *LAG)
     assert missing_parts(output, *expected_lines, "  missing\n      'a'\n      'b'\n") == []
@@ -341,7 +352,7 @@ def test_the_text_of_compare_has_classes_with_objects_and_their_keys():
 
 EMPTY_SCOPE_TEXT = "No object is in scope: check the source bucket, the prefix and the suffix for typos."
 EMPTIED_SOURCE_TEXT = "The source has no object in scope, but OBS has some."
-EMPTY_CLASSES = {"equal_contents": sides(0, 0)}
+EMPTY_CLASSES = {"equal_contents": make_class_counts(0, 0)}
 TRIAL = {"pass": None, "submitted": 5}
 NO_PASS = {"pass": None, "started": None, "ended": None, "objects_per_minute": None, "finished": False}
 
@@ -351,39 +362,50 @@ NO_PASS = {"pass": None, "started": None, "ended": None, "objects_per_minute": N
     [
         (compare_answer(), 0, "All objects are in OBS with equal contents."),
         (compare_answer(MISSING_CLASSES), 1, "Some objects are missing or different in OBS."),
-        (compare_answer({"moving": sides(1, 0)}), 3, "Some objects are still in progress."),
-        (compare_answer({"arriving": sides(0, 1)}), 3, "Some objects are still in progress."),
+        (compare_answer({"moving": make_class_counts(1, 0)}), 3, "Some objects are still in progress."),
+        (compare_answer({"arriving": make_class_counts(0, 1)}), 3, "Some objects are still in progress."),
         (
-            compare_answer({"in_flight": sides(1, 0), "older": sides(1, 1)}),
+            compare_answer({"in_flight": make_class_counts(1, 0), "older": make_class_counts(1, 1)}),
             1,
             "Some objects are missing or different in OBS.",
         ),
         # In a closed project, or if it is REJECTED, no function resends it.
-        (compare_answer({"failed_before": sides(1, 0)}), 1, "Some objects are missing or different in OBS."),
         (
-            compare_answer({"in_flight": sides(1, 0), "equal_size": sides(1, 1)}),
+            compare_answer({"failed_before": make_class_counts(1, 0)}),
+            1,
+            "Some objects are missing or different in OBS.",
+        ),
+        (
+            compare_answer({"in_flight": make_class_counts(1, 0), "equal_size": make_class_counts(1, 1)}),
             3,
             "Some objects are still in progress, and not all others are proven equal.",
         ),
         (compare_answer(EMPTY_CLASSES, has_no_objects=True), 3, EMPTY_SCOPE_TEXT),
         (
-            compare_answer({**EMPTY_CLASSES, "outside": sides(9, 9), "oms_own": sides(0, 9)}, has_no_objects=True),
+            compare_answer(
+                {**EMPTY_CLASSES, "outside": make_class_counts(9, 9), "oms_own": make_class_counts(0, 9)},
+                has_no_objects=True,
+            ),
             3,
             EMPTY_SCOPE_TEXT,
         ),
         *(
-            (compare_answer({**EMPTY_CLASSES, name: sides(0, 3)}, has_no_objects=True), 3, EMPTIED_SOURCE_TEXT)
+            (
+                compare_answer({**EMPTY_CLASSES, name: make_class_counts(0, 3)}, has_no_objects=True),
+                3,
+                EMPTIED_SOURCE_TEXT,
+            )
             for name in ("deleted_at_source", "unknown", "arriving")
         ),
         (compare_answer(MISSING_CLASSES, **{"pass": None}), 1, "Some objects are missing or different in OBS."),
         (pass_answer(has_no_objects=True), 3, EMPTY_SCOPE_TEXT),
         (
-            compare_answer({"equal_size": sides(1, 1)}),
+            compare_answer({"equal_size": make_class_counts(1, 1)}),
             3,
             "No object is known to be missing, but some are not proven equal.",
         ),
         (
-            compare_answer({"oms_own": sides(0, 9), "deleted_at_source": sides(0, 2)}),
+            compare_answer({"oms_own": make_class_counts(0, 9), "deleted_at_source": make_class_counts(0, 2)}),
             0,
             "All objects are in OBS with equal contents.",
         ),
@@ -423,7 +445,7 @@ def test_the_title_of_a_pass_agrees_with_its_exit_code(answer, code, title):
 
 
 def test_the_text_of_compare_does_not_show_objects_in_transit_in_red():
-    answer = compare_answer({"in_flight": sides(1, 0, "late")})
+    answer = compare_answer({"in_flight": make_class_counts(1, 0, "late")})
     assert passes.report(ANSWER_VIEWS["compare"].parse(answer), "en").hero.tone == "way"
     assert "  in_flight\n      'late'\n" in text(pass_lines(answer))
 

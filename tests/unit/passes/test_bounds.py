@@ -15,7 +15,7 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.passes import work
-from support.passes import pages_of, slow_down_listings
+from support.passes import limit_pages, slow_down_listings
 from support.world import DAY, HOUR, NO_RIGHT, TICK, World
 
 
@@ -79,7 +79,7 @@ def world_with_copies(number: int, **environment: str) -> Iterator[World]:
     for place in range(number):
         world.put(f"{place:03}", "1")
     world.advance(HOUR)
-    with patch.object(work, "MIN_SPLIT_OBJECTS", 2), patch.object(work, "UNKNOWN_RANGE_SECONDS", 3.0), pages_of(10):
+    with patch.object(work, "MIN_SPLIT_OBJECTS", 2), patch.object(work, "UNKNOWN_RANGE_SECONDS", 3.0), limit_pages(10):
         yield world
 
 

@@ -11,7 +11,7 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Scope
 from support.law import HOSTILE
-from support.passes import LONG, counts, pages_of
+from support.passes import LONG, counts, limit_pages
 from support.world import NO_RIGHT, TASK, World
 
 
@@ -36,7 +36,7 @@ def test_reconcile_distinguishes_keys_with_unusual_characters(world):
 @pytest.mark.parametrize(
     ("prefix", "pages"), [("b/", 1), ("", 3)], ids=["a prefix narrows what is listed", "each page is asked for once"]
 )
-@pages_of(7)
+@limit_pages(7)
 def test_no_unneeded_page_of_a_listing_is_requested(prefix, pages):
     world = World.installed(LANES="1")
     # The bucket has three full pages; no page is requested after the last.

@@ -29,7 +29,7 @@ from oss_oms_sync.passes.range_walk import Count
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.settings import Settings
 from support.law import EXTRAS
-from support.listing import page_of
+from support.listing import make_page
 from support.world import ENVIRONMENT
 
 SETTINGS = Settings.from_env(ENVIRONMENT)
@@ -100,7 +100,7 @@ def make_pages(dice: random.Random, objects: list[ObjectSummary], *, fails: bool
     pages: list[ListPage | StorageError] = []
     while objects:
         number = dice.choice([0, 1, 7, 40])
-        pages.append(page_of(objects[:number], more=True))
+        pages.append(make_page(objects[:number], more=True))
         objects = objects[number:]
     if fails and dice.random() < 0.3:
         pages[dice.randrange(len(pages) + 1) :] = [StorageError("OSS does not answer")]

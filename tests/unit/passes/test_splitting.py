@@ -16,7 +16,7 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes import work
 from oss_oms_sync.passes.marks import MAX_MARKS, KeyMark, Marks, estimate_objects, find_cut
 from oss_oms_sync.passes.pieces import Scope
-from support.passes import begin_stuck_pass, pages_of
+from support.passes import begin_stuck_pass, limit_pages
 from support.world import World
 
 MAX_CALLS = 45
@@ -233,7 +233,7 @@ def make_world(objects: int, seconds_a_page: float) -> World:
     return world
 
 
-@pages_of(10)
+@limit_pages(10)
 def test_a_short_range_without_marks_is_finished_without_a_split():
     result = make_world(100, seconds_a_page=0.1).tick("reconcile")
     assert result["ranges"] == {"open": 0, "done": 1}
@@ -241,7 +241,7 @@ def test_a_short_range_without_marks_is_finished_without_a_split():
     assert result["finished"] is True
 
 
-@pages_of(10)
+@limit_pages(10)
 def test_a_long_range_without_marks_splits_after_its_first_keys():
     world = make_world(100, seconds_a_page=1.0)
     result = world.tick("reconcile")
@@ -252,7 +252,7 @@ def test_a_long_range_without_marks_splits_after_its_first_keys():
 
 
 @pytest.mark.parametrize(("worth", "ranges"), [(101, {"open": 1, "done": 0}), (100, {"open": 2, "done": 0})])
-@pages_of(10)
+@limit_pages(10)
 def test_a_range_splits_at_once_if_marks_show_enough_objects(mocker, worth, ranges):
     # GIVEN the marks of a pass over a hundred objects
     mocker.patch.object(work, "MIN_SPLIT_OBJECTS", worth)

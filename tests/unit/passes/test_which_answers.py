@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from support.passes import pages_of
+from support.passes import limit_pages
 from support.world import DAY, HOUR, World
 
 KEYS = ("a/1", "a/2", "b")
@@ -175,5 +175,5 @@ def test_a_pass_in_many_pieces_has_the_digest_of_a_single_piece(world, mocker):
     before = read_standstill_digest(world)
     mocker.patch("oss_oms_sync.passes.work.MIN_SPLIT_OBJECTS", 1)
     world.advance(DAY)
-    with pages_of(1):
+    with limit_pages(1):
         assert read_standstill_digest(world) == before == read_compare_digest(world)

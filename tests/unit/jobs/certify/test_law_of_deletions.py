@@ -13,8 +13,8 @@ from random import Random
 import pytest
 
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
-from support.deletions_world import DeletionsWorld, expected
-from support.law import EXTRAS, seeds_of
+from support.deletions_world import DeletionsWorld, find_omission_reason
+from support.law import EXTRAS, choose_seeds
 from support.world import DAY, HOUR, MINUTE, PART
 
 KEYS = ["a", "a/b", "c", "d/e", " odd"]
@@ -109,7 +109,7 @@ def play_day(world: DeletionsWorld, dice: Random) -> None:
     if chance < 0.1:
         world.run_comparison(fails=True)
     elif chance < 0.2:
-        world.spoil(dice.choice([0.3, 1.0]), dice, is_proxy=dice.random() < 0.5)
+        world.hide_keys(dice.choice([0.3, 1.0]), dice, is_proxy=dice.random() < 0.5)
         world.run_comparison()
         if dice.random() < 0.5:
             world.heal()
@@ -133,7 +133,7 @@ def play(seed: int) -> Counter[str]:
         world.advance(2)
     if dice.random() < 0.9:
         world.heal()
-    world.note_traces()
+    world.record_evidence()
     return check(world, world.deletions())
 
 
@@ -148,14 +148,14 @@ def check(world: DeletionsWorld, answer: dict) -> Counter[str]:
     for key, entry in listed.items():
         since = to_seconds(entry["absent_since"])
         # Nothing that the key left behind is of a life that went on since then.
-        for begun, ended in world.lives[key]:
-            left = [at for at in world.traces[key] if max(begun, since) <= at <= ended] if ended > since else []
+        for begun, ended in world.lifetimes[key]:
+            left = [at for at in world.evidence_times[key] if max(begun, since) <= at <= ended] if ended > since else []
             assert not left, f"{key!r} existed from {begun} to {ended}, and is absent since {since}: {left}"
         there = world.find_copy(key)
         assert there is not None
         assert there[1] == entry["etag"]
         assert (key, there) not in world.others or is_indistinguishable(world, key, there.modified), f"others: {key!r}"
-    wanted = {key: expected(world, key, whole[-1]) for key in whole[-1].absent}
+    wanted = {key: find_omission_reason(world, key, whole[-1]) for key in whole[-1].absent}
     assert set(listed) == {key for key, reason in wanted.items() if not reason}, (wanted, answer)
     reasons = Counter(reason for reason in wanted.values() if reason)
     assert Counter(answer["left_out"]) == reasons, (wanted, answer)
@@ -182,7 +182,7 @@ def to_seconds(time: str) -> float:
 @pytest.mark.law
 @pytest.mark.parametrize("block", range(4))
 def test_the_deletion_list_has_only_keys_deleted_at_the_source(block, count):
-    for seed in seeds_of(block, WORLDS):
+    for seed in choose_seeds(block, WORLDS):
         for state in play(seed).elements():
             count("the law of deletions", f"keys: {state}")
         count("the law of deletions", "schedules")

@@ -11,7 +11,7 @@ import pytest
 
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.errors import PayloadError, SettingsError, StorageError
-from support.passes import classes, pages_of, slow_down_listings
+from support.passes import classes, limit_pages, slow_down_listings
 from support.world import DAY, HOUR, NO_RIGHT, World
 
 
@@ -106,7 +106,7 @@ def test_a_dry_run_of_compare_submits_no_key_and_stores_no_object(world):
 
 def test_compare_reports_that_a_dry_run_did_not_finish(world):
     slow_down_listings(world.source, 4)
-    with pages_of(2):
+    with limit_pages(2):
         answer = world.compare(dry_run=True, timeout=10)
     assert answer["finished"] is False
     assert "classes" not in answer
@@ -191,7 +191,7 @@ def test_a_close_stops_the_submissions_of_a_comparison():
     assert 0 < len(sent) < 120
 
 
-@pages_of(10)
+@limit_pages(10)
 def test_a_comparison_that_obs_refused_continues_at_its_position():
     # GIVEN forty objects, one of them missing in OBS, which refuses all pages but the first
     world, pages = World.holding_copies(LANES="1"), itertools.count()

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
-from support.doctor import deploy, find_check, states, verify_check, work_a_day
+from support.doctor import deploy, find_check, states, verify_check, work_an_hour
 from support.log_bucket import LogBucket
 
 REGIONS = {
@@ -204,7 +204,7 @@ CHANGE = "obs:object:ModifyObjectMetaData"
 def project_with_copies(box: Sandbox, tmp_path) -> Sandbox:
     """Deploy a project whose objects OMS has copied."""
     deploy(box, tmp_path)
-    work_a_day(box)
+    work_an_hour(box)
     return box
 
 

@@ -16,7 +16,7 @@ from support.doctor import (
     set_variables,
     shift_clocks,
     verify_only_fault,
-    work_a_day,
+    work_an_hour,
 )
 from tools.package import ROOT
 
@@ -24,7 +24,7 @@ from tools.package import ROOT
 def deny_submissions(box: Sandbox, environment: Environment) -> None:
     box.deploy(ROOT / "template" / "code")
     box.oms.deny("oms:synctask:createEvent")
-    work_a_day(box)
+    work_an_hour(box)
 
 
 def lose_events(box: Sandbox, environment: Environment) -> None:

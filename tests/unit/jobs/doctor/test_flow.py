@@ -16,14 +16,14 @@ from sandbox.server.faults import Fault
 from support.doctor import (
     HOUR,
     PASSES,
-    STRIKE,
+    TIMER_EVENT,
     deploy,
     find_check,
     install_long_ago,
     lose_events_of_a_day,
     states,
     verify_check,
-    work_a_day,
+    work_an_hour,
 )
 from support.log_bucket import LogBucket
 
@@ -166,7 +166,7 @@ def test_doctor_does_not_pass_a_project_whose_submissions_all_failed(box, tmp_pa
     run_doctor()
     install_long_ago(box)
     box.oms.faults.add(Fault.status(400))
-    work_a_day(box)
+    work_an_hour(box)
     box.oms.faults.clear()
     report = run_doctor()
     assert not report["ok"]
@@ -183,7 +183,7 @@ def test_doctor_warns_of_a_job_that_fails_at_each_timer_event(box, run_doctor, r
     for _ in range(3):
         verify_check(run_doctor(), job, "skipped")
         with pytest.raises(StorageError):
-            run_job(job, STRIKE)
+            run_job(job, TIMER_EVENT)
         box.advance(600)
     verify_check(run_doctor(), job, "warning", fix=f"s {job} logs")
 
@@ -191,7 +191,7 @@ def test_doctor_warns_of_a_job_that_fails_at_each_timer_event(box, run_doctor, r
 @pytest.mark.parametrize("job", PASSES)
 def test_doctor_warns_of_an_overdue_full_pass_despite_a_pass_of_a_folder(box, run_doctor, run_job, job):
     # GIVEN a whole pass, and long after it a pass of a folder
-    run_job(job, STRIKE)
+    run_job(job, TIMER_EVENT)
     verify_check(run_doctor(), job, "ok")
     box.advance(10 * DAY)
     run_job(job, {"prefix": "a/"})
@@ -205,7 +205,7 @@ def test_doctor_warns_of_an_overdue_full_pass_despite_a_pass_of_a_folder(box, ru
     box.advance(30 * 60)
     verify_check(run_doctor(), job, "warning")
     with patch("oss_oms_sync.passes.store.PassStore.write_total"):
-        run_job(job, STRIKE)
+        run_job(job, TIMER_EVENT)
     verify_check(run_doctor(), job, "skipped", "another pass is running")
 
 
@@ -250,7 +250,7 @@ def test_doctor_takes_failed_records_that_replay_resent_as_signs_of_events(box, 
     run_doctor()
     install_long_ago(box)
     box.oms.faults.add(Fault.status(503))
-    work_a_day(box)
+    work_an_hour(box)
     verify_check(run_doctor(), "arrival of records", "warning")
 
     # WHEN replay has resent the keys, THEN no further upload is needed
@@ -292,7 +292,7 @@ def test_doctor_expects_no_events_for_objects_written_while_closed(box, run_doct
     box.advance(HOUR)
     verify_check(run_doctor(), "arrival of records", "skipped")
     # AND objects that are written later make the trigger look dead
-    work_a_day(box)
+    work_an_hour(box)
     verify_check(run_doctor(), "arrival of records", "fault")
 
 

@@ -8,7 +8,7 @@ from oss_oms_sync.jobs.doctor import flow
 from sandbox.fc.project import read_resources
 from sandbox.fc.timers import Timer
 from sandbox.server.faults import Fault
-from support.doctor import HOUR, PASSES, STRIKE, deploy, find_check, keep_strikes, states, verify_check
+from support.doctor import HOUR, PASSES, TIMER_EVENT, deploy, find_check, states, store_timer_events, verify_check
 from tools.render import render
 
 MINUTE = 60
@@ -24,10 +24,10 @@ def list_timer_checks(*jobs: str) -> list[str]:
 def test_doctor_reports_a_missing_timer_despite_calls_by_hand(box, run_doctor, run_job, missing_timers):
     # GIVEN a project whose timers have called all jobs, and one timer that does not call its job again
     for job in TIMED:
-        run_job(job, STRIKE)
+        run_job(job, TIMER_EVENT)
     box.advance(HOUR)
     for job in TIMED:
-        run_job(job, None if job == missing_timers else STRIKE)
+        run_job(job, None if job == missing_timers else TIMER_EVENT)
 
     # THEN doctor names it
     report = run_doctor()
@@ -62,7 +62,7 @@ STRIKES = {
 def test_doctor_takes_a_timer_as_dead_after_two_periods_by_the_oss_clock(box, run_doctor, case):
     ago, ahead, periods, dead = STRIKES[case]
     box.oss.clock_offset = ahead
-    keep_strikes(box)
+    store_timer_events(box)
     box.advance(ago)
     report = run_doctor(**periods)
     assert states(report, "fault") == list_timer_checks(*dead)
@@ -88,7 +88,7 @@ def test_a_job_runs_even_if_it_cannot_store_the_time_of_its_timer_event(box, run
     box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/failed_object/a", b"")
     notes = Fault.status(500)
     box.oss.faults.add(notes, where=lambda request: request.method == "PUT" and "-timer-" in request.raw_path)
-    result = run_job(job, STRIKE)
+    result = run_job(job, TIMER_EVENT)
     assert result["verdict" if job == "status" else "finished"]
     assert job != "replay" or result["accepted"] == 1
 

@@ -20,7 +20,7 @@ from oss_oms_sync.jobs import headers
 from sandbox.inprocess.instance import InstanceKilled
 from sandbox.obs.objects import ObsObject
 from sandbox.server.faults import Fault
-from support.law import schedules, seeds_of
+from support.law import choose_seeds, schedules
 from support.passes import classes
 from support.world import DROP_AFTER, DROP_BEFORE, HANG, HOUR, World, oss_error
 
@@ -156,7 +156,7 @@ class LawWorld(World):
 @pytest.mark.parametrize("block", range(4))
 def test_headers_changes_no_object_whose_contents_differ(block, mocker):
     mocker.patch.object(headers, "BATCH", 2)
-    for seed in seeds_of(block, schedules(10)):
+    for seed in choose_seeds(block, schedules(10)):
         world = LawWorld(seed)
         world.play()
         world.calm_down()

@@ -10,7 +10,7 @@ from oss_oms_sync.clock import timestamp
 from oss_oms_sync.errors import PayloadError, Reason, SettingsError
 from oss_oms_sync.ledger.closing import ProjectState
 from oss_oms_sync.passes.tally import COUNTS
-from support.passes import busy_world, counts, missing, pages_of
+from support.passes import counts, limit_pages, make_busy_world, missing
 from support.world import FROZEN, HOUR, NO_RIGHT, ROOT, World, oms_error
 
 
@@ -150,7 +150,7 @@ def test_reconcile_estimates_the_progress_of_a_pass_by_the_last_pass(single_lane
     assert result["minutes_left"] == -(-(1500 - walked) // result["objects_per_minute"])
 
 
-@pages_of(7)
+@limit_pages(7)
 def test_reconcile_counts_the_open_and_finished_ranges_of_a_pass(world):
     world.fill(40)
     assert world.tick("reconcile")["ranges"] == {"open": 2, "done": 0}
@@ -184,7 +184,7 @@ def use_up_time(world: World) -> None:
         (lambda world: None, {"limit": 10}, "the limit is reached"),
     ],
 )
-@pages_of(7)
+@limit_pages(7)
 def test_reconcile_reports_why_it_stopped_and_lists_no_more_objects(single_lane, cause, options, reason):
     single_lane.fill(100)
     cause(single_lane)
@@ -206,7 +206,7 @@ CLOSED = "nothing is submitted. For the next step: python3 ops.py status"
 
 
 def test_reconcile_begins_no_pass_while_the_project_is_closed():
-    world = busy_world(LANES="1")
+    world = make_busy_world(LANES="1")
     ProjectState(world.invocation()).close("Li Lei")
     for work in (world.reconcile, partial(world.tick, "reconcile")):
         began = world.clock.seconds

@@ -13,7 +13,7 @@ from requests import PreparedRequest
 from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.instance import InstanceKilled
 from support.law import sweep
-from support.passes import adds_up, begin_stuck_pass, busy_world, missing, pages_of, slow_down_listings
+from support.passes import adds_up, begin_stuck_pass, limit_pages, make_busy_world, missing, slow_down_listings
 from support.world import DRIP, FROZEN, NO_RIGHT, OK, ROOT, World
 
 
@@ -89,7 +89,7 @@ def test_a_pass_stores_its_progress_if_a_listing_for_a_split_is_slow(world, smal
 # After five seconds no listing is waited for. Where the ranges split, their names take several pages of these.
 @pytest.mark.long
 @pytest.mark.parametrize(("lanes", "seconds", "of_log"), [(1, 2.0, 2.0), (1, 4.9, 4.9), (16, 4.0, 0.1)])
-@pages_of(7)
+@limit_pages(7)
 def test_the_timer_finishes_a_pass_with_slow_listings(lanes, seconds, of_log):
     world = World.installed(LANES=str(lanes))
     for number in range(100):
@@ -109,13 +109,13 @@ def test_the_timer_finishes_a_pass_with_slow_listings(lanes, seconds, of_log):
 @pytest.mark.long
 # The end of a write is the begin of the next, apart from parallel requests.
 @pytest.mark.parametrize("hook", [pytest.param("before_request", marks=pytest.mark.extras), "after_response"])
-@pages_of(4)
+@limit_pages(4)
 def test_the_timer_covers_every_key_after_a_kill_at_any_write(small_pages, hook):
     """A read changes nothing, so a kill there leaves the state after the write before."""
     for step in sweep(count()):
         # GIVEN a call by hand that is killed at this write, to the log bucket or to OMS
         World.close_all()
-        world, writes = busy_world(12, LANES="2", PIECE_SECONDS="10"), count()
+        world, writes = make_busy_world(12, LANES="2", PIECE_SECONDS="10"), count()
 
         def strike(
             request: PreparedRequest, step: int = step, writes: Iterator[int] = writes, world: World = world

@@ -7,7 +7,7 @@ from collections import deque
 
 import pytest
 
-from support.passes import adds_up, pages_of
+from support.passes import adds_up, limit_pages
 from support.world import FROZEN, HANG, NO_RIGHT, ROOT, World, payload
 
 
@@ -100,7 +100,7 @@ def make_world(number: int, **environment: str) -> tuple[World, TriggerEvents]:
 
 
 @pytest.mark.parametrize("lanes", ["1", "4", "16"])
-@pages_of(20)
+@limit_pages(20)
 def test_the_trigger_finishes_a_pass_that_a_timer_event_began(lanes):
     world, trigger = make_world(300, LANES=lanes, PIECE_SECONDS="10")
     world.oms.round_trip = 1.0
@@ -113,7 +113,7 @@ def test_the_trigger_finishes_a_pass_that_a_timer_event_began(lanes):
     assert max(world.oms.accepted.values()) == 1
 
 
-@pages_of(20)
+@limit_pages(20)
 def test_reconcile_answers_an_event_of_a_range_with_its_counts(lines):
     world, trigger = make_world(60, LANES="2")
     name = world.tick("reconcile")["pass"]
@@ -131,7 +131,7 @@ def test_reconcile_answers_an_event_of_a_range_with_its_counts(lines):
         (HANG, "OMS took nothing until the time was up: TIMEOUT"),
     ],
 )
-@pages_of(20)
+@limit_pages(20)
 def test_reconcile_answers_why_a_range_of_a_pass_stopped_early(fault, reason):
     world, trigger = make_world(60, LANES="2", PIECE_SECONDS="30")
     world.tick("reconcile")
@@ -148,7 +148,7 @@ def test_an_event_of_another_object_is_ignored(world, name):
     assert [*world.store.iter_names()] == []
 
 
-@pages_of(20)
+@limit_pages(20)
 def test_while_oms_refuses_all_keys_a_timer_event_submits_one_batch():
     # GIVEN far more objects than a batch for each range, and an OMS that refuses all
     world, trigger = make_world(2000, LANES="16")

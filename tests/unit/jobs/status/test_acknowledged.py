@@ -19,10 +19,10 @@ from support.status import (
     NOW,
     change_description,
     count_series,
-    is_month,
-    is_statistics,
     read_verdict,
-    tells,
+    reads_month,
+    reads_statistics,
+    shows_verdict,
 )
 from support.world import NO_RIGHT, World, oms_error
 
@@ -121,12 +121,12 @@ def test_status_reports_copy_failures_after_an_acknowledgement_again(world, case
     for action, expected_text in STORIES[case]:
         action(world)
         is_green = not expected_text or expected_text.startswith("OMS has not processed")
-        assert tells(world, IN_STEP if is_green else BEHIND, expected_text)
+        assert shows_verdict(world, IN_STEP if is_green else BEHIND, expected_text)
 
 
 def test_status_no_longer_counts_the_failures_that_it_acknowledges(world):
     world.count_objects(30, REQUEST=10, SUCCESS=7, FAILURE=3)
-    assert tells(world, BEHIND, "OMS failed to copy 3 objects", "python3 ops.py status --acknowledge")
+    assert shows_verdict(world, BEHIND, "OMS failed to copy 3 objects", "python3 ops.py status --acknowledge")
     for options in ({"acknowledge": True}, {}):
         report = world.status(**options)
         copying = report["copying"]
@@ -151,8 +151,8 @@ def test_status_reports_old_unfinished_objects_until_acknowledged(world, early, 
     if early is None:
         world.count_objects(180 * 24 * 60, REQUEST=1)
     else:
-        world.oms.faults.add(early, where=is_month("2026-06"))
-    assert tells(world, BEHIND, *words)
+        world.oms.faults.add(early, where=reads_month("2026-06"))
+    assert shows_verdict(world, BEHIND, *words)
 
     # WHEN the difference is acknowledged, THEN it no longer counts
     assert read_verdict(world, acknowledge=True)[0] == IN_STEP
@@ -176,10 +176,10 @@ def test_status_queries_at_most_thirteen_months_and_names_the_limit(world):
     world.bucket.add_installation(datetime(2021, 1, 10, tzinfo=timezone.utc))
 
     def count_queries() -> int:
-        return sum(request.method == "GET" and not is_statistics(request) for request in world.oms.requests)
+        return sum(request.method == "GET" and not reads_statistics(request) for request in world.oms.requests)
 
     # WHEN status reports, THEN it queries thirteen months, and names the limit
-    assert tells(world, IN_STEP, "OMS's counts before 2025-03 were not checked.")
+    assert shows_verdict(world, IN_STEP, "OMS's counts before 2025-03 were not checked.")
     assert count_queries() == 13
 
     # AND after the acknowledgement, it only counts later failures, of which there are none
@@ -198,7 +198,7 @@ def test_status_writes_to_the_log_bucket_only_to_acknowledge_failures(world):
 
     # WHEN no acknowledgement is requested, THEN status answers without a write
     for options in ({}, {"acknowledge": False}):
-        assert tells(world, BEHIND, "OMS failed to copy 1 object.", **options)
+        assert shows_verdict(world, BEHIND, "OMS failed to copy 1 object.", **options)
     assert world.bucket.calls["put"] == 0
 
     # AND an acknowledgement that cannot be stored is an error
@@ -209,7 +209,7 @@ def test_status_writes_to_the_log_bucket_only_to_acknowledge_failures(world):
 @pytest.mark.parametrize("answer", [Fault.status(503), LACKING])
 def test_status_acknowledges_no_failures_that_oms_did_not_report(world, answer):
     world.count_objects(EARLY, REQUEST=1, FAILURE=1)
-    world.oms.faults.add(answer, where=is_month("2026-03"))
+    world.oms.faults.add(answer, where=reads_month("2026-03"))
     assert world.status(acknowledge=True)["copying"]["acknowledged"] is None
     world.oms.faults.clear()
     assert "OMS failed to copy 1 object." in read_verdict(world)[1]

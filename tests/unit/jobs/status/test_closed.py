@@ -11,7 +11,7 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import Reason, StorageError
 from oss_oms_sync.jobs.replay.resending import Replay, ReplayOptions
 from oss_oms_sync.ledger.closing import ProjectState
-from support.status import IN_STEP, read_verdict, tells
+from support.status import IN_STEP, read_verdict, shows_verdict
 from support.world import NO_RIGHT, ROOT
 
 
@@ -169,7 +169,7 @@ def test_unread_records_after_the_close_raise_an_alarm_until_acknowledged(world,
 
     # WHEN more records exist, or a record cannot be read
     world.bucket.add_copy_failed_record("3")
-    assert tells(world, "closed", UNKNOWN)
+    assert shows_verdict(world, "closed", UNKNOWN)
     world.bucket.objects.pop(f"{ROOT}failed_object/3")
     world.bucket.fail(NO_RIGHT, "get", lambda name: name.endswith("/failed_object/0"))
     verdict = world.status()["verdict"]
@@ -221,7 +221,7 @@ def test_an_acknowledged_change_after_the_close_leaves_copy_failures(world):
     # WHEN the project is opened, and has resent the new keys, THEN the three failures still count
     world.bucket.add_mark(closed=False)
     world.bucket.objects.pop(f"{ROOT}failed_object/late")
-    assert tells(world, "behind", "OMS failed to copy 3 objects")
+    assert shows_verdict(world, "behind", "OMS failed to copy 3 objects")
 
 
 def test_a_change_in_the_second_of_an_acknowledgement_raises_an_alarm(world):

@@ -17,7 +17,7 @@ from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.status.copying import CopyFailures
 from oss_oms_sync.ledger.list_positions import LineCount
 from oss_oms_sync.ledger.records import FailedKey
-from support.status import BEFORE, BEHIND, EARLY, IN_STEP, tells
+from support.status import BEFORE, BEHIND, EARLY, IN_STEP, shows_verdict
 from support.world import World
 
 MULTIPART = "INIT_DST_OBJ_MULTIPART_FAILURE"
@@ -120,7 +120,7 @@ def test_status_is_never_green_with_unresolved_copy_failures(world, case):
         else:
             getattr(world.bucket, name)(*details)
     assert read_failures(world) == counts
-    assert tells(world, state, *words)
+    assert shows_verdict(world, state, *words)
 
 
 def test_status_shows_each_error_code_of_oms_with_its_remedy(world):
@@ -246,7 +246,7 @@ def test_status_counts_copy_failures_from_the_last_acknowledgement(world, case):
         action(world)
         assert read_failures(world) == counts
         is_green = not expected_text and "unknown" not in counts
-        assert tells(world, IN_STEP if is_green else BEHIND, expected_text)
+        assert shows_verdict(world, IN_STEP if is_green else BEHIND, expected_text)
 
 
 numbers = st.integers(0, 9)

@@ -18,10 +18,10 @@ from support.status import (
     NOW,
     change_description,
     count_series,
-    is_month,
-    is_statistics,
     read_verdict,
-    tells,
+    reads_month,
+    reads_statistics,
+    shows_verdict,
 )
 from support.world import oms_error
 
@@ -130,7 +130,7 @@ def test_status_does_not_take_a_missing_counter_of_oms_for_zero(world, name, val
 def set_statistics(world, answer: dict[str, Any]) -> None:
     """Let OMS answer a query for statistics with `answer`."""
     text = json.dumps({"statistic_time_type": "FIVE_MINUTES", **answer}).encode()
-    world.oms.faults.add(Fault.status(200, text), where=is_statistics)
+    world.oms.faults.add(Fault.status(200, text), where=reads_statistics)
 
 
 @pytest.mark.parametrize(
@@ -177,8 +177,8 @@ def test_status_names_the_permission_if_oms_refuses_the_statistics(world):
 
 def test_the_verdict_does_not_depend_on_the_option_hours_of_status(world):
     world.count_objects(600, REQUEST=10)
-    assert tells(world, BEHIND, "10 of them accepted over 15 minutes ago", hours=1)
-    asked = [request.params for request in world.oms.requests if is_statistics(request)]
+    assert shows_verdict(world, BEHIND, "10 of them accepted over 15 minutes ago", hours=1)
+    asked = [request.params for request in world.oms.requests if reads_statistics(request)]
     hours = [(int(step["end_time"]) - int(step["start_time"])) / 3_600_000 for step in asked]
     assert hours == [24, 1]
 
@@ -211,7 +211,7 @@ def test_status_reports_a_day_old_backlog_of_a_task_with_earlier_objects(world):
 
 @pytest.mark.parametrize("answer", [oms_error(400, "OMS.0001"), oms_error(404, "OMS.0404"), Fault.status(503)])
 def test_status_accepts_months_without_a_task_only_before_installation(world, answer):
-    world.oms.faults.add(answer, where=is_month("2026-02"))
+    world.oms.faults.add(answer, where=reads_month("2026-02"))
     assert "does not report how many objects it has copied" in read_verdict(world)[1]
     world.bucket.add_installation(NOW - timedelta(days=4))
     was_refused = answer.code != 503

@@ -25,13 +25,13 @@ from support.status import (
     change_description,
     make_status_world,
     read_verdict,
-    tells,
+    shows_verdict,
 )
 from support.task_group import answer_group
 
 
 def test_status_says_that_obs_is_unchecked_without_a_comparison(world):
-    assert tells(world, IN_STEP, "no comparison has checked OBS yet")
+    assert shows_verdict(world, IN_STEP, "no comparison has checked OBS yet")
     assert world.status()["compare"] == {"last": None, "open": []}
 
 
@@ -66,7 +66,7 @@ COMPARISONS = {
 def test_the_last_comparison_decides_the_verdict_of_status(world, case):
     counts, state, words = COMPARISONS[case]
     world.bucket.add_comparison(**counts)
-    assert tells(world, state, *words)
+    assert shows_verdict(world, state, *words)
     assert ("Other objects: " in read_verdict(world)[1]) == ("in_flight" in counts)
 
 
@@ -100,7 +100,7 @@ def test_status_ignores_comparisons_if_oms_reports_no_destination_bucket(world):
     world.bucket.add_comparison(equal_contents=2, missing=3)
     assert read_verdict(world)[0] == BEHIND
     change_description(world, dst_bucket=None)
-    assert tells(world, "unknown", "python3 ops.py doctor")
+    assert shows_verdict(world, "unknown", "python3 ops.py doctor")
 
 
 @pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2), ("7d", 8)])
@@ -129,7 +129,7 @@ def test_status_is_in_step_without_comparisons_if_compare_period_is_off():
     world = make_status_world(COMPARE_PERIOD="off")
     world.advance_to(NOW + timedelta(days=20))
     world.bucket.add_pass(scanned=7)
-    assert tells(world, IN_STEP, "no comparison has checked OBS yet")
+    assert shows_verdict(world, IN_STEP, "no comparison has checked OBS yet")
 
 
 def test_status_reports_an_open_comparison(world):
@@ -166,13 +166,13 @@ def test_status_ignores_a_comparison_that_a_standstill_pass_contradicts(world, s
     world.bucket.add_comparison(equal_contents=7)
     world.advance(1)
     world.bucket.add_standstill(state=0, twin=0)
-    assert tells(world, IN_STEP, "7 objects of 7")
+    assert shows_verdict(world, IN_STEP, "7 objects of 7")
     world.count_objects(EARLY, REQUEST=9, SUCCESS=9)
 
     # WHEN a standstill pass finds a change, THEN the next step is a comparison, and not a rehearsal
     world.advance(1)
     world.bucket.add_standstill(state=state, twin=1)
-    assert tells(world, verdict, "standstill", "python3 ops.py compare")
+    assert shows_verdict(world, verdict, "standstill", "python3 ops.py compare")
     assert "objects of 7" not in read_verdict(world)[1]
     assert world.status()["verdict"]["step"] == {"job": "compare", "options": {}}
     assert world.status()["compare"]["last"]["stood_still"] is False
@@ -180,7 +180,7 @@ def test_status_ignores_a_comparison_that_a_standstill_pass_contradicts(world, s
     # AND the next comparison counts again
     world.advance(1)
     world.bucket.add_comparison(equal_contents=7)
-    assert tells(world, IN_STEP, "7 objects of 7")
+    assert shows_verdict(world, IN_STEP, "7 objects of 7")
 
 
 def test_copy_failures_stay_if_a_standstill_pass_contradicts_compare(world):
@@ -188,7 +188,7 @@ def test_copy_failures_stay_if_a_standstill_pass_contradicts_compare(world):
     world.bucket.add_comparison(equal_contents=7)
     world.advance(1)
     world.bucket.add_standstill(state=0, twin=1)
-    assert tells(world, BEHIND, "OMS failed to copy 2 objects")
+    assert shows_verdict(world, BEHIND, "OMS failed to copy 2 objects")
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_copy_failures_stay_until_a_comparison_shows_them_resolved(world, minute
     world.bucket.add_comparison(**counts)
     world.count_objects(-minutes_later, REQUEST=2, FAILURE=2)
     world.advance(2 * 3600)
-    assert tells(world, BEHIND, "OMS failed to copy 2 objects")
+    assert shows_verdict(world, BEHIND, "OMS failed to copy 2 objects")
 
 
 def test_each_object_class_has_its_own_title():
@@ -242,7 +242,7 @@ def test_status_shows_the_progress_and_failures_of_a_migration(world):
 def test_status_names_a_running_migration_after_a_worse_problem(world):
     begin_group(world, {**GROUP, "status": 2})
     world.bucket.add_comparison(missing=5)
-    assert tells(world, BEHIND, "compare --restart. The migration of the existing objects is running")
+    assert shows_verdict(world, BEHIND, "compare --restart. The migration of the existing objects is running")
 
 
 @pytest.mark.parametrize(
@@ -289,13 +289,13 @@ def test_status_is_not_green_if_it_cannot_read_the_task_group(world, group):
 def test_status_names_the_missing_permission_to_read_a_migration(world):
     begin_group(world)
     world.oms.deny("oms:taskgroup:get")
-    assert tells(world, "unknown", "oms:taskgroup:get")
+    assert shows_verdict(world, "unknown", "oms:taskgroup:get")
     assert "oms:taskgroup:get" in world.status()["old_objects_failure"]["fix"]
 
 
 def test_status_asks_to_end_a_finished_migration(world):
     begin_group(world, {**GROUP, "status": 6})
-    assert tells(world, IN_STEP, "The existing objects have been copied. To end their migration")
+    assert shows_verdict(world, IN_STEP, "The existing objects have been copied. To end their migration")
 
 
 def test_status_does_not_know_the_objects_of_an_ended_migration(world):

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from support.passes import refusing
-from support.status import BEHIND, IN_STEP, NOW, make_status_world, read_verdict, tells
+from support.status import BEHIND, IN_STEP, NOW, make_status_world, read_verdict, shows_verdict
 from support.world import BACKFILL, USUAL, World, record_name
 
 
@@ -43,7 +43,7 @@ def test_status_is_not_green_until_a_dead_trigger_works_again(world_without_pass
     # WHEN passes have submitted the objects, THEN the verdict is not green after any number of passes
     for sent in (6, 0, 0):
         assert world_without_passes.reconcile()["submitted"] == sent
-        assert tells(world_without_passes, BEHIND, "Events are missing for 6 new objects (of 10)")
+        assert shows_verdict(world_without_passes, BEHIND, "Events are missing for 6 new objects (of 10)")
 
     # AND the verdict is green once a pass finds an object with an event
     world_without_passes.advance_to(NOW + timedelta(hours=1))
@@ -64,7 +64,7 @@ def test_status_detects_a_dead_trigger_despite_earlier_accepted_objects(world_wi
     assert world_without_passes.reconcile()["submitted"] == 9
 
     # THEN it is not green
-    assert tells(world_without_passes, BEHIND, "Events are missing for 9 new objects (of 9)")
+    assert shows_verdict(world_without_passes, BEHIND, "Events are missing for 9 new objects (of 9)")
 
 
 def test_status_counts_lost_events_across_a_pass_over_a_prefix(world_without_passes):
@@ -187,7 +187,7 @@ def test_the_verdict_in_step_names_the_age_of_unchecked_objects(world, scope, ol
 )
 def test_status_reports_an_open_pass_next_to_the_verdict_in_step(world, scope, words):
     world.bucket.add_pass(scope, ended=False, scanned=40)
-    assert tells(world, IN_STEP, THREE_DAYS_BEFORE, words)
+    assert shows_verdict(world, IN_STEP, THREE_DAYS_BEFORE, words)
     shown = world.status()["reconcile"]
     assert [(open_pass["ranges"], open_pass["ended"]) for open_pass in shown["open"]] == [
         ({"open": 1, "done": 0}, None)
@@ -207,7 +207,7 @@ PART = {**USUAL, "prefix": "nothing/"}
 @pytest.mark.parametrize("scope", [BACKFILL, {**USUAL, "all": True}, PART], ids=["since", "all", "a part"])
 def test_status_does_not_judge_lost_events_by_a_partial_pass(world_without_passes, scope):
     world_without_passes.bucket.add_pass(scope)
-    assert tells(world_without_passes, "unknown", "so lost events may have gone undetected")
+    assert shows_verdict(world_without_passes, "unknown", "so lost events may have gone undetected")
 
 
 @pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2)])
@@ -238,6 +238,6 @@ def test_status_does_not_know_lost_events_if_the_last_pass_is_too_old(period, da
 def test_status_does_not_know_lost_events_until_a_pass_has_ended(period):
     world = make_status_world(RECONCILE_PERIOD=period, COMPARE_PERIOD="off")
     world.put_accepted("old", data="old", minutes_ago=60 * 24 * 10)
-    assert tells(world, "unknown", "python3 ops.py reconcile")
+    assert shows_verdict(world, "unknown", "python3 ops.py reconcile")
     world.reconcile()
     assert read_verdict(world)[0] == IN_STEP

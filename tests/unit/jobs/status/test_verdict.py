@@ -7,7 +7,7 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import PayloadError, Reason
 from sandbox.server.faults import Fault
-from support.status import BEHIND, IN_STEP, change_description, make_status_world, read_verdict, tells
+from support.status import BEHIND, IN_STEP, change_description, make_status_world, read_verdict, shows_verdict
 from support.world import DAY, DROP_BEFORE, ROOT, USUAL
 
 
@@ -49,7 +49,7 @@ def test_the_verdict_lists_problems_in_order_and_the_step_of_the_first():
 
 def test_a_stopped_sync_task_makes_the_verdict_broken(world):
     world.task.status = "STOPPED"
-    assert tells(world, "broken", "STOPPED")
+    assert shows_verdict(world, "broken", "STOPPED")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_stopped_sync_task_makes_the_verdict_broken(world):
 )
 def test_status_reports_the_log_bucket_and_is_not_green_without_oms(world, fault, problem):
     world.oms.faults.add(fault)
-    assert tells(world, BEHIND, "does not report")
+    assert shows_verdict(world, BEHIND, "does not report")
     world.bucket.add_failed_records("b", reason="UNAVAILABLE")
     report = world.status()
     silence = report["oms_failure"]
@@ -70,7 +70,7 @@ def test_status_reports_the_log_bucket_and_is_not_green_without_oms(world, fault
 
 def test_a_missing_permission_to_read_the_task_makes_the_verdict_behind(world):
     world.oms.deny("oms:synctask:get")
-    assert tells(world, BEHIND, "oms:synctask:get")
+    assert shows_verdict(world, BEHIND, "oms:synctask:get")
 
 
 def test_a_prefix_without_objects_makes_the_verdict_unknown():
@@ -80,7 +80,7 @@ def test_a_prefix_without_objects_makes_the_verdict_unknown():
 
     # WHEN a pass has found no object in scope, THEN the verdict is not in step
     world.reconcile()
-    assert tells(world, "unknown", "found no object in scope (prefix 'phots/', suffix '')")
+    assert shows_verdict(world, "unknown", "found no object in scope (prefix 'phots/', suffix '')")
 
 
 def test_status_reports_failures_of_the_last_day_in_a_new_month(world):
@@ -93,7 +93,7 @@ def test_an_unreadable_run_file_prevents_the_verdict_in_step(world):
     name = f"{ROOT}replay/oss-oms-sync/1.json"
     world.bucket.add(StoredObject(name, b"?"))
     nowhere = f"cannot read run files whose keys are recorded nowhere else: {name}."
-    assert tells(world, "behind", nowhere, "python3 ops.py compare")
+    assert shows_verdict(world, "behind", nowhere, "python3 ops.py compare")
     assert world.status()["verdict"]["step"]["job"] == "compare"
 
 

@@ -16,7 +16,7 @@ from ops.canary.objects import canary_objects
 from ops.clouds.wire import Response
 from oss_oms_sync.unconfirmed import NOT_OBSERVED, UNCONFIRMED
 from support.documents import Document
-from support.law import SCHEDULES, seeds_of
+from support.law import SCHEDULES, choose_seeds
 from tools.package import ROOT
 from unit.ops.canary.canary_world import CanaryWorld, DrawnWorld
 
@@ -115,7 +115,7 @@ LAW_NAME = "a field report names nobody"
 @pytest.mark.law
 @pytest.mark.parametrize("block", range(4))
 def test_a_field_report_contains_no_names_of_buckets_or_keys(block, count):
-    for seed in seeds_of(block, WORLD_COUNT):
+    for seed in choose_seeds(block, WORLD_COUNT):
         with DrawnWorld(seed) as world:
             result = world.canary()
             report = result.answer["report"]

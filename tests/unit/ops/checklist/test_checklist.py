@@ -9,7 +9,7 @@ from ops.accounts import statements
 from ops.checklist.bucket_settings import SETTINGS
 from ops.clouds.keys import ALIBABA_VARIABLES, HUAWEI_VARIABLES
 from sandbox.server.faults import Fault
-from support.grants import iam_user, ram_user
+from support.grants import create_iam_user, create_ram_user
 from support.policies import show
 from support.stored import Stored
 from unit.ops.setup.setup_world import SetupWorld, expect_exit, expect_success, set_variables
@@ -123,7 +123,7 @@ def test_the_printed_permissions_suffice_for_the_checklist(world):
     documents = statements.checklist_policies(world.variables())
     output = show(world.folder, "--checklist")
     assert all(json.dumps(document, indent=2) in output for document in documents)
-    alibaba, huawei = ram_user(world, documents[0], "reader"), iam_user(world, "reader", documents[1])
+    alibaba, huawei = create_ram_user(world, documents[0], "reader"), create_iam_user(world, "reader", documents[1])
     keys = {**dict(zip(ALIBABA_VARIABLES, alibaba, strict=False)), **dict(zip(HUAWEI_VARIABLES, huawei, strict=False))}
 
     # WHEN checklist runs THEN it reads all settings, and the printed permissions are those of the table

@@ -19,7 +19,7 @@ from ops.clouds.oms import SyncTaskClient
 from ops.errors import OpsError, UsageError
 from oss_oms_sync.settings import Settings
 from sandbox.server.certificate import make_certificate
-from support.doctor import free_port
+from support.doctor import find_free_port
 from support.world import ENVIRONMENT, TASK
 
 GOOD_RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -99,7 +99,7 @@ def test_ops_raises_an_error_for_a_response_that_is_cut_off():
 def test_ops_opens_a_tunnel_through_a_proxy_and_sends_it_no_request(monkeypatch, tunnel, name):
     port, received = tunnel
     monkeypatch.setenv(name, f"http://me:p%40ss@127.0.0.1:{port}")
-    cloud = f"127.0.0.1:{free_port()}"
+    cloud = f"127.0.0.1:{find_free_port()}"
     assert wire.exchange(get(f"https://{cloud}/a%20b")).body == b"hello"
     assert [request.partition(b" HTTP/1.")[0] for request in received] == [f"CONNECT {cloud}".encode(), b"GET /a%20b"]
     basic = b"Proxy-Authorization: Basic bWU6cEBzcw==\r\n"
@@ -113,7 +113,7 @@ def test_ops_calls_the_hosts_of_no_proxy_directly(monkeypatch, tunnel, excepted)
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
     monkeypatch.setenv("NO_PROXY", excepted)
     with pytest.raises(ConnectionRefusedError):
-        wire.exchange(get(f"https://127.0.0.1:{free_port()}/"))
+        wire.exchange(get(f"https://127.0.0.1:{find_free_port()}/"))
     assert received == []
 
 
@@ -128,11 +128,11 @@ def test_the_error_of_an_unreachable_host_names_the_proxy(monkeypatch):
             wire.send_request(WallClock(), lambda: get(url), attempts=1)
         return raised.value
 
-    cloud = f"https://127.0.0.1:{free_port()}/"
+    cloud = f"https://127.0.0.1:{find_free_port()}/"
     error = fails(cloud)
     assert "Connection refused" in error.happened.en
     assert "set HTTPS_PROXY" in error.fix.en
-    monkeypatch.setenv("HTTPS_PROXY", f"http://me:p%40ss@127.0.0.1:{free_port()}")
+    monkeypatch.setenv("HTTPS_PROXY", f"http://me:p%40ss@127.0.0.1:{find_free_port()}")
     error = fails(cloud)
     assert "The request used the proxy 127.0.0.1:" in error.fix.en
     assert not any("p@ss" in text or "p%40ss" in text for text in (str(error), *in_both_languages(error)))

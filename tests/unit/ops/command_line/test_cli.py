@@ -29,11 +29,11 @@ from support.ops import (
     FakeCaller,
     compare_answer,
     invoke_output,
+    make_class_counts,
     missing_parts,
     open_pass_answer,
     pass_answer,
     report,
-    sides,
 )
 from unit.ops.certificates import certificate
 
@@ -112,8 +112,8 @@ UNCOUNTED_BACKLOG = {**COUNTED_BACKLOG, "unreadable_run_files": ["a/1.json"]}
         (["replay"], {**REPLAY_ANSWER, "failed": 1}, 1),
         (["replay"], {**REPLAY_ANSWER, "finished": False}, 1),
         (["reconcile", "--dry-run"], pass_answer(missing=["a"]), 1),
-        (["compare", "--again"], compare_answer({"missing": sides(1, 0)}), 1),
-        (["compare", "--again"], compare_answer({"equal_size": sides(1, 1)}), 3),
+        (["compare", "--again"], compare_answer({"missing": make_class_counts(1, 0)}), 1),
+        (["compare", "--again"], compare_answer({"equal_size": make_class_counts(1, 1)}), 3),
     ],
 )
 def test_a_command_that_reports_a_bad_state_does_not_exit_with_0(run, words, answer, code):

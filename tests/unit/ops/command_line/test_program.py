@@ -25,9 +25,9 @@ from support.ops import (
     StandInTool,
     compare_answer,
     invoke_output,
+    make_class_counts,
     missing_parts,
     open_pass_answer,
-    sides,
 )
 from support.process import allow_interrupts, start_process
 from unit.ops.certificates import certificate
@@ -122,7 +122,7 @@ def test_ops_prints_only_the_answer_to_standard_output_without_a_terminal(enviro
 
 
 def test_ops_prints_states_in_colours_on_a_terminal(environment, stand_in):
-    stand_in.answers(compare_answer({"missing": sides(1, 0, "\x1b[2Jgone")}))
+    stand_in.answers(compare_answer({"missing": make_class_counts(1, 0, "\x1b[2Jgone")}))
     terminal = TerminalProgram(environment, "compare")
     assert terminal.end() == 1
     phrases = ("\x1b[31mSome objects are missing or different in OBS.\x1b[0m\r\n", r"'\x1b[2Jgone'", "\x1b[2J")

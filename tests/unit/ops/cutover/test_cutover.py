@@ -28,10 +28,10 @@ from support.ops import (
     FakeCaller,
     compare_answer,
     headers_answer,
+    make_class_counts,
     missing_parts,
     open_compare_answer,
     pass_answer,
-    sides,
 )
 from unit.ops.certificates import certificate, make_sample, rehearsal
 from unit.ops.certificates import check as a_check
@@ -184,7 +184,7 @@ def test_a_cutover_repeats_replay_while_oms_accepts_keys(answers, message):
 
 
 def answer_in_progress(**classes) -> dict:
-    return compare_answer({name: sides(number, 0) for name, number in classes.items()})
+    return compare_answer({name: make_class_counts(number, 0) for name, number in classes.items()})
 
 
 def test_a_cutover_restarts_a_comparison_that_became_too_old():
@@ -264,7 +264,7 @@ TIMES_AFTER_FREEZE = {"started": "2026-01-31T08:15:00Z", "ended": "2026-01-31T08
 def test_a_cutover_rechecks_the_differences_of_a_finished_comparison():
     # GIVEN an object that was overwritten, and repaired since
     console = make_console()
-    console.caller.passes["compare"] = compare_answer({"overwritten": sides(1, 1)}, **TIMES_AFTER_FREEZE)
+    console.caller.passes["compare"] = compare_answer({"overwritten": make_class_counts(1, 1)}, **TIMES_AFTER_FREEZE)
 
     # WHEN the cutover is run again, THEN no other comparison is made
     assert run(console)["verdict"] == "GO"
@@ -293,7 +293,7 @@ def test_a_cutover_continues_an_open_comparison_with_the_same_options(plan, comp
 def test_a_cutover_restarts_a_comparison_with_too_many_keys_to_recheck():
     # GIVEN a comparison with more differing keys than a recheck accepts
     console = make_console(compare=[TOO_MANY_KEYS_ERROR, compare_answer()])
-    console.caller.passes["compare"] = compare_answer({"missing": sides(12_000, 0)}, **TIMES_AFTER_FREEZE)
+    console.caller.passes["compare"] = compare_answer({"missing": make_class_counts(12_000, 0)}, **TIMES_AFTER_FREEZE)
     run(console)
     repeated_payload = {**CUTOVER_PAYLOAD, "again": True}
     assert list_payloads(console, "compare") == [repeated_payload, {"cutover": True, "restart": True}, repeated_payload]
@@ -311,7 +311,7 @@ def answer_with_writes(*times: str) -> dict:
     return compare_answer(last_written=[{"key": time, "at": f"2026-01-31T{time}Z"} for time in times])
 
 
-UNPROVEN_ANSWER = compare_answer({"equal_size": sides(1, 1)})
+UNPROVEN_ANSWER = compare_answer({"equal_size": make_class_counts(1, 1)})
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ UNPROVEN_ANSWER = compare_answer({"equal_size": sides(1, 1)})
         (UNPROVEN_ANSWER, {}, False),
         (UNPROVEN_ANSWER, {"equal_size": "Li"}, True),
         (UNPROVEN_ANSWER, {"equal_version": "Li"}, False),
-        (compare_answer({"arriving": sides(0, 1)}), {}, False),
+        (compare_answer({"arriving": make_class_counts(0, 1)}), {}, False),
         (answer_with_writes("08:01:00", "07:00:00"), {}, True),
         (answer_with_writes("08:01:01", "07:00:00"), {}, False),
         (answer_with_writes(), {}, False),
@@ -506,17 +506,17 @@ def test_a_cutover_stops_certify_if_the_sample_makes_no_progress(reading):
     assert len([payload for payload in list_payloads(console, "certify") if "sample" in payload]) == 3
 
 
-OUT_OF_SCOPE = {name: sides(90, 90) for name in ("outside", "canary")}
+OUT_OF_SCOPE = {name: make_class_counts(90, 90) for name in ("outside", "canary")}
 
 
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
-        ({"moving": sides(250, 0)}, "look: left: moving 250; 1,000 of 1,250 objects could be judged"),
+        ({"moving": make_class_counts(250, 0)}, "look: left: moving 250; 1,000 of 1,250 objects could be judged"),
         ({}, "done: no objects in progress; 1,000 of 1,000 objects could be judged"),
         # As in the certificate, only objects in scope count.
         (
-            {"equal_contents": sides(0, 0), "moving": sides(10, 0), **OUT_OF_SCOPE},
+            {"equal_contents": make_class_counts(0, 0), "moving": make_class_counts(10, 0), **OUT_OF_SCOPE},
             "look: left: moving 10; 0 of 10 objects could be judged",
         ),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.ops import OPS, Console, FakeCaller, compare_answer, pass_answer, sides
+from support.ops import OPS, Console, FakeCaller, compare_answer, make_class_counts, pass_answer
 
 GO_TIME = "2026-01-31T09:00:00Z"
 GO_NAME = "oms_source_record/certificates/p/t/0007-20260131T090000Z-go.json"
@@ -93,7 +93,11 @@ OPENING_CALLS = [
 
 
 def test_open_after_a_go_lists_objects_only_in_obs_and_asks_the_user(command):
-    classes = {"overwritten": sides(1, 1, "photos/a"), "unknown": sides(0, 2, "new"), "equal_size": sides(3, 3)}
+    classes = {
+        "overwritten": make_class_counts(1, 1, "photos/a"),
+        "unknown": make_class_counts(0, 2, "new"),
+        "equal_size": make_class_counts(3, 3),
+    }
     console = session_after_go("2026-02-01T00:00:00Z", "yes\n", **classes)
     assert command(console, "open") == 0
     assert console.caller.asked == OPENING_CALLS

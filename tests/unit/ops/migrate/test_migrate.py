@@ -20,7 +20,7 @@ from sandbox.server.faults import Fault
 from support.administrator import draw_interruptions, draw_requests
 from support.law import EXTRAS
 from support.migration import Caller
-from support.ops import DOCTOR_OK, OPS, compare_answer, sides
+from support.ops import DOCTOR_OK, OPS, compare_answer, make_class_counts
 from unit.ops.migrate.migrate_world import FAILURE, MigrateWorld
 from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, set_variables
 
@@ -616,7 +616,9 @@ def test_the_plan_of_a_migration_counts_objects_below_its_prefixes(prefix, own, 
     folders = {"": missing_counts(2), "a/": missing_counts(1), "b/": missing_counts(4), "d/": missing_counts(0)}
     if others:
         folders["*"] = missing_counts(8)
-    answer = tool_output.convert_compare_answer(compare_answer({"missing": sides(7 + others, 0)}, folders=folders))
+    answer = tool_output.convert_compare_answer(
+        compare_answer({"missing": make_class_counts(7 + others, 0)}, folders=folders)
+    )
     intention = Intention("", "", "source", "destination", [prefix], [])
     assert phrase in "\n".join(map(str, plan(intention, answer, own, Prices(), "en")))
 

@@ -8,7 +8,7 @@ from ops.accounts.statements import migration_policies
 from ops.clouds.keys import ALIBABA_VARIABLES, HUAWEI_VARIABLES
 from ops.project import variables
 from sandbox.oms.copier import CopyFailure
-from support.grants import iam_user, ram_user
+from support.grants import create_iam_user, create_ram_user
 from support.migration import project
 from support.policies import show
 from unit.ops.migrate.migrate_world import MigrateWorld
@@ -18,8 +18,8 @@ def are_sufficient(documents):
     """Return True if all commands of a migration succeed with the permissions in these documents."""
     with MigrateWorld() as world:
         world.fill(50)
-        keys = dict(zip(ALIBABA_VARIABLES, ram_user(world, documents[0], "mover"), strict=False))
-        keys |= dict(zip(HUAWEI_VARIABLES, iam_user(world, "mover", documents[1]), strict=False))
+        keys = dict(zip(ALIBABA_VARIABLES, create_ram_user(world, documents[0], "mover"), strict=False))
+        keys |= dict(zip(HUAWEI_VARIABLES, create_iam_user(world, "mover", documents[1]), strict=False))
 
         def prepare(group):
             group.speed, group.parallel_copies = 5.0, 1

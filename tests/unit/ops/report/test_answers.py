@@ -121,7 +121,7 @@ def certified_world() -> World:
 
 def test_a_certificate_has_the_checks_and_classes_of_the_oracle(certified_world):
     document = certified_world.certify()
-    assert [check["id"] for check in document["checks"]] == [*CHECKS] == [*certificate_oracle.ROWS]
+    assert [check["id"] for check in document["checks"]] == [*CHECKS] == [*certificate_oracle.RULES]
     assert {*document["classes"]} == {*CLASS_SIDES}
     rows = {
         name: (
@@ -131,7 +131,7 @@ def test_a_certificate_has_the_checks_and_classes_of_the_oracle(certified_world)
         )
         for name, check in CHECKS.items()
     }
-    assert rows == certificate_oracle.ROWS
+    assert rows == certificate_oracle.RULES
     assert {*OMS_LISTS} == {*judge.OMS_LISTS}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from support.answers import EXAMPLES, answer
-from support.machine import lack
+from support.machine import skip_or_fail
 from tools import chromium
 from unit.ops.web_page import NASTY, certificate_page, hostile, huge, page_of
 
@@ -78,7 +78,7 @@ def measure_pages(folder: Path, *, dark: bool) -> dict[str, Any]:
 @pytest.mark.parametrize("theme", COLOURS)
 def test_a_page_fits_a_phone_follows_the_theme_and_has_no_errors(tmp_path, theme):
     if not chromium.program_path():
-        lack(chromium.MISSING)
+        skip_or_fail(chromium.MISSING)
     looks = measure_pages(tmp_path, dark=theme == "dark")
     assert looks.keys() == pages().keys()
     assert {name: look["out"] for name, look in looks.items() if look["out"] or look["width"] > PHONE_WIDTH} == {}

@@ -15,7 +15,7 @@ from oss_oms_sync.answers.status_answer import VerdictState
 from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.errors import Reason
 from support.answers import answer
-from support.ops import missing_parts, sides
+from support.ops import make_class_counts, missing_parts
 from unit.ops.web_page import Element, parse, status_page
 
 
@@ -134,7 +134,11 @@ def test_the_page_of_a_status_marks_counts_that_are_minimums(example):
 
 def test_classes_and_folders_on_a_page_count_the_same_objects(example):
     last_comparison = example["compare"]["last"]
-    last_comparison["classes"] = {"equal_contents": sides(5, 5), "outside": sides(7, 7), "oms_own": sides(0, 2)}
+    last_comparison["classes"] = {
+        "equal_contents": make_class_counts(5, 5),
+        "outside": make_class_counts(7, 7),
+        "oms_own": make_class_counts(0, 2),
+    }
     last_comparison["folders"] = {"": {"equal_contents": [5, 50, 5, 50], "outside": [7, 70, 7, 70]}}
     page_element = page(example)
     assert "0 of 5 objects are not proven" in page_element.text

@@ -14,7 +14,7 @@ import pytest
 from ops.clouds.keys import ALIBABA_VARIABLES, OMS_SOURCE_VARIABLES
 from sandbox.iam.identities import Arguments
 from support.administrator import draw_interruptions
-from support.grants import iam_user, ram_user
+from support.grants import create_iam_user, create_ram_user
 from support.migration import Caller
 from unit.ops.setup.setup_world import NAME, YES, SetupWorld, expect_exit, expect_success, set_variables
 
@@ -167,7 +167,7 @@ def test_the_printed_policies_suffice_if_setup_cannot_use_the_iam_api(world, com
         for action in statement["Action"]
     ]
     assert all(name.rpartition(":")[2][0].isupper() == name.startswith("obs:") for name in names)
-    oms, functions = (iam_user(world, name, *granted[name]) for name in (f"{NAME}-oms", f"{NAME}-functions"))
+    oms, functions = (create_iam_user(world, name, *granted[name]) for name in (f"{NAME}-oms", f"{NAME}-functions"))
     stored_secrets = dict(zip(("HW_AK", "HW_SK"), functions, strict=True))
     expect_success(world.run("secrets", "HW_AK", "HW_SK", keys=stored_secrets))
 
@@ -212,7 +212,7 @@ def test_the_printed_policies_suffice_if_setup_lacks_ram_permissions(world):
 
     # AND with a user of the printed document OMS reads the source; without prompts, the environment has its key
     ((document,),) = printed_policies(output, "1").values()
-    key = dict(zip(OMS_SOURCE_VARIABLES, ram_user(world, document, f"{NAME}-oms"), strict=True))
+    key = dict(zip(OMS_SOURCE_VARIABLES, create_ram_user(world, document, f"{NAME}-oms"), strict=True))
     keys = {**world.administrators(), **key}
     plan = json.loads(world.setup("--plan", "--json", keys=keys)[1].splitlines()[-1])["plan"]
     # The roles are invisible, so setup cannot report that everything exists.

@@ -16,7 +16,7 @@ from huaweicloudsdkiam import v3, v5
 from huaweicloudsdkoms import v2
 
 from sandbox.account import ACCOUNT_ID, DOMAIN_ID
-from support.sdk_requests import capture_request, compare_with_sdk, huawei_client, meaning
+from support.sdk_requests import capture_request, compare_with_sdk, huawei_client, read_parts
 from unit.ops.setup.setup_world import SetupWorld, expect_success, set_up_and_repair
 
 TIMEOUTS = RuntimeOptions(read_timeout=10_000, connect_timeout=10_000)
@@ -62,7 +62,7 @@ def test_requests_of_setup_to_ram_equal_those_of_the_vendors_sdk(box, setup_requ
             parameters["set_as_default"] = parameters["set_as_default"] == "true"
         request = getattr(models, f"{action}Request")(**parameters)
         theirs = capture_request(box.ram, lambda: getattr(client, f"{name}_with_options")(request, TIMEOUTS))  # noqa: B023
-        assert meaning(ours) == meaning(theirs), action
+        assert read_parts(ours) == read_parts(theirs), action
 
 
 def test_requests_of_setup_to_function_compute_equal_those_of_the_sdk(box, setup_requests):
@@ -81,7 +81,7 @@ def test_requests_of_setup_to_function_compute_equal_those_of_the_sdk(box, setup
         ),
     }.items():
         own_requests = ours[f"https://{ACCOUNT_ID}.cn-hangzhou.fc.aliyuncs.com/2023-03-30/{path}"]
-        assert meaning(own_requests) == meaning(capture_request(box.functions, call)), path
+        assert read_parts(own_requests) == read_parts(capture_request(box.functions, call)), path
 
 
 # The SDK's method, its request and the class of the body, by method and path.
@@ -165,12 +165,12 @@ def test_requests_of_setup_to_buckets_equal_those_of_the_vendors_sdks(box, setup
     config.credentials_provider = oss_sdk.credentials.StaticCredentialsProvider(*box.user_credentials)
     config.region, config.endpoint, config.use_path_style = box.region, box.oss.endpoint, True
     client = oss_sdk.Client(config)
-    own_requests = {tuple(meaning(request)[2]) for request in requests_to(setup_requests, "photos.oss-")}
+    own_requests = {tuple(read_parts(request)[2]) for request in requests_to(setup_requests, "photos.oss-")}
     calls = (
         lambda: client.get_bucket_info(oss_sdk.GetBucketInfoRequest(bucket="photos")),
         lambda: client.get_bucket_website(oss_sdk.GetBucketWebsiteRequest(bucket="photos")),
     )
-    assert own_requests == {tuple(meaning(capture_request(box.oss, call))[2]) for call in calls}
+    assert own_requests == {tuple(read_parts(capture_request(box.oss, call))[2]) for call in calls}
     (creation,) = [
         request
         for request in requests_to(setup_requests, "photos-oms-log.oss-")

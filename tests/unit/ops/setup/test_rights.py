@@ -10,7 +10,7 @@ import ops.setup.setup as module
 from ops.clouds.keys import ALIBABA_VARIABLES, HUAWEI_VARIABLES
 from sandbox.iam.service import _OPERATIONS
 from support.documents import Document
-from support.grants import iam_user, ram_user
+from support.grants import create_iam_user, create_ram_user
 from tools.package import ROOT
 from unit.ops.setup.setup_world import YES, expect_success, set_up_and_repair
 
@@ -82,8 +82,8 @@ def test_the_permissions_that_setup_names_suffice_for_setup(world):
         [right for right in rights if right.startswith(("ram:", "oss:", "fc:")) is is_here] for is_here in (True, False)
     )
     statement = {"Effect": "Allow", "Action": alibaba_actions, "Resource": ["*"]}
-    alibaba = ram_user(world, {"Version": "1", "Statement": [statement]}, "administrator-of-alibaba")
-    huawei = iam_user(
+    alibaba = create_ram_user(world, {"Version": "1", "Statement": [statement]}, "administrator-of-alibaba")
+    huawei = create_iam_user(
         world, "administrator-of-huawei", {"Version": "5.0", "Statement": [{**statement, "Action": huawei_actions}]}
     )
     keys = {**dict(zip(ALIBABA_VARIABLES, alibaba, strict=False)), **dict(zip(HUAWEI_VARIABLES, huawei, strict=False))}

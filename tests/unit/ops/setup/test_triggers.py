@@ -7,7 +7,7 @@ import pytest
 from ops.accounts.both_clouds import CONTENT_EVENTS
 from ops.clouds.keys import ALIBABA_VARIABLES
 from sandbox.account import ACCOUNT_ID
-from support.grants import ram_user
+from support.grants import create_ram_user
 from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, set_variables
 
 ALL_CREATIONS = "oss:ObjectCreated:*"
@@ -98,7 +98,7 @@ def test_setup_names_the_missing_permission_to_list_triggers(world, missing):
     world.functions.foreign_functions["thumbnails"] = [trigger()]
     statement = {"Effect": "Allow", "Action": ["*"], "Resource": ["*"]}
     denied = {"Effect": "Deny", "Action": [missing], "Resource": ["*"]}
-    key = ram_user(world, {"Version": "1", "Statement": [statement, denied]}, "administrator-of-alibaba")
+    key = create_ram_user(world, {"Version": "1", "Statement": [statement, denied]}, "administrator-of-alibaba")
     keys = {**world.administrators(), **dict(zip(ALIBABA_VARIABLES, key, strict=False))}
 
     # WHEN they look THEN the line is not green, names the rights, and says where to look instead
