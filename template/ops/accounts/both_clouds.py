@@ -95,7 +95,7 @@ class Alibaba:
             OssTrigger(self._variables["functionName"], "", CONTENT_EVENTS, prefix, suffix),
         )
         yield storage.log_bucket_need(self.log, self._region, self.account.number)
-        for purposes, holder in self._roles():
+        for purposes, holder in self._list_role_holders():
             need = holder.need(_role_title(purposes))
             yield with_reason(need, statements.reading_reason(self._variables, purposes))
         yield self.reader.need(_READER_TITLE, [_handover_step(OMS_SOURCE_VARIABLES)], has_task)
@@ -104,7 +104,7 @@ class Alibaba:
         """Yield the removal of each resource that setup created in this account, except the log bucket."""
         yield self._account_need()
         yield self.reader.removal(_READER_TITLE)
-        for purposes, holder in self._roles():
+        for purposes, holder in self._list_role_holders():
             yield holder.removal(_role_title(purposes))
 
     def source_key_handover(self) -> Need:
@@ -130,7 +130,7 @@ class Alibaba:
     def _account_need(self) -> Need:
         return self.account.need(t("Alibaba Cloud account"))
 
-    def _roles(self) -> Iterator[tuple[Sequence[str], RamHolder]]:
+    def _list_role_holders(self) -> Iterator[tuple[Sequence[str], RamHolder]]:
         for name, roles in statements.group_roles(statements.list_roles(self._variables)):
             policies = {role.policy: role.document for role in roles}
             yield (
@@ -218,8 +218,8 @@ class Huawei:
         `holders` are the users whose new keys setup gives to OMS.
         """
         for holder in holders:
-            yield _unused_keys(holder, self.has_task, self.task_keys)
-        yield _unused_keys(self.functions, self.key.is_used)
+            yield _unused_keys_need(holder, self.has_task, self.task_keys)
+        yield _unused_keys_need(self.functions, self.key.is_used)
         yield self.key.need()
 
     def foreign_source_key(self) -> Need:
@@ -288,7 +288,7 @@ def ownership_label(variables: Mapping[str, str]) -> str:
     return f"oss-oms-sync:{variables['functionName']}:{variables['sourceBucket']}"[:128]
 
 
-def _unused_keys(holder: Holder, is_used: Callable[[], bool], task_keys: TaskKeys | None = None) -> Need:
+def _unused_keys_need(holder: Holder, is_used: Callable[[], bool], task_keys: TaskKeys | None = None) -> Need:
     """Return the need to delete a user's unused access keys, whose secrets are lost.
 
     A cloud shows a secret only once. Keys for a requested sync task are kept until OMS's list must contain the task.
@@ -301,7 +301,7 @@ def _unused_keys(holder: Holder, is_used: Callable[[], bool], task_keys: TaskKey
         keys = [] if is_used() else holder.key_ids()
         note = task_keys.find_unanswered_note() if task_keys and keys else None
         text = requested_text(note) if note and set(note.keys) & set(keys) else None
-        may_be_in_use = task_keys and note and text and not task_keys.is_late(note)
+        may_be_in_use = task_keys and note and text and not task_keys.is_old(note)
         planned_ids = [key for key in keys if planned_ids is None or key in planned_ids] if not may_be_in_use else []
         if planned_ids:
             consequence = (

@@ -101,7 +101,7 @@ class FunctionsKey:
         return Need(_TITLE, _PERMISSIONS, self._plan_renewal, self._renew)
 
     def removal(self) -> Need:
-        return Need(_TITLE, ("iam:users:listUsersV5",), self._plan_removal, self._forget)
+        return Need(_TITLE, ("iam:users:listUsersV5",), self._plan_removal, self._remove_secrets)
 
     def _read_state(self) -> Line:
         keys = self._user.key_ids()
@@ -169,7 +169,7 @@ class FunctionsKey:
 
     def _next_step(self) -> tuple[list[Key], _RenewalStep]:
         # If the store cannot be read, this fails before a key is made. Half a pair in it shows an interrupted run.
-        is_interrupted = len(self._stored_names()) == 1
+        is_interrupted = len(self._list_stored_names()) == 1
         keys = self._user.keys()
         return keys, _decide_step(keys, self._clock.now(), is_interrupted=is_interrupted)
 
@@ -182,7 +182,7 @@ class FunctionsKey:
         return [] if names and self._is_foreign() else names
 
     def _plan_removal(self) -> Line:
-        if not self._stored_names() or self._is_foreign():
+        if not self._list_stored_names() or self._is_foreign():
             return NOTHING_CREATED
         return Line(
             ResourceState.REMOVE,
@@ -195,15 +195,15 @@ class FunctionsKey:
         """Return True if another project created the user of this name; the store may have that project's key."""
         return self._user.user() is not None and not self._user.is_ours()
 
-    def _forget(self) -> None:
+    def _remove_secrets(self) -> None:
         for name in self._names:
             self._caller.forget_secret(name)
 
     def is_stored(self) -> bool:
         """Return True if this machine's store has both parts of the key, the id and the secret."""
-        return len(self._stored_names()) == len(self._names)
+        return len(self._list_stored_names()) == len(self._names)
 
-    def _stored_names(self) -> Collection[str]:
+    def _list_stored_names(self) -> Collection[str]:
         return set(self._names) & set(self._caller.secrets())
 
 
@@ -220,11 +220,13 @@ def _decide_step(keys: list[Key], now: datetime, *, is_interrupted: bool) -> _Re
     if not keys[-1].last_use:
         is_old = is_interrupted or now - (parse_time(keys[-1].created) or now) >= _MIN_IDLE
         return _RenewalStep(keys[-1] if is_old else None, creates_key=is_old)
-    idle_key, used_key = sorted(keys, key=_last_use)
-    return _RenewalStep(idle_key if _last_use(used_key) - _last_use(idle_key) >= _MIN_IDLE else None, creates_key=False)
+    idle_key, used_key = sorted(keys, key=_parse_last_use)
+    return _RenewalStep(
+        idle_key if _parse_last_use(used_key) - _parse_last_use(idle_key) >= _MIN_IDLE else None, creates_key=False
+    )
 
 
-def _last_use(key: Key) -> datetime:
+def _parse_last_use(key: Key) -> datetime:
     """Return the time when the key was last used, or `_NEVER_USED`.
 
     If the time cannot be read, return the latest possible time, so that the key is not deleted.

@@ -97,13 +97,13 @@ class IamUser:
 
     def key_ids(self) -> list[str]:
         """List the ids of the user's access keys; return an empty list for a user that setup did not create."""
-        return [key["access_key_id"] for key in self._keys()]
+        return [key["access_key_id"] for key in self._list_keys()]
 
     def keys(self) -> list[Key]:
         """List the user's access keys with the times of their creation and last use, the older key first."""
         path = _keys_path(self.user() or {})
         keys = []
-        for entry in self._keys():
+        for entry in self._list_keys():
             last_use = self._iam.call("GET", f"{path}/{entry['access_key_id']}/last-used")["access_key_last_used"]
             keys.append(Key(entry["access_key_id"], entry["created_at"], last_use.get("last_used_at") or ""))
         return sorted(keys, key=lambda key: key.created)
@@ -131,7 +131,7 @@ class IamUser:
     def is_ours(self) -> bool:
         return self._is_ours(self.user())
 
-    def _keys(self) -> list[dict[str, Any]]:
+    def _list_keys(self) -> list[dict[str, Any]]:
         user = self.user()
         return [*self._list_all(_keys_path(user), "access_keys")] if user and self._is_ours(user) else []
 
@@ -163,13 +163,13 @@ class IamUser:
     def _read_state(self) -> Line:
         facts = [self.title, *list_permissions(self._document)]
         # Both are read in any case, so that a missing permission is reported now.
-        user, policy = self.user(), self._policy()
+        user, policy = self.user(), self._find_policy()
         names = ((user, self.title), (policy, policy_title(self.name)))
         if foreign_names := [name for resource, name in names if resource and not self._is_ours(resource)]:
             return foreign_line(foreign_names)
         if user is None:
             return Line(ResourceState.CREATE, facts=facts)
-        current_document = self._document_of(policy) if policy else None
+        current_document = self._read_document(policy) if policy else None
         is_attached = policy is not None and policy["policy_id"] in self._list_attached_policies(user)
         return difference_line(
             [*policy_changes(self.name, current_document, self._document, is_attached=is_attached)], facts
@@ -184,7 +184,7 @@ class IamUser:
                 )["user"]
             )
         self._check_ours(user, self.title)
-        policy, policy_text = self._policy(), json.dumps(self._document)
+        policy, policy_text = self._find_policy(), json.dumps(self._document)
         if policy is not None:
             self._check_ours(policy, policy_title(self.name))
         if policy is None:
@@ -193,7 +193,7 @@ class IamUser:
                 "/v5/policies",
                 body={"policy_name": self.name, "policy_document": policy_text, "description": self._label},
             )["policy"]
-        elif self._document_of(policy) != self._document:
+        elif self._read_document(policy) != self._document:
             self._store_version(policy, policy_text)
         if policy["policy_id"] not in self._list_attached_policies(user):
             self._iam.call(
@@ -212,7 +212,7 @@ class IamUser:
         elif policy:
             removed_names.append(policy_title(self.name))
         if user:
-            other_names = _other_policies(attached_policies, policy)
+            other_names = _list_other_policies(attached_policies, policy)
             removed_names[:0] = [] if other_names else [self.title]
             reasons += [other_policies_reason(self.title, other_names)] if other_names else []
         return removal_line(removed_names, reasons)
@@ -230,7 +230,7 @@ class IamUser:
             body = {"user_id": user["user_id"]}
             self._iam.call("POST", f"/v5/policies/{policy['policy_id']}/detach-user", body=body)
             policy["attachment_count"] -= 1
-        if other_names := _other_policies(attached_policies, policy):
+        if other_names := _list_other_policies(attached_policies, policy):
             reasons.append(other_policies_reason(self.title, other_names))
         elif user:
             self._iam.call("DELETE", f"/v5/users/{user['user_id']}")
@@ -247,7 +247,7 @@ class IamUser:
 
     def _find_own_resources(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
         """Return the user and the policy of this name. Each is None if it is missing, or if setup did not create it."""
-        user, policy = self.user(), self._policy()
+        user, policy = self.user(), self._find_policy()
         return user if self._is_ours(user) else None, policy if self._is_ours(policy) else None
 
     def _check_ours(self, resource: dict[str, Any], name: Text) -> None:
@@ -270,11 +270,11 @@ class IamUser:
             self._iam.call("DELETE", f"{path}/{oldest_version['version_id']}")
         self._iam.call("POST", path, body={"policy_document": text, "set_as_default": True})
 
-    def _policy(self) -> dict[str, Any] | None:
+    def _find_policy(self) -> dict[str, Any] | None:
         policies = self._list_all("/v5/policies", "policies", policy_type="custom")
         return next((policy for policy in policies if policy["policy_name"] == self.name), None)
 
-    def _document_of(self, policy: dict[str, Any]) -> Any:
+    def _read_document(self, policy: dict[str, Any]) -> Any:
         path = f"/v5/policies/{policy['policy_id']}/versions/{policy['default_version_id']}"
         return json.loads(self._iam.call("GET", path)["policy_version"]["document"])
 
@@ -299,6 +299,6 @@ def _keys_path(user: Mapping[str, Any]) -> str:
     return f"/v5/users/{user.get('user_id', '')}/access-keys"
 
 
-def _other_policies(attached_policies: Mapping[str, str], policy: Mapping[str, Any] | None) -> list[str]:
+def _list_other_policies(attached_policies: Mapping[str, str], policy: Mapping[str, Any] | None) -> list[str]:
     """List the names of policies that others attached to setup's user; they prevent the user's removal."""
     return [name for policy_id, name in attached_policies.items() if not policy or policy_id != policy["policy_id"]]

@@ -246,7 +246,7 @@ class PendingGrants:
     """
 
     def __init__(self, session: Session) -> None:
-        self._session, self._end = session, session.clock.now() + _MAX_GRANT_TIME
+        self._session, self._end_time = session, session.clock.now() + _MAX_GRANT_TIME
 
     def wait(self, purpose: Text, attempt: Callable[[], T], *, is_new: bool = True, is_settled: bool = False) -> T:
         """Repeat `attempt`, which uses a key, until the key's permissions take effect; return its result.
@@ -272,7 +272,7 @@ class PendingGrants:
                     raise
                 if is_settled and error.is_denied and self._session.clock.now() >= settled_time:
                     raise
-                if self._session.clock.now() >= self._end:
+                if self._session.clock.now() >= self._end_time:
                     raise NotYetError(
                         t(
                             "{what}: the new key still lacks the permission ({happened})",

@@ -83,27 +83,40 @@ def list_statements(variables: Mapping[str, str]) -> dict[str, list[Statement]]:
     record_objects = [f"{log}/{RECORDS}*"]
     records_statement = allow("oss:PutObject", "oss:GetObject", "oss:DeleteObject", resources=record_objects)
     # The mark of a closed project.
-    read_mark = allow("oss:GetObject", resources=[f"{log}/{state_folder('*')}closed-*"])
-    list_records = allow("oss:ListObjects", resources=[log])
-    list_records["Condition"] = {"StringLike": {"oss:Prefix": [f"{RECORDS}*"]}}
-    list_source = allow("oss:ListObjects", resources=[source])
-    reads_source = can_read_objects(variables)
-    read_source = [allow("oss:GetObject", resources=[f"{source}/*"])]
+    mark_statement = allow("oss:GetObject", resources=[f"{log}/{state_folder('*')}closed-*"])
+    record_list_statement = allow("oss:ListObjects", resources=[log])
+    record_list_statement["Condition"] = {"StringLike": {"oss:Prefix": [f"{RECORDS}*"]}}
+    source_list_statement = allow("oss:ListObjects", resources=[source])
+    can_read_source = can_read_objects(variables)
+    source_read_statements = [allow("oss:GetObject", resources=[f"{source}/*"])]
     # HEAD returns the number of tags only with this permission.
     tag_statements = [allow("oss:GetObjectTagging", resources=[f"{source}/*"])] if can_change_headers(variables) else []
-    reading_statements = [allow("oss:PutObject", "oss:GetObject", resources=record_objects), list_records, list_source]
+    reading_statements = [
+        allow("oss:PutObject", "oss:GetObject", resources=record_objects),
+        record_list_statement,
+        source_list_statement,
+    ]
     statements_by_name = {
-        "forward": [allow("oss:PutObject", resources=record_objects), read_mark, _invoke(f"{forward_function}-replay")],
-        "replay": [records_statement, list_records, list_source],
-        "reconcile": [records_statement, list_records, list_source],
-        "compare": [records_statement, list_records, list_source, *tag_statements],
+        "forward": [
+            allow("oss:PutObject", resources=record_objects),
+            mark_statement,
+            _allow_invocations(f"{forward_function}-replay"),
+        ],
+        "replay": [records_statement, record_list_statement, source_list_statement],
+        "reconcile": [records_statement, record_list_statement, source_list_statement],
+        "compare": [records_statement, record_list_statement, source_list_statement, *tag_statements],
         "certify": reading_statements,
-        "doctor": [records_statement, list_records, list_source],
+        "doctor": [records_statement, record_list_statement, source_list_statement],
         "status": reading_statements,
-        _TRIGGER: [_invoke(forward_function, f"{forward_function}-reconcile", f"{forward_function}-compare")],
+        _TRIGGER: [
+            _allow_invocations(forward_function, f"{forward_function}-reconcile", f"{forward_function}-compare")
+        ],
     }
     return {
-        name: [*function_statements, *(read_source if reads_source and name in _READING_FUNCTIONS else [])]
+        name: [
+            *function_statements,
+            *(source_read_statements if can_read_source and name in _READING_FUNCTIONS else []),
+        ]
         for name, function_statements in statements_by_name.items()
     }
 
@@ -348,7 +361,7 @@ def deployer_policy(variables: Mapping[str, str]) -> Document:
     )
 
 
-def _invoke(*functions: str) -> Statement:
+def _allow_invocations(*functions: str) -> Statement:
     return allow(
         "fc:InvokeFunction", resources=[part for function in functions for part in (function, f"{function}/*")]
     )

@@ -54,7 +54,7 @@ class SyncTasks:
         self._oms, self._pair, self._label, self._keys, self._address = oms, pair, label, keys, address
         self._keep_storage_class = keep_storage_class
         self._project, self._path = project, f"/v2/{project}/sync-tasks"
-        self._account = f"/v2/{project}"
+        self._account_path = f"/v2/{project}"
 
     def need(self, create: Callable[[], None]) -> Need:
         """Return the need for the sync task. The caller's `create` makes access keys, and then calls `Tasks.create`."""
@@ -85,14 +85,16 @@ class SyncTasks:
 
         Until OMS lists a new task, the id comes from a note that setup has stored in the log bucket.
         """
-        own_tasks = self._own_tasks(self._list_tasks())
+        own_tasks = self._select_own_tasks(self._list_tasks())
         note = None if own_tasks else self._keys.find_recent_note()
         return str(own_tasks[0]["sync_task_id"]) if own_tasks else note.task if note else ""
 
     def owns_address(self) -> bool:
         """Return True if SYNC_URL of s.yaml belongs to a task of setup, or to a deleted task."""
         tasks = self._list_tasks()
-        other_addresses = [self.url(task["sync_task_id"]) for task in tasks if task not in self._own_tasks(tasks)]
+        other_addresses = [
+            self.url(task["sync_task_id"]) for task in tasks if task not in self._select_own_tasks(tasks)
+        ]
         return self._address.startswith(f"{self._oms.origin}{self._path}/") and self._address not in other_addresses
 
     def url(self, task: str) -> str:
@@ -111,12 +113,12 @@ class SyncTasks:
         return any(task_group.state is not GroupState.DONE for task_group in own_groups)
 
     def accept_privacy_statement(self) -> None:
-        self._oms.call("POST", f"{self._account}/privacy-agreements")
+        self._oms.call("POST", f"{self._account_path}/privacy-agreements")
 
     def read_region(self, cloud: str, keys: Keys, bucket: str) -> str:
         """Return OMS's name for the region of a bucket. Raises RefusedError if these keys cannot read it."""
         request = {"cloud_type": cloud, "ak": keys.access.reveal(), "sk": keys.secret.reveal(), "bucket_name": bucket}
-        return str(self._oms.call("POST", f"{self._account}/objectstorage/buckets/regions", body=request)["id"])
+        return str(self._oms.call("POST", f"{self._account_path}/objectstorage/buckets/regions", body=request)["id"])
 
     def create(self, region: str, source: Keys, destination: Keys) -> str:
         """Create the task, which OMS starts at once; return its id. `region` is OMS's name for the source's region.
@@ -141,7 +143,7 @@ class SyncTasks:
 
     def _read_state(self) -> Line:
         tasks, pair = self._list_tasks(), self._pair
-        if current_tasks := self._current_tasks(tasks):
+        if current_tasks := self._select_current_tasks(tasks):
             return self._existing_line(current_tasks)
         note = self._keys.find_recent_note()
         if note and note.task and self._address in ("", self.url(note.task)):
@@ -211,7 +213,7 @@ class SyncTasks:
             )
         if other_tasks := [
             other_task
-            for other_task in self._own_tasks(self._list_tasks())
+            for other_task in self._select_own_tasks(self._list_tasks())
             if other_task["sync_task_id"] != task["sync_task_id"]
         ]:
             return Line(
@@ -239,13 +241,13 @@ class SyncTasks:
             )
         return Line(ResourceState.EXISTS, untranslated(f"{mode}, {check}"), None, [storage_policy(policy)])
 
-    def _current_tasks(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _select_current_tasks(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the task that SYNC_URL in s.yaml names, or setup's own tasks if SYNC_URL is empty."""
         if self._address:
             return [task for task in tasks if self.url(task["sync_task_id"]) == self._address]
-        return self._own_tasks(tasks)
+        return self._select_own_tasks(tasks)
 
-    def _own_tasks(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _select_own_tasks(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Return the tasks that setup created for this source bucket, the task that OMS confirmed to setup first.
 
         There may be several: OMS may create a task after setup has stopped waiting for it.
@@ -257,13 +259,13 @@ class SyncTasks:
 
     def _plan_removal(self) -> Line:
         tasks = self._list_tasks()
-        for task in self._current_tasks(tasks):
+        for task in self._select_current_tasks(tasks):
             # Resources for that source have another mark: they would remain, and the task would continue with its keys.
             if task["src_bucket"] != self._pair.source:
                 return _other_buckets_line(
                     task, t("First restore the source bucket in s.yaml: {source}", source=task["src_bucket"])
                 )
-        own_tasks = self._own_tasks(tasks)
+        own_tasks = self._select_own_tasks(tasks)
         if not own_tasks and (note := self._keys.find_recent_note()):
             return Line(ResourceState.STOP, requested_text(note), t("Run this again five minutes after that time"))
         if not own_tasks:
@@ -276,7 +278,7 @@ class SyncTasks:
         )
 
     def _remove(self) -> None:
-        for task in self._own_tasks(self._list_tasks()):
+        for task in self._select_own_tasks(self._list_tasks()):
             path = f"{self._path}/{task['sync_task_id']}"
             if task["status"] != "STOPPED":
                 self._oms.call("POST", f"{path}/stop")

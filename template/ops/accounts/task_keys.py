@@ -66,7 +66,7 @@ class TaskKeys:
     def find_recent_note(self) -> Note | None:
         """Return the note if OMS's list may still lack the requested task, otherwise None."""
         note = self.read()
-        return note if note and not self.is_late(note) else None
+        return note if note and not self.is_old(note) else None
 
     def find_unanswered_note(self) -> Note | None:
         """Return the note if it is unknown whether its request created a task.
@@ -76,7 +76,7 @@ class TaskKeys:
         note = self.read()
         if note is None or note.task:
             return None
-        return note if not self.is_late(note) or set(note.keys) & set(self._list_existing_keys() or ()) else None
+        return note if not self.is_old(note) or set(note.keys) & set(self._list_existing_keys() or ()) else None
 
     def list_lost_keys(self, task: str) -> list[str]:
         """List the ids of the task's access keys that were deleted, or nothing if the users' keys cannot be read."""
@@ -86,7 +86,7 @@ class TaskKeys:
         existing_keys = self._list_existing_keys()
         return [] if existing_keys is None else [key for key in note.keys if key not in existing_keys]
 
-    def is_late(self, note: Note) -> bool:
+    def is_old(self, note: Note) -> bool:
         """Return True if the request is so old that OMS, if it has created the task, already lists it."""
         request_time = parse_time(note.since)
         return request_time is None or self._clock.now() - request_time >= _MAX_LIST_DELAY

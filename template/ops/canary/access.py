@@ -120,8 +120,8 @@ class Accounts:
                     ),
                     t("Try the project with buckets that have no retention rules"),
                 )
-        mark = session.ask(LookAnswer, "certify", {"look": True}).closed
-        if mark:
+        closing_mark = session.ask(LookAnswer, "certify", {"look": True}).closed
+        if closing_mark:
             raise UsageError(
-                t("The project is closed: nothing is submitted, so no object would arrive"), opening_step(mark)
+                t("The project is closed: nothing is submitted, so no object would arrive"), opening_step(closing_mark)
             )

@@ -56,7 +56,7 @@ def report(
     in_place: InPlaceEffect,
     *,
     policy: str,
-    versions: tuple[bool, bool],
+    has_versioning: tuple[bool, bool],
     copy_speed: CopySpeed | None,
 ) -> dict[str, Any]:
     """Return the field report on a run.
@@ -64,7 +64,7 @@ def report(
     - `task_fields` is OMS's description of the sync task.
     - `in_place` is the effect of a header change in OBS.
     - `policy` is the kind of policy that permits header changes, or empty.
-    - `versions` states for the source, then for the destination, if the bucket keeps versions.
+    - `has_versioning` states for the source, then for the destination, if the bucket keeps versions.
     - `copy_speed` is the copying speed of the last migration with bandwidth limits, or None.
     """
     counts = watch.counts
@@ -76,7 +76,7 @@ def report(
             "check": _allowed_word(task_fields.get("consistency_check"), _CONSISTENCY_CHECKS),
             "metadata": task_fields.get("enable_metadata_migration") is True,
         },
-        "versions": dict(zip(("source", "destination"), versions, strict=True)),
+        "versions": dict(zip(("source", "destination"), has_versioning, strict=True)),
         "objects": {trace.original.title: _describe_object(trace, run) for trace in watch.traces},
         "counts": {
             "step": _allowed_word(counts.step if counts else None, _STEPS),

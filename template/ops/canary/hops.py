@@ -112,7 +112,7 @@ class Watch:
         self._change_seconds = 0.0
         self.counts: OmsTotals | None = None
         self.count_time: datetime | None = None
-        self._stable_since: datetime | None = None
+        self._stable_time: datetime | None = None
         self.lists: list[ListForm] = []
         self.key_order = ""
 
@@ -259,12 +259,12 @@ class Watch:
             step, submitted_keys - self._earlier_totals.submitted, finished_keys - self._earlier_totals.finished
         )
         if self.counts is None or counts != self.counts:
-            self._stable_since = now
+            self._stable_time = now
         self.counts = counts
         expected_count = self._submission_count
         is_complete = min(counts.submitted, counts.finished) >= expected_count
         # The count is final although a key is lacking: an event was lost, or OMS has merged two submissions.
-        is_stable = self._stable_since is not None and now - self._stable_since >= _MERGE_DELAY
+        is_stable = self._stable_time is not None and now - self._stable_time >= _MERGE_DELAY
         are_copies_present = all(trace.copy_time for trace in self.traces if trace.acceptance_time)
         is_key_missing = (
             are_copies_present and is_stable and min(counts.submitted, counts.finished) == expected_count - 1
@@ -275,7 +275,7 @@ class Watch:
             and (is_complete or is_key_missing)
             and not self.change_seconds_left
         ):
-            self.count_time = self._stable_since
+            self.count_time = self._stable_time
 
     def _read_totals(self) -> OmsTotals:
         step, sums_by_kind = self._task.statistics(self._count_start)
@@ -316,8 +316,8 @@ def compare(trace: Trace, response: Response | None, contents: bytes, *, carries
     if response.body != contents:
         trace.differences.append("bytes")
     for name, value in trace.original.headers.items():
-        actual = response.headers.get(name.lower().replace("x-oss-", "x-obs-"))
-        trace.headers[name.lower()] = "kept" if actual == value else "lost" if actual is None else "changed"
+        actual_value = response.headers.get(name.lower().replace("x-oss-", "x-obs-"))
+        trace.headers[name.lower()] = "kept" if actual_value == value else "lost" if actual_value is None else "changed"
     required_names = {"content-type", *(["x-oss-meta-plain"] if carries_metadata else [])}
     trace.differences += [
         name for name, outcome in trace.headers.items() if name in required_names and outcome != "kept"

@@ -49,7 +49,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
         source.abort_upload(key, upload_id)
     session.screen.begin()
     start_seconds = clock.monotonic()
-    settle_time, is_first = journal.find_settle_time(), True
+    settle_time, is_first_round = journal.find_settle_time(), True
     while True:
         deleted_count = (
             _delete_objects(source, prefix)
@@ -77,9 +77,9 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
             )
         elif is_waiting:
             session.progress(t("replay still has keys of the deleted canary objects: waiting for replay's next run"))
-        if seconds_left > 0 or is_waiting or not is_first:
+        if seconds_left > 0 or is_waiting or not is_first_round:
             clock.sleep(_RECHECK_SECONDS)
-        is_first = False
+        is_first_round = False
     journals.forget(journal)
     session.print_text(
         t(

@@ -121,7 +121,7 @@ class _Run:
             self._compare()
             self._change_in_place()
             self._policy = find_policy(session, accounts.variables, accounts.keys[1])
-            versions = bool(accounts.source.versioning()), bool(accounts.destination.versioning())
+            has_versioning = bool(accounts.source.versioning()), bool(accounts.destination.versioning())
             copy_speed = self._intentions.read_speed()
         except (KeyboardInterrupt, OpsError) as error:
             session.print_text(
@@ -142,14 +142,14 @@ class _Run:
             accounts.task_fields,
             self._in_place,
             policy=self._policy,
-            versions=versions,
+            has_versioning=has_versioning,
             copy_speed=copy_speed,
         )
         self._store(report)
         code, missing_hops = exit_code(self._watch), self._watch.list_incomplete_hops()
         lines = list(describe_outcome(self._watch, self._in_place, self._policy, session.lang))
-        is_gone = self._remove()
-        if is_gone:
+        is_removed = self._remove()
+        if is_removed:
             session.hint = None
         titles = {
             hop: [canary_object.title for canary_object in missing_objects]
@@ -165,7 +165,7 @@ class _Run:
             t("Write the field report, without identifying data, to {wanted}? [y/N]", wanted=default_file)
         ):
             self._write_report(default_file, report)
-        if not is_gone:
+        if not is_removed:
             session.print_text(_OBJECTS_LEFT_TEXT)
             return code or ExitCode.NOT_PROVEN
         return code

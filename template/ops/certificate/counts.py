@@ -62,7 +62,7 @@ def compare_listing(
     - `store_digest` receives the digest of each object.
     """
     totals = compute_totals(document["scope"], objects, None if side == "source" else reserved_keys, store_digest)
-    stated_totals = _stated_totals(document[side]) if document[side] else None
+    stated_totals = _read_totals(document[side]) if document[side] else None
     return Claim(
         t("The listing of {side} agrees with the certificate", side=SIDE_NAMES[side]),
         totals == stated_totals,
@@ -110,7 +110,8 @@ def compare_shared(document: Document, shared_digests: Iterable[bytes]) -> Claim
     for digest in shared_digests:
         number, digest_sum = number + 1, digest_sum + int.from_bytes(digest, "big")
     equal_totals, other_totals = (
-        _sum_classes_of_sides(document, kinds) for kinds in ((Sides.EQUAL,), (Sides.BOTH, Sides.AT_MOST))
+        _sum_classes_of_sides(document, allowed_sides)
+        for allowed_sides in ((Sides.EQUAL,), (Sides.BOTH, Sides.AT_MOST))
     )
     other_count = number - equal_totals.objects
     # The digest is known if the number of other objects is zero or maximal.
@@ -126,9 +127,9 @@ def compare_shared(document: Document, shared_digests: Iterable[bytes]) -> Claim
     )
 
 
-def _sum_classes_of_sides(document: Document, kinds: Collection[Sides]) -> Totals:
+def _sum_classes_of_sides(document: Document, allowed_sides: Collection[Sides]) -> Totals:
     """Return the totals, in the destination, of all classes that have one of these `Sides`."""
-    classes = {title: sides for title, sides in document["classes"].items() if CLASS_SIDES.get(title) in kinds}
+    classes = {title: sides for title, sides in document["classes"].items() if CLASS_SIDES.get(title) in allowed_sides}
     return _sum_classes(classes, "destination")
 
 
@@ -158,7 +159,7 @@ def check_counts(document: Document, *, adds_up: bool, is_go: bool) -> Iterator[
         t("All classes are present, and each has objects only on its possible sides"), wrong_titles
     )
     for side, name in SIDE_NAMES.items():
-        stated_totals, totals = _stated_totals(document[side]), _sum_classes(classes, side)
+        stated_totals, totals = _read_totals(document[side]), _sum_classes(classes, side)
         text = t("The classes add up to the total of {side}", side=name)
         yield Claim(text, stated_totals == totals, _describe_totals(totals))
     yield _check_last_written(document)
@@ -173,12 +174,12 @@ def check_counts(document: Document, *, adds_up: bool, is_go: bool) -> Iterator[
             for title, object_class in classes.items()
             if title == "equal_contents" or title in acceptances
         ]
-        objects, bytes_count = (sum(numbers_of_class[index] for numbers_of_class in proven_counts) for index in (0, 1))
+        objects, byte_count = (sum(numbers_of_class[index] for numbers_of_class in proven_counts) for index in (0, 1))
         text = t("Every source object is equal, or accepted by name")
         yield Claim(
             text,
-            [objects, bytes_count] == [document["source"][unit] for unit in ("objects", "bytes")],
-            f"{objects:,} objects, {bytes_count:,} bytes",
+            [objects, byte_count] == [document["source"][unit] for unit in ("objects", "bytes")],
+            f"{objects:,} objects, {byte_count:,} bytes",
         )
 
 
@@ -206,7 +207,7 @@ def _check_last_written(document: Document) -> Claim:
 def _is_possible_class(title: str, object_class: Document, document: Document) -> bool:
     """Return True if a class has objects only on sides where it can have them, and lists no more keys than objects."""
     totals, keys = list_class_counts(object_class), require_distinct(object_class["keys"])
-    source, destination = (_totals_of_side(object_class, side) for side in SIDE_NAMES)
+    source, destination = (_read_class_totals(object_class, side) for side in SIDE_NAMES)
     are_digests_possible = all(bool(side.objects) == bool(int(side.digest, 16)) for side in (source, destination))
     are_sides_possible = source == destination or CLASS_SIDES[title] is not Sides.EQUAL
     different_objects = require_count(object_class["proven_different"])
@@ -305,7 +306,7 @@ def _is_possible_folder(document: Document, folder: str, title: str) -> bool:
 def _sum_classes(classes: Document, side: str) -> Totals:
     """Return the totals of all classes in scope on a side, "source" or "destination"."""
     class_totals = [
-        _totals_of_side(object_class, side) for title, object_class in classes.items() if title in _TITLES_IN_SCOPE
+        _read_class_totals(object_class, side) for title, object_class in classes.items() if title in _TITLES_IN_SCOPE
     ]
     digest = sum(int(totals.digest, 16) for totals in class_totals) % _MODULUS
     return Totals(
@@ -313,11 +314,11 @@ def _sum_classes(classes: Document, side: str) -> Totals:
     )
 
 
-def _totals_of_side(object_class: Document, side: str) -> Totals:
-    return _stated_totals({**object_class[side], "digest": object_class["digests"][side]})
+def _read_class_totals(object_class: Document, side: str) -> Totals:
+    return _read_totals({**object_class[side], "digest": object_class["digests"][side]})
 
 
-def _stated_totals(side: Document) -> Totals:
+def _read_totals(side: Document) -> Totals:
     if not is_hexadecimal(side["digest"], 64):
         raise ValueError("no digest")
     return Totals(require_count(side["objects"]), require_count(side["bytes"]), side["digest"])

@@ -115,13 +115,13 @@ def _parse_json(text: TextIO) -> Iterator[tuple[bytes, int]]:
     for number, value in enumerate(_parse_values(text), 1):
         if isinstance(value, dict) and value.get("IsDir") is True:
             continue
-        key, size = _first_value(value, _KEY_FIELDS), _first_value(value, _SIZE_FIELDS)
+        key, size = _find_field(value, _KEY_FIELDS), _find_field(value, _SIZE_FIELDS)
         if not isinstance(key, str) or type(size) is not int or size < 0:
             raise ValueError(f"object {number}: {str(value)[:80]!r}")
         yield key.encode(), size
 
 
-def _first_value(value: Any, names: tuple[str, ...]) -> Any:
+def _find_field(value: Any, names: tuple[str, ...]) -> Any:
     return next((value[name] for name in names if name in value), None) if isinstance(value, dict) else None
 
 
@@ -133,11 +133,11 @@ def _parse_values(text: TextIO) -> Iterator[Any]:
         at_end = not chunk
         buffer += chunk
         start = 0
-        while (begin := _find_value(buffer, start)) < len(buffer):
+        while (value_start := _find_value(buffer, start)) < len(buffer):
             try:
-                value, start = decode_value(buffer, begin)
+                value, start = decode_value(buffer, value_start)
             except ValueError:
-                if at_end or len(buffer) - begin > _MAX_VALUE_CHARACTERS:
+                if at_end or len(buffer) - value_start > _MAX_VALUE_CHARACTERS:
                     raise
                 break
             yield value

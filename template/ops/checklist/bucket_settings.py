@@ -75,8 +75,8 @@ def _lifecycle_document(rules: Iterable[LifecycleRule], _bucket: str, _response:
             ElementTree.SubElement(element, "Prefix").text = rule.prefix
         ElementTree.SubElement(element, "Status").text = rule.status
         for action in rule.actions:
-            storage = {"StorageClass": action.storage} if action.storage else {}
-            _add_element(element, action.name, **{action.unit: action.value, **storage})
+            storage_class = {"StorageClass": action.storage_class} if action.storage_class else {}
+            _add_element(element, action.name, **{action.unit: action.value, **storage_class})
     return _to_xml(root)
 
 

@@ -53,7 +53,7 @@ class Action(NamedTuple):
     name: str
     unit: str
     value: str
-    storage: str
+    storage_class: str
 
 
 class LifecycleRule(NamedTuple):
@@ -300,7 +300,7 @@ def _parse_root(answer: Response, *names: str) -> ElementTree.Element:
 def _parse_rule(element: ElementTree.Element) -> LifecycleRule | None:
     """Return a lifecycle rule, or None if the other cloud cannot express a part of it."""
     prefix, status, rule_tags, actions = "", "", [], []
-    for rule_element in _rule_parts(element):
+    for rule_element in _list_rule_elements(element):
         name = _ACTION_NAMES.get(rule_element.tag, rule_element.tag)
         if name == "Prefix":
             prefix = rule_element.text or ""
@@ -315,7 +315,7 @@ def _parse_rule(element: ElementTree.Element) -> LifecycleRule | None:
     return LifecycleRule(prefix, status, tuple(sorted(rule_tags)), tuple(sorted(actions)))
 
 
-def _rule_parts(rule: ElementTree.Element) -> Iterable[ElementTree.Element]:
+def _list_rule_elements(rule: ElementTree.Element) -> Iterable[ElementTree.Element]:
     """Yield the parts of a rule; OBS nests prefix and tags in a filter, which OSS uses for other options."""
     for rule_element in rule:
         nested_element = rule_element.find("And") if rule_element.tag == "Filter" else None
@@ -327,15 +327,15 @@ def _rule_parts(rule: ElementTree.Element) -> Iterable[ElementTree.Element]:
 
 def _parse_action(name: str, action_element: ElementTree.Element) -> Action | None:
     fields = {element.tag: (element.text or "").strip() for element in action_element}
-    storage = fields.pop("StorageClass", "")
-    storage = _STORAGE_CLASSES.get(storage, storage)
+    storage_class = fields.pop("StorageClass", "")
+    storage_class = _STORAGE_CLASSES.get(storage_class, storage_class)
     if fields.get("IsAccessTime") == "false":
         del fields["IsAccessTime"]
-    if len(fields) != 1 or (storage and storage not in _OBS_CLASSES):
+    if len(fields) != 1 or (storage_class and storage_class not in _OBS_CLASSES):
         return None
     ((unit, value),) = fields.items()
     unit = _DAYS_FIELDS.get(name, unit) if unit == "Days" else unit
-    return Action(name, unit, value, storage) if unit in _NUMBER_FIELDS else None
+    return Action(name, unit, value, storage_class) if unit in _NUMBER_FIELDS else None
 
 
 def _parse_cors_rule(rule: ElementTree.Element) -> CorsRule:

@@ -160,14 +160,14 @@ class BucketClient(ABC):
         attempts: int = MAX_ATTEMPTS,
     ) -> Response:
         """Send a signed request for an object, or for the bucket if `key` is empty."""
-        url = self._url(key, query)
+        url = self._make_url(key, query)
 
         def make_request() -> Request:
             return Request(method, url, self._sign(method, key, query, headers), body)
 
         return send_request(self._clock, make_request, attempts, request_id_header=self.request_id_header)
 
-    def _url(self, key: str, query: Mapping[str, str]) -> str:
+    def _make_url(self, key: str, query: Mapping[str, str]) -> str:
         parameters = "&".join(
             urlencode({name: value}, quote_via=quote, safe="") if value else name for name, value in query.items()
         )

@@ -70,7 +70,7 @@ class OssBucketClient(BucketClient):
 
     def put(self, key: str, body: bytes, headers: Mapping[str, str] = NOTHING) -> Response:
         return self.call(
-            "PUT", key, headers={**_add_content_type(headers), "Content-MD5": _content_md5(body)}, body=body
+            "PUT", key, headers={**_add_content_type(headers), "Content-MD5": _compute_content_md5(body)}, body=body
         )
 
     def copy(self, source: str, key: str) -> Response:
@@ -97,7 +97,9 @@ class OssBucketClient(BucketClient):
         for index, start in enumerate(range(0, len(body), part_size), 1):
             part = body[start : start + part_size]
             query = {"partNumber": str(index), "uploadId": upload_id}
-            etag = self.call("PUT", key, query, {"Content-MD5": _content_md5(part)}, part).headers.get("etag", "")
+            etag = self.call("PUT", key, query, {"Content-MD5": _compute_content_md5(part)}, part).headers.get(
+                "etag", ""
+            )
             parts.append(f"<Part><PartNumber>{index}</PartNumber><ETag>{escape(etag)}</ETag></Part>")
         part_list = f"<CompleteMultipartUpload>{''.join(parts)}</CompleteMultipartUpload>".encode()
         query = {"encoding-type": "url", "uploadId": upload_id}
@@ -166,7 +168,7 @@ class ObsBucketClient(BucketClient):
         )
         send_request(
             self._clock,
-            lambda: Request("PUT", self._url(key, signed_query), request_headers),
+            lambda: Request("PUT", self._make_url(key, signed_query), request_headers),
             request_id_header=self.request_id_header,
         )
 
@@ -194,5 +196,5 @@ def _add_content_type(headers: Mapping[str, str]) -> dict[str, str]:
     return {"Content-Type": "application/octet-stream", **headers}
 
 
-def _content_md5(body: bytes) -> str:
+def _compute_content_md5(body: bytes) -> str:
     return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()

@@ -170,16 +170,16 @@ class OssTrigger(NamedTuple):
     prefix: str
     suffix: str
 
-    def overlaps(self, other: OssTrigger) -> bool:
-        """Return True if an event of a key can match both this trigger and `other`."""
+    def overlaps(self, other_trigger: OssTrigger) -> bool:
+        """Return True if an event of a key can match both this trigger and `other_trigger`."""
         return (
             any(
                 fnmatchcase(event, pattern) or fnmatchcase(pattern, event)
                 for event in self.events
-                for pattern in other.events
+                for pattern in other_trigger.events
             )
-            and (self.prefix.startswith(other.prefix) or other.prefix.startswith(self.prefix))
-            and (self.suffix.endswith(other.suffix) or other.suffix.endswith(self.suffix))
+            and (self.prefix.startswith(other_trigger.prefix) or other_trigger.prefix.startswith(self.prefix))
+            and (self.suffix.endswith(other_trigger.suffix) or other_trigger.suffix.endswith(self.suffix))
         )
 
 
@@ -219,7 +219,7 @@ def _parse_trigger(function: str, fields: dict[str, Any]) -> OssTrigger:
     try:
         config = json.loads(fields["triggerConfig"])
         key = config.get("filter", {}).get("key", {})
-        parts = (str(key.get(part, "")) for part in ("prefix", "suffix"))
-        return OssTrigger(function, str(fields["triggerName"]), config["events"], *parts)
+        filters = (str(key.get(part, "")) for part in ("prefix", "suffix"))
+        return OssTrigger(function, str(fields["triggerName"]), config["events"], *filters)
     except (LookupError, TypeError, ValueError, AttributeError):
         raise UnreadableResponseError from None

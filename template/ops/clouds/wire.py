@@ -92,8 +92,10 @@ class Response(NamedTuple):
     @property
     def denial(self) -> Denial:
         """The cloud's details of a missing permission. All fields are empty if the response has no details."""
-        parts = dict(_DENIAL_PATTERN.findall(self.body[:4096]))
-        return Denial(*(parts.get(name, b"").decode() for name in (b"AuthAction", b"NoPermissionType", b"PolicyType")))
+        details = dict(_DENIAL_PATTERN.findall(self.body[:4096]))
+        return Denial(
+            *(details.get(name, b"").decode() for name in (b"AuthAction", b"NoPermissionType", b"PolicyType"))
+        )
 
     @property
     def endpoint(self) -> str:
@@ -255,9 +257,9 @@ def exchange(request: Request) -> Response:
     """Send a request, and read the whole response. Raises OSError and http.client.HTTPException."""
     url = urlsplit(request.url)
     connection = _open_connection(url)
-    target = f"{url.path or '/'}{'?' if url.query else ''}{url.query}"
+    request_target = f"{url.path or '/'}{'?' if url.query else ''}{url.query}"
     try:
-        connection.request(request.method, target, request.body or None, dict(request.headers))
+        connection.request(request.method, request_target, request.body or None, dict(request.headers))
         response = connection.getresponse()
         body = response.read(_MAX_BODY_BYTES)
         # http.client does not report a body that is shorter than announced.

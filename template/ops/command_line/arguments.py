@@ -45,13 +45,13 @@ class Command(NamedTuple):
     calls_function: bool = True
 
 
-def _price(name: str, usual_price: float | None, traffic: Text) -> Option:
+def _price_option(name: str, usual_price: float | None, traffic: Text) -> Option:
     price_text = t("unknown") if usual_price is None else f"{usual_price:.4f}"
     text = t("dollars per gigabyte of {traffic} (default: {price})", traffic=traffic, price=price_text)
     return option(name, text, metavar="DOLLARS", type=quantities.parse_dollars, default=usual_price)
 
 
-def _listing(name: str, side: Text) -> Option:
+def _listing_option(name: str, side: Text) -> Option:
     text = t(
         'all objects of the {side}: output of `rclone lsjson -R --files-only`, JSON lines {{"key": ...,'
         ' "size": ...}}, or lines with size, tab and key',
@@ -220,8 +220,8 @@ COMMANDS = {
         t("verify a certificate, and compare listings of the buckets with it"),
         (
             option("certificate", t("the certificate, a JSON file"), metavar="CERTIFICATE", type=Path),
-            _listing("--source", t("source bucket")),
-            _listing("--destination", t("destination bucket")),
+            _listing_option("--source", t("source bucket")),
+            _listing_option("--destination", t("destination bucket")),
         ),
         calls_function=False,
     ),
@@ -263,7 +263,7 @@ COMMANDS = {
                 metavar="N",
                 default=100,
             ),
-            _price("--egress-price", Prices().egress, t("traffic out of OSS")),
+            _price_option("--egress-price", Prices().egress, t("traffic out of OSS")),
             option(
                 "--night-price",
                 t(
@@ -273,8 +273,8 @@ COMMANDS = {
                 metavar="DOLLARS",
                 type=quantities.parse_dollars,
             ),
-            _price("--obs-egress-price", Prices().obs_egress, t("traffic out of OBS")),
-            _price("--oms-price", None, t("OMS's copies")),
+            _price_option("--obs-egress-price", Prices().obs_egress, t("traffic out of OBS")),
+            _price_option("--oms-price", None, t("OMS's copies")),
         ),
         calls_function=False,
     ),

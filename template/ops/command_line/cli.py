@@ -124,15 +124,15 @@ def program() -> int:
     A stopped command still removes its temporary resources.
     """
     for name in ("SIGHUP", "SIGTERM"):  # Windows has no SIGHUP, and nohup ignores it
-        number = getattr(signal, name, None)
-        if number and signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, _stop)
+        signal_number = getattr(signal, name, None)
+        if signal_number and signal.getsignal(signal_number) is signal.SIG_DFL:
+            signal.signal(signal_number, _interrupt)
     return main()
 
 
-def _stop(number: int, _: object) -> None:
+def _interrupt(signal_number: int, _: object) -> None:
     # A shell may send the signal twice.
-    signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal_number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

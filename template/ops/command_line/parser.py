@@ -174,8 +174,8 @@ class _HelpFormatter(argparse.HelpFormatter):
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         """Print the version of the code in this folder, which is the version to be deployed, and exit."""
-        code = Path(__file__).parents[2] / "code" / "oss_oms_sync" / "__init__.py"
-        sys.stdout.write(f"oss-oms-sync {runpy.run_path(str(code))['VERSION']}\n")
+        version_file = Path(__file__).parents[2] / "code" / "oss_oms_sync" / "__init__.py"
+        sys.stdout.write(f"oss-oms-sync {runpy.run_path(str(version_file))['VERSION']}\n")
         parser.exit()
 
 
@@ -184,14 +184,14 @@ def _unknown_option_error(command: str, word: str, names: Iterable[str]) -> Text
     option = word.partition("=")[0]
     problem = t("{command} does not take {name!r}", command=command, name=option)
     other_commands = [
-        name for name, command_description in COMMANDS.items() if option in _option_names(command_description)
+        name for name, command_description in COMMANDS.items() if option in _list_option_names(command_description)
     ]
     if other_commands:
         problem = t("{wrong}: an option of {others:and}", wrong=problem, others=other_commands)
     return _suggest_name(problem, option, () if other_commands else names)
 
 
-def _option_names(command: Command) -> set[str]:
+def _list_option_names(command: Command) -> set[str]:
     groups = [group if isinstance(group, list) else [group] for group in command.options]
     return {name for group in groups for argument in group for name in argument.names} | (
         {"--html"} if command.has_page else set()

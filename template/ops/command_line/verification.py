@@ -41,7 +41,7 @@ def check(session: Session, options: Namespace) -> int:
     lines = (
         [UnwrappedLine(json.dumps(_to_json(document, claims)))]
         if options.json
-        else _claim_lines(document, claims, session.lang)
+        else _format_claims(document, claims, session.lang)
     )
     session.screen.answer(lines)
     return exit_code(document, claims)
@@ -128,7 +128,7 @@ def exit_code(document: Any, claims: list[Claim]) -> ExitCode:
     return certificate_check.EXIT_CODES.get(document["verdict"], ExitCode.NOT_PROVEN)
 
 
-def _claim_lines(document: Any, claims: list[Claim], lang: str) -> Iterator[Line]:
+def _format_claims(document: Any, claims: list[Claim], lang: str) -> Iterator[Line]:
     for claim in claims:
         word, state = (_TRUE_TEXT, "good") if claim.holds else (_FALSE_TEXT, "bad")
         detail = "" if claim.holds or not claim.detail else f" ({claim.detail})"

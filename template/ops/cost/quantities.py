@@ -124,11 +124,11 @@ def parse_dollars(text: str) -> float:
     return price
 
 
-def _parse_scaled(text: str, thousand: int, unit: str, expected_form: Text) -> float:
+def _parse_scaled(text: str, unit_base: int, unit: str, expected_form: Text) -> float:
     match = re.fullmatch(rf"(\d[\d,_]*(?:\.\d+)?)\s*{unit}", text.strip(), re.IGNORECASE)
     if not match:
         raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=expected_form))
-    number = float(match[1].replace(",", "").replace("_", "")) * float(thousand ** _UNIT_EXPONENTS[match[2].lower()])
+    number = float(match[1].replace(",", "").replace("_", "")) * float(unit_base ** _UNIT_EXPONENTS[match[2].lower()])
     if number > _MAX_NUMBER:
         raise OverflowError(text)
     return number

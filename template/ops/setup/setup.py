@@ -258,7 +258,7 @@ class SetupRun:
         Raises NotYetError if the task does not appear within the time that OMS can take for a new task.
         """
         while not (task := huawei.tasks.find_own_task()):
-            if huawei.task_keys.is_late(note):
+            if huawei.task_keys.is_old(note):
                 advice = t(
                     "The task's access keys are kept. Run this again: the plan then lists the keys to"
                     " delete before the next attempt"

@@ -86,7 +86,7 @@ def list_texts(document):
 def test_a_field_report_never_identifies_an_account(watch, shown):
     in_place = InPlaceEffect(PRIVATE, PRIVATE, PRIVATE, PRIVATE, PRIVATE)
     report = field_report.report(
-        watch, "20260131T080007Z-abcd", shown, in_place, policy=PRIVATE, versions=(True, False), copy_speed=None
+        watch, "20260131T080007Z-abcd", shown, in_place, policy=PRIVATE, has_versioning=(True, False), copy_speed=None
     )
     text = json.dumps(report, ensure_ascii=False)
     assert PRIVATE not in text
