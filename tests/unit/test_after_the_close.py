@@ -20,7 +20,7 @@ def is_closed(world: World) -> bool:
     return json.loads(world.bucket.objects[MARK].body)["closed"]
 
 
-def test_a_retry_in_a_thawed_instance_submits_nothing_after_the_close(world):
+def test_a_frozen_instance_submits_no_key_after_a_close_when_it_resumes(world):
     # GIVEN a call that OMS cannot answer, after which the project is closed and the instance is frozen for minutes
     def close_and_freeze(request):
         if "/events" in request.url:
@@ -38,7 +38,7 @@ def test_a_retry_in_a_thawed_instance_submits_nothing_after_the_close(world):
     assert json.loads(world.bucket.record_body("failed", "a"))["reason"] == "CLOSED"
 
 
-def test_the_first_run_of_replay_never_overwrites_a_mark_set_meanwhile(world):
+def test_replay_never_overwrites_a_closed_mark_that_was_set_meanwhile(world):
     # GIVEN a project without a mark, which is closed while replay writes the first mark
     def close_first(kind, names):
         if kind == "put" and names == [MARK]:

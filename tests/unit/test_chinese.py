@@ -91,11 +91,11 @@ def find_texts_of_javascript(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_chinese_in_documents_has_full_width_punctuation(path):
+def test_chinese_documents_have_full_width_punctuation(path):
     assert find_half_width_marks(find_chinese_prose(path.read_text(encoding="utf-8"))) == []
 
 
-def test_chinese_in_programs_and_questions_has_full_width_punctuation():
+def test_chinese_texts_of_programs_have_full_width_punctuation():
     forms = [ROOT / "publish.yaml", *(ROOT / ".github").rglob("*.yml")]
     texts = [
         *(text for path in forms for text in find_texts_of_yaml(path)),
@@ -131,7 +131,7 @@ TERMS = {
 
 
 @pytest.mark.parametrize("term", TERMS)
-def test_printed_text_has_one_chinese_word_for_each_term(term):
+def test_printed_texts_have_one_chinese_word_for_each_term(term):
     assert [text for text in (*find_texts_of_programs(), *CATALOGUE.values()) if term in text] == [], TERMS[term]
 
 
@@ -167,5 +167,5 @@ def test_the_documents_have_one_chinese_word_for_each_term(path):
         ("only English, here (yes): no?", False),
     ],
 )
-def test_only_half_width_punctuation_is_reported(text, is_wrong):
+def test_this_check_reports_only_half_width_punctuation_in_chinese(text, is_wrong):
     assert bool(find_half_width_marks(find_chinese_prose(text))) == is_wrong

@@ -35,16 +35,16 @@ ROOT = Path(__file__).parents[2]
         (None, None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date(header, seconds):
+def test_parse_retry_after_reads_seconds_and_dates(header, seconds):
     assert parse_retry_after(header, NOW) == seconds
 
 
-def test_a_missing_date_is_read_as_none():
+def test_parse_http_date_returns_none_for_a_missing_date():
     assert parse_http_date(None) is None
 
 
 @pytest.mark.parametrize("zone", ["GMT", "-0000", "+0000"])
-def test_a_date_is_read_alike_in_any_time_zone(monkeypatch, zone):
+def test_parse_http_date_ignores_the_time_zone_of_the_machine(monkeypatch, zone):
     monkeypatch.setenv("TZ", "Asia/Shanghai")
     time.tzset()
     try:
@@ -56,7 +56,7 @@ def test_a_date_is_read_alike_in_any_time_zone(monkeypatch, zone):
     assert date.tzinfo == timezone.utc
 
 
-def test_timeouts_are_never_zero():
+def test_a_deadline_never_returns_a_timeout_of_zero():
     clock = World().clock
     assert Deadline(0, clock).cap(5) > 0
     assert [Deadline(0.5, clock).cap(5), Deadline(3, clock).cap(2)] == [0.5, 2]
@@ -106,18 +106,18 @@ NO_TIMES = [
 
 
 @pytest.mark.parametrize(("text", "time"), TIMES.items())
-def test_a_time_in_iso_8601_is_read_to_the_second_and_written_back_as_utc(text, time):
+def test_parse_time_and_timestamp_convert_iso_8601_times_to_utc(text, time):
     assert timestamp(parse_time(text)) == time
     assert parse_time(text).tzinfo is timezone.utc
 
 
 @pytest.mark.parametrize("text", NO_TIMES)
-def test_a_text_without_a_time_is_read_as_none(text):
+def test_parse_time_returns_none_for_a_text_without_a_time(text):
     assert parse_time(text) is None
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.12"])
-def test_every_runtime_reads_the_same_times(version):
+def test_each_python_version_reads_times_alike(version):
     paths = (ROOT / "template" / "code", ROOT / ".runtimes" / f"python{version}")
     code = "import json, sys; from oss_oms_sync.clock import *; t = [*map(parse_time, json.load(sys.stdin))]"
     read = subprocess.run(

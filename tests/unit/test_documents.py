@@ -155,11 +155,11 @@ def find_options(script: Path, *command: str) -> set[str]:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_every_link_inside_the_repository_has_a_target(path):
+def test_each_link_of_a_document_inside_the_repository_has_a_target(path):
     assert list(find_broken_links(Document.read(path), path.parent)) == []
 
 
-def test_every_link_inside_the_project_has_a_target(project):
+def test_each_link_of_a_document_inside_a_created_project_has_a_target(project):
     for path in (project / "readme.md", project / "readme.zh.md", *(project / "docs").glob("*.md")):
         # Files that `s init` writes beside the rendered files are tested with the tool.
         assert list(find_broken_links(Document.read(path), path.parent)) == [], path
@@ -175,7 +175,7 @@ def test_both_languages_of_a_document_have_the_same_facts(english, twin):
 
 
 @pytest.mark.parametrize("path", BY_HAND, ids=lambda path: path.name)
-def test_a_cell_has_at_most_25_words_and_a_paragraph_80(path):
+def test_the_documents_cells_have_at_most_25_words_and_paragraphs_80(path):
     document = Document.read(path)
     cells = [extract_prose(cell) for table in document.tables for row in table for cell in row]
     assert [cell for cell in cells if len(split_words(cell)) > 25] == []
@@ -192,7 +192,7 @@ def test_a_chinese_document_links_to_chinese_documents(path):
             assert not here.with_name(here.name.replace(".md", ".zh.md")).exists(), link
 
 
-def test_documents_for_chinese_users_are_in_chinese():
+def test_each_document_for_users_exists_in_chinese():
     # Documents for developers are in English only; these two hold both languages in one file.
     without = {"contributing", "performance", "reasons", "settings"}
     english, chinese = ({path.name.partition(".")[0] for path in paths} for paths in (DOCUMENTS, IN_CHINESE))
@@ -214,7 +214,7 @@ def test_the_readme_has_at_most_140_lines_and_names_the_limits():
         assert [fact for fact in ("500 Mbit/s", "MgC", "20 Gbit/s", "clyso/chorus", "--deep") if fact not in text] == []
 
 
-def test_the_demos_picture_is_of_this_version_and_shows_the_quoted_lines():
+def test_the_picture_of_the_demo_shows_this_version_and_the_quoted_lines():
     picture = (ROOT / "docs" / "demo.svg").read_text(encoding="utf-8")
     shown = " ".join(re.sub(r"<[^>]+>", "\n", html.unescape(picture)).replace("\xa0", " ").split())
     assert f"make demo - oss-oms-sync {manifest()['Version']}" in shown
@@ -233,7 +233,7 @@ def test_generated_parts_of_documents_are_current(path, text):
     assert path.read_text(encoding="utf-8") == text, "run `make docs`"
 
 
-def test_both_languages_name_the_regions_of_sync_tasks_as_the_consoles_do():
+def test_the_documents_name_the_regions_of_sync_tasks_like_the_consoles():
     regions = {
         "cn-north-4": ("CN North-Beijing4", "华北-北京四"),
         "cn-east-3": ("CN East-Shanghai1", "华东-上海一"),
@@ -268,7 +268,7 @@ BREAKS = {
 
 
 @pytest.mark.parametrize("part", BREAKS)
-def test_a_differing_translation_is_noticed(part):
+def test_the_check_of_documents_detects_a_translation_that_differs(part):
     before, after, feature = BREAKS[part]
     text = DEPLOY.read_text(encoding="utf-8")
     assert before in text
@@ -279,7 +279,7 @@ def test_a_differing_translation_is_noticed(part):
 @pytest.mark.parametrize(
     "link", ["docs/nowhere.md", "docs/costs.md#nowhere", "#nowhere", "docs/nowhere.png"], ids=lambda link: link
 )
-def test_a_broken_link_is_noticed(link):
+def test_the_check_of_documents_detects_a_broken_link(link):
     text = README.read_text(encoding="utf-8").replace("(docs/performance.md)", f"({link})", 1)
     assert list(find_broken_links(Document(text), ROOT)) == [link]
 
@@ -304,11 +304,11 @@ WRONG = [
     "text",
     [*(f"```sh\n{command}\n```" for command in (*WRONG, "curl x")), *(f"Use `{command}`." for command in WRONG)],
 )
-def test_a_broken_command_is_noticed(text, project):
+def test_the_check_of_documents_detects_a_broken_command(text, project):
     assert len(list(find_wrong_commands(Document(text), project))) == 1
 
 
-def test_contributing_names_every_module_in_its_package():
+def test_contributing_md_names_each_module_in_its_package():
     document = Document.read(ROOT / "docs" / "contributing.md")
     tables = [[[cell.content for cell in row] for row in table] for table in document.tables]
     ((_, *rows),) = (table for table in tables if table[0] == ["package", "its modules"])

@@ -54,7 +54,7 @@ def test_each_form_of_payload_is_parsed_to_the_same_change(name):
 
 
 @given(st.lists(keys, min_size=1, max_size=12))
-def test_decoding_never_loses_a_key(names):
+def test_the_event_parser_never_loses_an_object_key(names):
     for wrap in (lambda text: text, lambda text: json.dumps({"requestContext": {}, "requestPayload": text})):
         text = wrap(json.dumps({"events": [event(name) for name in names]}))
         forwarded = {change.key for change in events.parse(text.encode(), SETTINGS).changes}
@@ -84,11 +84,11 @@ TRIGGER = json.loads(SCHEMA.read_text(encoding="utf-8"))["definitions"]["IOssTri
         (f"OSS:{PUT}", PUT),
     ],
 )
-def test_events_of_new_content_and_unknown_events_are_forwarded(name, read):
+def test_the_event_parser_returns_events_of_new_contents_and_unknown_ones(name, read):
     assert [change.event_name for change in parse_events(event("a", name)).changes] == [read]
 
 
-def test_only_events_without_new_contents_are_skipped():
+def test_the_trigger_selects_only_events_that_the_event_parser_returns():
     enum = {name.removeprefix("oss:") for name in TRIGGER["properties"]["events"]["items"]["enum"]}
     names = enum - {"ObjectCreated:*"}
     parsed = parse_events(*(event(name, name) for name in sorted(names)))
@@ -97,7 +97,7 @@ def test_only_events_without_new_contents_are_skipped():
 
 
 @pytest.mark.parametrize("name", SKIPPED)
-def test_events_without_new_contents_are_skipped_and_counted_by_name(name):
+def test_the_event_parser_skips_and_counts_events_without_new_contents(name):
     assert summarize(parse_events(event("a", name), event("b", name), event("c"))) == (["c"], {name: 2}, 0)
 
 
@@ -107,17 +107,17 @@ BESIDE, NEW = (event("a", time="2026-01-01T00:00:02.000Z", etag=etag) for etag i
 
 # If two events have the same time, the later in the payload counts.
 @pytest.mark.parametrize("twice", [(OLD, NEW), (NEW, OLD), (NEW, OLD, NEW), (BESIDE, NEW)])
-def test_a_repeated_key_is_submitted_once_with_its_newest_version(twice):
+def test_the_event_parser_returns_only_the_newest_event_of_a_repeated_key(twice):
     parsed = parse_events(*twice, event("b"))
     assert [(change.key, change.etag) for change in parsed.changes] == [("a", "AE"), ("b", "0123456789ABCDEF")]
 
 
-def test_events_of_the_log_bucket_and_records_are_never_forwarded():
+def test_the_event_parser_ignores_events_of_the_log_bucket_and_of_records():
     ours = event("a", bucket="photos-oms-log"), event("oms_source_record/t/success_object/a")
     assert summarize(parse_events(*ours, event("ok"))) == (["ok"], {"log bucket": 1, "record": 1}, 0)
 
 
-def test_an_event_of_another_bucket_is_an_error_that_names_the_setting():
+def test_the_event_parser_reports_an_event_of_another_bucket():
     parsed = parse_events(event("a", bucket="videos"), event("b"))
     assert [change.key for change in parsed.changes] == ["b"]
     assert parsed.problems == [
@@ -126,11 +126,11 @@ def test_an_event_of_another_bucket_is_an_error_that_names_the_setting():
     ]
 
 
-def test_without_a_source_bucket_events_of_any_bucket_are_read():
+def test_the_event_parser_reads_any_buckets_events_without_source_bucket():
     assert summarize(parse_events(event("a", bucket="videos"), SOURCE_BUCKET="")) == (["a"], {}, 0)
 
 
-def test_no_key_outside_the_triggers_filter_is_forwarded():
+def test_the_event_parser_ignores_keys_outside_the_projects_filter():
     parsed = parse_events(
         event("in/a.jpg"), event("out/a.jpg"), event("in/a.png"), OBJECT_PREFIX="in/", OBJECT_SUFFIX=".jpg"
     )
@@ -150,7 +150,7 @@ def test_no_key_outside_the_triggers_filter_is_forwarded():
         None,
     ],
 )
-def test_an_unreadable_element_is_a_problem_and_its_neighbours_are_read(broken):
+def test_the_event_parser_reads_the_events_around_an_unreadable_event(broken):
     assert summarize(parse_events(event("before"), broken, event("after"))) == (["before", "after"], {}, 1)
 
 
@@ -162,7 +162,7 @@ anything = st.recursive(
 
 
 @given(anything)
-def test_parsing_never_raises_for_any_payload(value):
+def test_the_event_parser_never_raises_for_any_payload(value):
     assert isinstance(events.parse(json.dumps(value).encode(), SETTINGS), ParsedEvents)
 
 
@@ -183,7 +183,7 @@ A, B = json.dumps(event("a")), json.dumps(event("b"))
         f'{{"events": [{A[:-1]}, "oss": {{"object": {{"key": "b"}}}}}}]}}',
     ],
 )
-def test_an_event_with_a_repeated_json_name_is_reported_as_unreadable(payload):
+def test_the_event_parser_reports_an_event_with_a_repeated_json_name(payload):
     assert summarize(events.parse(payload.encode(), SETTINGS)) == ([], {}, 1)
 
 
@@ -209,11 +209,11 @@ EVENTS = f'{{"events": [{A}]}}'
         EVENTS.replace('"size": 9', '"objectMeta": {"x": 1, "x": 2}, "size": 9'),
     ],
 )
-def test_an_event_is_read_in_any_wrapping_and_with_unknown_fields(text):
+def test_the_event_parser_reads_an_event_in_any_envelope(text):
     assert summarize(events.parse(text.encode(), SETTINGS)) == (["a"], {}, 0)
 
 
-def test_an_event_with_a_repeated_json_name_does_not_hide_other_events():
+def test_an_event_with_a_repeated_json_name_hides_no_other_event():
     text = f'{{"events": [{A}, {{"eventName": "x", "eventName": "y"}}, {B}]}}'
     assert summarize(events.parse(text.encode(), SETTINGS)) == (["a", "b"], {}, 1)
 
@@ -230,7 +230,7 @@ def test_an_event_with_a_repeated_json_name_does_not_hide_other_events():
     ],
     ids=["lists", "messages", "data", "payloads as text", "payloads", "base64"],
 )
-def test_five_nested_wrappings_are_read_and_more_are_reported(wrap):
+def test_the_event_parser_reads_at_most_five_nested_envelopes(wrap):
     text = A
     for _ in range(5):
         text = wrap(text)
@@ -268,12 +268,12 @@ NONE_OF = (
         ),
     ],
 )
-def test_the_problem_of_an_unreadable_event_is_named(payload, problem):
+def test_the_event_parser_names_the_problem_of_an_unreadable_event(payload, problem):
     assert events.parse(payload, SETTINGS) == ParsedEvents(problems=[problem])
 
 
 @pytest.mark.parametrize("name", ["mns:Queue:SendMessage", "anything", "ecs:Instance:StateChange"])
-def test_an_event_that_is_not_of_oss_is_a_problem_and_not_skipped(name):
+def test_the_event_parser_reports_an_event_of_another_service_than_oss(name):
     text = json.dumps({"source": "acs:x", "type": name, "data": {"messageBody": "{}"}})
     assert summarize(events.parse(text.encode(), SETTINGS)) == ([], {}, 1)
 
@@ -282,5 +282,5 @@ def test_an_event_that_is_not_of_oss_is_a_problem_and_not_skipped(name):
     ("etag", "read"),
     [('"abc-2"', "ABC-2"), *((text, "") for text in ("中文", "\ud800", "A\r\nX: y", "", "x" * 65, "XABC"))],
 )
-def test_an_etag_is_read_in_upper_case_and_dropped_if_invalid(etag, read):
+def test_the_event_parser_reads_etags_in_upper_case_and_drops_invalid_ones(etag, read):
     assert parse_events(event("a", etag=etag)).changes[0].etag == read

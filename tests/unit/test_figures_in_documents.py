@@ -72,5 +72,5 @@ def test_each_figure_in_the_documents_equals_that_of_the_code(document, english,
     assert chinese in read_text(twin if (ROOT / "docs" / twin).exists() else f"{document}.md")
 
 
-def test_the_code_has_the_documented_limit_of_refused_batches():
+def test_the_sender_has_the_documented_limit_of_refused_batches():
     assert sender._MAX_REFUSED_BATCHES == 5

@@ -47,7 +47,7 @@ def find_writers(world: World) -> list[str]:
     return [put.headers["authorization"].split("Credential=")[1].split("/")[0] for put in puts]
 
 
-def test_python310_takes_the_roles_credentials_from_the_context(world, index):
+def test_the_handler_on_python_310_takes_credentials_from_the_context(world, index):
     role = {
         name.removeprefix("ALIBABA_CLOUD_").lower(): value
         for name, value in make_role_variables(world, "STS.310").items()
@@ -57,7 +57,7 @@ def test_python310_takes_the_roles_credentials_from_the_context(world, index):
     assert find_writers(world) == ["STS.310"]
 
 
-def test_python312_reads_credentials_from_the_environment_each_time(world, index):
+def test_the_handler_on_python_312_reads_credentials_from_the_environment(world, index):
     for name in ("STS.FIRST", "STS.NEXT"):
         index.os.environ.update(make_role_variables(world, name))
         assert index.handler(payload(name), CONTEXT) is True
@@ -65,14 +65,14 @@ def test_python312_reads_credentials_from_the_environment_each_time(world, index
     assert find_writers(world) == ["STS.FIRST", "STS.NEXT"]
 
 
-def test_a_function_without_a_role_fails_before_any_request(world, index):
+def test_the_handler_of_a_function_without_a_role_sends_no_request(world, index):
     del index.os.environ["ALIBABA_CLOUD_SECURITY_TOKEN"]
     with pytest.raises(CredentialsError, match=r"set `role` in s\.yaml"):
         index.handler(payload("a"), CONTEXT)
     assert not world.oms.requests
 
 
-def test_invalid_settings_are_logged_and_submit_nothing(world, index, mocker):
+def test_the_handler_logs_invalid_settings_and_submits_no_key(world, index, mocker):
     error = mocker.patch.object(index.log, "error")
     index._instance.cache_clear()
     url = index.os.environ.pop("SYNC_URL")
@@ -85,7 +85,7 @@ def test_invalid_settings_are_logged_and_submit_nothing(world, index, mocker):
     assert index.handler(payload("a"), CONTEXT) is True
 
 
-def test_clients_are_built_once_per_instance(index, mocker):
+def test_the_handler_creates_its_clients_once_per_instance(index, mocker):
     index._instance.cache_clear()
     built = mocker.spy(index, "OmsClient")
     for key in ("a", "b"):
@@ -93,7 +93,7 @@ def test_clients_are_built_once_per_instance(index, mocker):
     assert built.call_count == 1
 
 
-def test_the_context_sets_the_deadline_of_an_invocation(world, index, mocker):
+def test_the_timeout_in_the_context_sets_the_deadline_of_an_invocation(world, index, mocker):
     sent = mocker.spy(Adapter, "send")
     index.handler(payload("a"), SimpleNamespace(request_id="1", function=SimpleNamespace(timeout=4)))
     index.handler(payload("b"), SimpleNamespace())
@@ -149,7 +149,7 @@ def test_a_log_line_is_a_date_then_json_with_the_request_id(index, message, fiel
 
 
 @pytest.mark.parametrize("job", ["forward", "replay", "reconcile", "doctor", "status"])
-def test_every_line_of_an_invocation_names_its_job_in_any_module(index, monkeypatch, job):
+def test_each_log_line_of_an_invocation_names_its_job(index, monkeypatch, job):
     lines = io.StringIO()
     handler = logging.StreamHandler(lines)
     handler.setFormatter(index._formatter)
@@ -168,19 +168,19 @@ def test_every_line_of_an_invocation_names_its_job_in_any_module(index, monkeypa
 @pytest.mark.parametrize(
     "character", ["\n", "\r", "\x0b", "\x0c", "\x1e", "\x85", "\u2028", "\u2029", "\ud800"], ids=ascii
 )
-def test_no_character_of_a_key_breaks_a_log_line(index, character):
+def test_no_character_of_an_object_key_breaks_a_log_line(index, character):
     line = format_line(index, {"key": f"a{character}2026-01-31 b"})
     assert line.encode().decode().splitlines() == [line], "and no lone surrogate is left"
     assert json.loads(line.partition(" ")[2])["key"] == f"a{character}2026-01-31 b"
 
 
-def test_log_lines_of_libraries_are_suppressed(index):
+def test_the_handler_suppresses_log_lines_of_libraries(index):
     index.handler(payload("a"), CONTEXT)
     for library in ("oss2", "oss2.api", "urllib3", "urllib3.connectionpool"):
         assert not logging.getLogger(library).isEnabledFor(logging.WARNING)
 
 
-def test_the_import_counts_in_the_first_invocations_time(world, index, mocker):
+def test_the_first_invocation_deducts_the_time_of_the_import(world, index, mocker):
     # GIVEN an instance that was imported long ago
     for ago, taken_off in ((2.5, 2.5), (3600, 5)):
         mocker.patch.object(index, "IMPORT_START", 0.0)
@@ -191,7 +191,7 @@ def test_the_import_counts_in_the_first_invocations_time(world, index, mocker):
         assert [index._make_deadline(CONTEXT, world.clock).remaining() for _ in range(2)] == [59.5 - taken_off, 59.5]
 
 
-def test_a_cold_start_of_forward_imports_no_reader_of_listings():
+def test_a_cold_start_of_forward_does_not_import_the_listing_reader():
     script = "import sys, index, oss_oms_sync.jobs.forward; print(*(name for name in sys.modules if 'clouds.' in name))"
     path = os.pathsep.join([str(Path(clock.__file__).parents[1]), *sys.path])
     words = [sys.executable, "-B", "-c", script]

@@ -26,7 +26,7 @@ LONGEST = "test_" + "a" * 65
         ("for record in records:\n    print(record.reason)", []),
     ],
 )
-def test_each_use_of_a_vague_or_long_name_is_counted(source, names):
+def test_the_check_of_language_counts_each_vague_or_long_name(source, names):
     assert sorted(name for _, name in find_unwanted_identifiers(ast.parse(source))) == sorted(names)
 
 
@@ -41,6 +41,6 @@ def test_each_use_of_a_vague_or_long_name_is_counted(source, names):
         ('"""Return a record, whatever its age."""', 0),
     ],
 )
-def test_a_sentence_is_counted_by_its_first_word(source, hits):
+def test_the_check_of_language_counts_unwanted_first_words_of_sentences(source, hits):
     matches = [match for _, text in find_prose(ast.parse(source), source) for match in BEGINNING.finditer(text)]
     assert len(matches) == hits

@@ -60,7 +60,7 @@ oss_faults = st.lists(st.sampled_from([*network, *not_earned, *oss_errors]), max
     timeout=st.sampled_from([1, 3, 10, 60, 600]),
     round_trip=st.sampled_from([0.01, 0.1, 2.0]),
 )
-def test_no_fault_drops_a_key_and_no_invocation_outlives_its_timeout(
+def test_forward_drops_no_key_for_any_fault_and_ends_within_its_timeout(
     count_schedule, keys, refused, oms, oss, looks, waited, timeout, round_trip
 ):
     # GIVEN two clouds that fail by a schedule, and some keys that OMS never takes

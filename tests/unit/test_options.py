@@ -36,7 +36,7 @@ TIMER = {"triggerTime": "2026-01-01T00:00:00Z", "triggerName": "every-5-minutes"
         ('{"prefix": "a/", "dry_run": true}', Options("a/", dry_run=True)),
     ],
 )
-def test_manual_and_timer_options_are_read_and_an_empty_payload_has_none(payload, expected):
+def test_options_are_read_from_a_payload_by_hand_or_by_the_timer(payload, expected):
     assert options.parse(payload, Options) == expected
 
 
@@ -55,7 +55,7 @@ def test_manual_and_timer_options_are_read_and_an_empty_payload_has_none(payload
         (json.dumps({**TIMER, "payload": "[]"}), "JSON object"),
     ],
 )
-def test_an_invalid_option_is_named(payload, problem):
+def test_the_error_about_an_invalid_option_names_the_option(payload, problem):
     with pytest.raises(PayloadError, match=re.escape(problem)):
         options.parse(payload, Options)
 
@@ -69,6 +69,6 @@ def test_an_invalid_option_is_named(payload, problem):
         *((payload, False, False) for payload in ('{"requestPayload": ""}', '{"requestContext": {}}')),
     ],
 )
-def test_timer_events_and_envelopes_are_recognized(payload, is_timer, is_envelope):
+def test_a_payload_of_the_timer_or_of_a_failed_event_is_recognized(payload, is_timer, is_envelope):
     assert is_timer_event(payload) == is_timer
     assert is_failure_envelope(payload) == is_envelope

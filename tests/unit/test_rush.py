@@ -116,7 +116,7 @@ def run_rush(uploads: float, seconds: float, oms_rate: float, scale: float = SCA
     ("oms_rate", "keys_per_call", "minutes"),
     [pytest.param(20, 1.7, 12, id="OMS_RATE 20"), pytest.param(100, 4, 4, id="OMS_RATE 100", marks=pytest.mark.extras)],
 )
-def test_replay_drains_the_backlog_of_a_long_burst_with_few_calls(oms_rate, keys_per_call, minutes):
+def test_replay_submits_the_backlog_of_a_long_burst_with_few_calls(oms_rate, keys_per_call, minutes):
     # The timer fires at the worst moment: just before the burst, and not again for a minute.
     result = run_rush(1000, 180, oms_rate)
     assert result.keys_per_call >= keys_per_call
@@ -132,11 +132,11 @@ def test_the_backlog_stays_small_up_to_the_documented_rate(oms_rate, uploads):
     assert run_rush(uploads, 240, oms_rate, max(SCALE, 2 / oms_rate)).wait_seconds[-1] <= 120
 
 
-def test_below_the_limit_every_key_is_accepted_at_once():
+def test_oms_accepts_every_key_at_once_below_the_limit_of_its_gateway():
     result = run_rush(180, 120, 20)
     assert result.keys_per_call == 1
     assert result.wait_seconds[-1] <= OMS_SECONDS + 0.1
 
 
-def test_a_spike_of_one_second_is_forwarded_within_seconds():
+def test_forward_submits_a_spike_of_one_second_within_seconds():
     assert run_rush(300, 1, 20).wait_seconds[-1] <= 5

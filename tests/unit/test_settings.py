@@ -22,7 +22,7 @@ def find_problems(**changes: str) -> tuple[str, ...]:
     return raised.value.problems
 
 
-def test_the_settings_in_the_users_guide_are_sufficient():
+def test_the_settings_in_the_users_guide_suffice_for_the_functions():
     guide = {name: ENVIRONMENT[name] for name in ("SYNC_URL", "HW_AK", "HW_SK", "LOG_BUCKET")}
     settings = Settings.from_env({**guide, "OSS_ENDPOINT": "oss-cn-shenzhen-internal.aliyuncs.com"})
     oss = settings.oss_endpoint, settings.oss_region
@@ -80,7 +80,7 @@ READ = [
 
 
 @pytest.mark.parametrize(("environment", "read"), READ)
-def test_each_common_form_of_a_setting_is_read(environment, read):
+def test_from_env_reads_each_common_form_of_a_setting(environment, read):
     settings = Settings.from_env({**ENVIRONMENT, **environment})
     assert {name: attrgetter(name)(settings) for name in read} == read
 
@@ -110,7 +110,7 @@ def test_each_common_form_of_a_setting_is_read(environment, read):
         (URL.replace(TASK, ".."), "names a project or a task that is none"),
     ],
 )
-def test_a_malformed_sync_url_is_named_with_an_example(url, case):
+def test_the_error_about_a_malformed_sync_url_shows_an_example(url, case):
     (problem,) = find_problems(SYNC_URL=url)
     assert re.match("SYNC_URL .*OMS console.*/v2/<project id>/sync-tasks/<task id>/events", problem)
     assert case in problem
@@ -119,7 +119,7 @@ def test_a_malformed_sync_url_is_named_with_an_example(url, case):
 
 @pytest.mark.parametrize("name", ["SYNC_URL", "HW_AK", "HW_SK", "LOG_BUCKET"])
 @pytest.mark.parametrize("value", ["", "  ", None])
-def test_an_empty_setting_is_named(name, value):
+def test_the_error_about_an_empty_setting_names_the_setting(name, value):
     environment = {**ENVIRONMENT, name: value}
     with pytest.raises(SettingsError, match=f"^{name} is empty"):
         Settings.from_env({key: value for key, value in environment.items() if value is not None})
@@ -171,7 +171,7 @@ def test_an_empty_setting_is_named(name, value):
         ),
     ],
 )
-def test_an_unusable_value_names_its_setting(changes, name):
+def test_the_error_about_an_unusable_value_names_its_setting(changes, name):
     (problem,) = find_problems(**changes)
     assert problem.startswith(f"{name} ")
 
@@ -197,11 +197,11 @@ def test_an_unusable_value_names_its_setting(changes, name):
         ),
     ],
 )
-def test_an_unusable_value_is_shown_with_usable_values(changes, expected):
+def test_the_error_about_an_unusable_value_shows_usable_values(changes, expected):
     assert find_problems(**changes) == (expected,)
 
 
-def test_all_problems_are_reported_together():
+def test_from_env_reports_all_unusable_settings_together():
     assert [problem.split()[0] for problem in find_problems(SYNC_URL="", HW_AK="", LOG_LEVEL="x")] == [
         "SYNC_URL",
         "HW_AK",
@@ -209,7 +209,7 @@ def test_all_problems_are_reported_together():
     ]
 
 
-def test_secrets_are_neither_in_the_repr_nor_in_problems():
+def test_the_settings_show_no_secret_in_their_repr_or_in_errors():
     settings = Settings.from_env({**ENVIRONMENT, "HW_SECURITY_TOKEN": "FAKETOKEN"})
     for secret in (ENVIRONMENT["HW_AK"], ENVIRONMENT["HW_SK"], "FAKETOKEN"):
         assert secret not in repr(settings)
@@ -227,7 +227,7 @@ def test_secrets_are_neither_in_the_repr_nor_in_problems():
         "",
     ],
 )
-def test_the_address_of_a_webhook_may_have_a_query(url):
+def test_from_env_accepts_the_address_of_a_webhook_with_a_query(url):
     settings = Settings.from_env({**ENVIRONMENT, "ALERT_WEBHOOK": f" {url}\n"})
     assert settings.alert_webhook == url
     assert "fedcba9876543210" not in repr(settings)
@@ -248,13 +248,13 @@ def test_the_address_of_a_webhook_may_have_a_query(url):
         ("https://[S3CRET", "is no URL"),
     ],
 )
-def test_an_invalid_webhook_is_reported_without_its_address(url, expected):
+def test_the_error_about_an_invalid_webhook_does_not_show_its_address(url, expected):
     (problem,) = find_problems(ALERT_WEBHOOK=url)
     assert problem.startswith(f"ALERT_WEBHOOK {expected}")
     assert "S3CRET" not in problem
 
 
-def test_the_parts_of_a_webhooks_address_are_secrets_too():
+def test_the_settings_treat_the_parts_of_a_webhooks_address_as_secrets():
     token = "0123456789abcdeffedcba9876543210"
     for url in (f"https://open.feishu.cn/open-apis/bot/v2/hook/{token}", f"https://x.example.com/a?b=1&key={token}"):
         settings = Settings.from_env({**ENVIRONMENT, "ALERT_WEBHOOK": url})
@@ -262,6 +262,6 @@ def test_the_parts_of_a_webhooks_address_are_secrets_too():
         assert not {"a", "b", "1", "hook", "open-apis", "bot"} & set(settings.secrets)
 
 
-def test_an_unknown_language_of_alarms_is_refused():
+def test_from_env_refuses_an_unknown_language_of_alarms():
     assert Settings.from_env({**ENVIRONMENT, "ALERT_LANGUAGE": "ZH"}).alert_language == "zh"
     assert find_problems(ALERT_LANGUAGE="fr") == ("ALERT_LANGUAGE is 'fr'. Set it to one of en, zh, or remove it (en)",)

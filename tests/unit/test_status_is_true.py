@@ -38,7 +38,7 @@ def fail_behind_a_late_copy(world: World) -> None:
     world.task.end(first)
 
 
-def test_a_failed_copy_stays_open_if_obs_has_another_version_of_its_size(world):
+def test_status_reports_a_failed_copy_if_obs_has_an_object_of_equal_size(world):
     fail_behind_a_late_copy(world)
     for _ in range(2):
         world.tick("replay")
@@ -58,7 +58,7 @@ def test_a_failed_copy_stays_open_if_obs_has_another_version_of_its_size(world):
     assert "compare --deep" in status["next"]
 
 
-def test_a_comparison_without_a_proof_resolves_no_failed_copy(world):
+def test_status_resolves_no_failed_copy_by_a_comparison_without_a_proof(world):
     # GIVEN a failure that no list names, and a comparison that sees the object's size in OBS
     world.task.lists.is_withheld = True
     fail_behind_a_late_copy(world)
@@ -73,7 +73,7 @@ def test_a_comparison_without_a_proof_resolves_no_failed_copy(world):
     assert report["copying"]["failed"] == 1
 
 
-def test_a_write_after_the_close_is_an_alarm_until_acknowledged(world):
+def test_a_write_after_the_close_raises_an_alarm_until_acknowledged(world):
     # GIVEN a closed project, in which only a key that failed before the close waits
     world.bucket.add(StoredObject(f"{ROOT}failed_object/before", b'{"reason": "THROTTLED"}'))
     world.bucket.add_mark(closed=True)
@@ -96,7 +96,7 @@ def test_a_write_after_the_close_is_an_alarm_until_acknowledged(world):
     assert "1 object changed after the close" in world.invoke("status", {})["verdict"]["text"]
 
 
-def test_only_run_files_of_projects_that_no_longer_run_are_named(world):
+def test_status_names_only_run_files_of_projects_that_no_longer_run(world):
     # GIVEN two other projects of the task, and a renamed project among them
     for project in ("renamed", "alive-timer-b"):
         LogBucket(world, project).add_run_file("a")

@@ -149,7 +149,7 @@ def read_stored(name: str) -> bytes:
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_stored_objects_have_their_golden_form(name: str) -> None:
+def test_each_stored_object_has_the_form_of_its_golden_file(name: str) -> None:
     value = FORMS[name]
     assert to_json(value) == json.loads(read_stored(name))
     assert from_json(type(value), json.loads(read_stored(name))) == value
@@ -194,7 +194,7 @@ MARKS: dict[str, tuple[Callable[[ProjectState], object], CloseMark | str]] = {
 
 
 @pytest.mark.parametrize("name", MARKS)
-def test_a_mark_of_a_closed_project_has_the_documented_form(name: str) -> None:
+def test_the_mark_of_a_closed_project_has_the_documented_form(name: str) -> None:
     world, (write, read) = World(), MARKS[name]
     closing = ProjectState(world.invocation())
     write(closing)
@@ -274,6 +274,6 @@ def generate_values(hint: Any) -> st.SearchStrategy[Any]:
 @settings(max_examples=100)
 @given(st.data())
 @pytest.mark.parametrize("kind", TYPES)
-def test_stored_values_are_read_as_they_were_written(kind: type, data: st.DataObject) -> None:
+def test_each_stored_value_is_read_back_equal(kind: type, data: st.DataObject) -> None:
     value = data.draw(generate_values(kind))
     assert from_json(kind, jsontext.load(jsontext.dump(to_json(value)))) == value

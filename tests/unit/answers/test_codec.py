@@ -75,12 +75,12 @@ FORM = {
 }
 
 
-def test_a_value_of_each_type_hint_reads_back_equal() -> None:
+def test_from_json_returns_an_equal_value_for_each_type_hint() -> None:
     assert to_json(VALUE) == FORM
     assert from_json(Everything, json.loads(json.dumps(to_json(VALUE)))) == VALUE
 
 
-def test_unknown_names_in_json_are_ignored() -> None:
+def test_from_json_ignores_unknown_fields() -> None:
     assert from_json(Everything, {**FORM, "later": 1}) == VALUE
 
 
@@ -111,7 +111,7 @@ def test_unknown_names_in_json_are_ignored() -> None:
         ("inner", {"at": "2026-01-31T08:00:00Z", "share": True}),
     ],
 )
-def test_a_value_of_another_form_is_an_error(name: str, value: object) -> None:
+def test_from_json_refuses_a_field_of_another_type(name: str, value: object) -> None:
     with pytest.raises(UnreadableError):
         from_json(Everything, {**FORM, name: value})
 
@@ -121,12 +121,12 @@ def test_a_value_of_another_form_is_an_error(name: str, value: object) -> None:
     [*({other: value for other, value in FORM.items() if other != name} for name in FORM), None, [], "x", 3],
     ids=[*(f"without {name}" for name in FORM), "none", "a list", "a text", "a number"],
 )
-def test_incomplete_json_is_refused_and_not_filled_in(value: object) -> None:
+def test_from_json_refuses_incomplete_json(value: object) -> None:
     with pytest.raises(UnreadableError):
         from_json(Everything, value)
 
 
-def test_a_time_is_written_in_utc() -> None:
+def test_to_json_writes_times_in_utc() -> None:
     there = datetime.fromisoformat("2026-01-31T16:00:00+08:00")
     assert to_json(Inner(there, None)) == {"at": "2026-01-31T08:00:00Z", "share": None}
 
@@ -139,7 +139,7 @@ class Advice:
 DEEP, KEY = Step("compare", {"deep": True}), Step("replay", {"key": "{0} it's"})
 
 
-def test_a_text_in_json_keeps_its_steps_and_is_read_even_without_them():
+def test_from_json_reads_a_text_with_or_without_its_steps():
     advice = Advice(t("{a}, {b}, {c}, {odd}", a=Step("compare"), b=DEEP, c=KEY, odd="{0} {"))
     written = json.loads(json.dumps(to_json(advice)))
     commands = ["compare", "compare --deep", """replay --key '{0} it'"'"'s'"""]
@@ -152,12 +152,12 @@ def test_a_text_in_json_keeps_its_steps_and_is_read_even_without_them():
     assert to_json(Advice(text)) == written
 
 
-def test_a_text_in_json_without_a_step_has_no_field_for_steps():
+def test_to_json_writes_no_field_for_steps_of_a_text_without_steps():
     assert to_json(t("{a}", a=1)) == {"en": "1", "zh": "1"}
     assert from_json(Text, {"en": "{a}", "zh": "{b}"}).zh == "{b}"
 
 
 @pytest.mark.parametrize("steps", [None, "x", [{"job": "compare"}], [{"job": 1, "options": {}}]])
-def test_steps_of_another_form_are_refused(steps):
+def test_from_json_refuses_steps_of_another_form(steps):
     with pytest.raises(UnreadableError):
         from_json(Text, {"en": "a", "zh": "b", "steps": steps})

@@ -12,7 +12,7 @@ MODE = "object_overwrite_mode"
 
 
 @pytest.mark.parametrize("name", [*(mode.value for mode in OverwriteMode), "A_LATER_MODE_OF_OMS", None])
-def test_an_answer_keeps_the_mode_as_oms_names_it(name):
+def test_an_answer_keeps_the_overwrite_mode_as_oms_names_it(name):
     task = TaskInfo.parse({MODE: name})
     assert to_json(task)[MODE] == name
     assert from_json(TaskInfo, to_json(task)) == task
@@ -26,6 +26,6 @@ def test_an_unknown_overwrite_mode_is_not_a_member_of_the_enumeration():
 
 
 @pytest.mark.parametrize("value", [1, True, ["FULL_OVERWRITE"]])
-def test_a_mode_of_another_type_is_unreadable(value):
+def test_from_json_refuses_an_overwrite_mode_of_another_type(value):
     with pytest.raises(UnreadableError):
         from_json(OverwriteMode, value)

@@ -38,7 +38,7 @@ def is_english(phrase: str) -> bool:
         (AtLeast(2000), "at least 2,000 keys wait", "至少 2,000"),
     ],
 )
-def test_a_number_selects_the_singular_or_the_plural(number, english, chinese):
+def test_a_number_in_a_text_selects_the_singular_or_the_plural(number, english, chinese):
     assert t("{n:key waits|keys wait}", n=number).en == english
     assert t("{n}", n=number).zh == chinese
 
@@ -59,7 +59,7 @@ def test_a_number_selects_the_singular_or_the_plural(number, english, chinese):
         ("time", None, "unknown", "未知"),
     ],
 )
-def test_sizes_and_times_have_a_unit(spec, value, english, chinese):
+def test_a_text_formats_sizes_and_times_with_a_unit(spec, value, english, chinese):
     text = t(f"{{it:{spec}}}", it=value)
     assert [part.replace("\u00a0", " ") for part in (text.en, text.zh)] == [english, chinese]
 
@@ -73,7 +73,7 @@ def test_sizes_and_times_have_a_unit(spec, value, english, chinese):
         (["a", "b", "c"], "a, b, c", "a, b and c", "a, b or c", "a、b、c"),
     ],
 )
-def test_the_members_of_a_list_are_joined_in_both_languages(names, listed, both, either, chinese):
+def test_a_text_joins_the_members_of_a_list_in_both_languages(names, listed, both, either, chinese):
     texts = [t(phrase, names=names) for phrase in ("{names}", "{names:and}", "{names:or}")]
     assert [text.en for text in texts] == [listed, both, either]
     assert {text.zh for text in texts} == {chinese}
@@ -108,33 +108,33 @@ FIRST, SECOND, DO = t("One."), t("Two."), t("Do: {it}", it="x")
         ([SECOND, DO], "Two. Do: x", "二。执行：x"),
     ],
 )
-def test_sentences_are_joined_in_order(monkeypatch, parts, english, chinese):
+def test_a_text_joins_its_sentences_in_order(monkeypatch, parts, english, chinese):
     monkeypatch.setattr(text, "_load_chinese", lambda: {"One.": "一。", "Two.": "二。", "Do: {it}": "执行：{it}"})
     assert to_json(sentences(*parts)) == {"en": english, "zh": chinese}
 
 
 @pytest.mark.parametrize("hostile", ["{n}", "{n:key|keys}", "{0}", "}{", "%s", "\n"])
-def test_a_value_is_inserted_unchanged(hostile):
+def test_a_text_inserts_a_value_unchanged(hostile):
     assert t("{it}, {n}", it=hostile, n=1).en == f"{hostile}, 1"
 
 
-def test_other_format_specifiers_are_those_of_python():
+def test_a_text_accepts_the_format_specifiers_of_python():
     assert t("{share:.0%} of {name!r} in {year:d}", share=0.5, name="a", year=2026).en == "50% of 'a' in 2026"
     assert t("{yes} {no} {nothing}", yes=True, no=1.5, nothing=None).en == "True 1.5 None"
 
 
-def test_each_phrase_of_the_code_is_literal_and_in_the_catalogue():
+def test_each_phrase_of_the_code_is_in_the_chinese_catalogue():
     # Computed phrases are not readable here.
     assert [where for where, _, phrase in PHRASES if not phrase] == []
     english_phrases = [(where, phrase) for where, _, phrase in PHRASES if is_english(phrase)]
     assert [(where, phrase) for where, phrase in english_phrases if phrase not in CATALOGUE] == []
 
 
-def test_the_catalogue_has_no_unused_phrase():
+def test_the_chinese_catalogue_has_no_unused_phrase():
     assert sorted(CATALOGUE.keys() - {phrase for _, _, phrase in PHRASES}) == []
 
 
-def test_the_catalogue_is_sorted():
+def test_the_chinese_catalogue_is_sorted():
     assert list(CATALOGUE) == sorted(CATALOGUE)
 
 
@@ -153,7 +153,7 @@ def test_chinese_phrases_have_the_same_placeholders_and_no_plurals():
     assert [chinese for chinese in CATALOGUE.values() if re.search(r"{\w+:[^}]*\||{\w+:(and|or)}", chinese)] == []
 
 
-def test_english_needs_no_catalogue_and_chinese_reads_it_once(monkeypatch):
+def test_a_text_in_english_does_not_read_the_chinese_catalogue(monkeypatch):
     text._load_chinese.cache_clear()
     reads = []
     monkeypatch.setattr(Path, "read_text", lambda *_, **__: reads.append(1) or '{"yes": "是"}')
@@ -166,7 +166,7 @@ def test_english_needs_no_catalogue_and_chinese_reads_it_once(monkeypatch):
 
 
 @pytest.mark.cold_starts
-def test_a_cold_start_of_forward_reads_no_catalogue():
+def test_a_cold_start_of_forward_does_not_read_the_chinese_catalogue():
     opened = (
         "import sys; opened = []\n"
         "sys.addaudithook(lambda name, args: opened.append(str(args[0])) if name == 'open' else None)\n"

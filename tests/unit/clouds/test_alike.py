@@ -167,7 +167,7 @@ def test_both_readers_of_listings_agree_on_any_changed_page():
     )
 
 
-def test_a_page_of_similar_objects_is_read_without_the_xml_parser():
+def test_the_fast_reader_reads_a_listing_page_of_similar_objects():
     for seed in range(40):
         text, dialect = make_page(random.Random(seed))
         page, is_fast = read_both_ways(text.encode(), dialect)
@@ -180,7 +180,7 @@ def test_a_page_of_similar_objects_is_read_without_the_xml_parser():
 @pytest.mark.parametrize("number", [1, 2, 1000])
 @pytest.mark.parametrize("space", ["", "\n", "\r\n  "])
 @pytest.mark.parametrize("classes", [["IA"], ["IA", "COLD"]], ids=["one class", "two classes"])
-def test_a_full_page_of_similar_objects_needs_no_xml_parser(number, space, classes):
+def test_the_fast_reader_reads_a_full_listing_page_of_similar_objects(number, space, classes):
     objects = [
         ObjectSummary(
             f"photos/{place:04}é+", "0F" * 16, place, NEW_YEAR + place, storage_class=classes[place % len(classes)]
@@ -230,7 +230,7 @@ REFUSED_CHANGES = {
 
 @pytest.mark.parametrize("change", REFUSED_CHANGES)
 @pytest.mark.parametrize("cloud", PAGES)
-def test_a_page_with_an_ambiguous_or_invalid_value_is_refused(cloud, change):
+def test_both_readers_refuse_a_listing_page_with_an_invalid_value(cloud, change):
     text, dialect = PAGES[cloud]
     old, new = REFUSED_CHANGES[change]
     assert read(text.encode(), dialect) is not None

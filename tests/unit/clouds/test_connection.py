@@ -63,7 +63,7 @@ def wait_for_early_connection(session: Connections, url: str) -> None:
         thread.join(60)
 
 
-def test_the_connections_of_an_unreferenced_session_are_closed(listener):
+def test_a_session_that_is_no_longer_referenced_closes_its_connections(listener):
     peer, address = listener
     wait_for_early_connection(Connections(address, Clock()), address)
     connection, _ = peer.accept()
@@ -83,7 +83,7 @@ def test_the_connections_of_an_unreferenced_session_are_closed(listener):
         (b"X-Slow: ", "https"),
     ],
 )
-def test_closing_the_connection_ends_an_abandoned_call(monkeypatch, head, proxy):
+def test_the_close_of_a_connection_ends_an_abandoned_call(monkeypatch, head, proxy):
     call_threads: list[threading.Thread] = []
 
     def call() -> str:
@@ -110,7 +110,7 @@ def test_closing_the_connection_ends_an_abandoned_call(monkeypatch, head, proxy)
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_either_environment_variable_sets_the_trusted_certificates(monkeypatch, name):
+def test_two_environment_variables_can_set_the_trusted_certificates(monkeypatch, name):
     for other in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(other, raising=False)
     assert find_trusted_certificates() is None
@@ -129,7 +129,7 @@ def make_response(**headers: str) -> requests.Response:
 
 
 @pytest.mark.parametrize("length", ["9", "1"])
-def test_a_body_that_differs_from_its_content_length_is_an_error(length):
+def test_read_body_raises_an_error_if_the_content_length_differs(length):
     with pytest.raises(requests.ConnectionError, match="cut off"):
         read_body(make_response(Content_Length=length), 100)
 
@@ -171,11 +171,11 @@ def test_a_call_abandoned_during_its_connect_sends_no_request(monkeypatch, liste
     assert not request_event.is_set()
 
 
-def test_the_content_length_is_ignored_with_a_transfer_encoding():
+def test_read_body_ignores_the_content_length_with_a_transfer_encoding():
     assert read_body(make_response(Content_Length="9", Transfer_Encoding="chunked"), 100) == b"four"
 
 
-def test_a_path_keeps_its_leading_slashes_in_any_version_of_requests(mocker):
+def test_a_request_keeps_the_leading_slashes_of_its_path(mocker):
     # This replacement behaves like requests 2.32.3.
     mocker.patch("requests.adapters.HTTPAdapter.request_url", lambda _, request, __: f"/{request.path_url.lstrip('/')}")
     with Connections("http://127.0.0.1", Clock()) as session:
@@ -185,7 +185,7 @@ def test_a_path_keeps_its_leading_slashes_in_any_version_of_requests(mocker):
             assert session._adapter.request_url(request, {}) == path
 
 
-def test_a_connection_that_has_been_idle_for_31_seconds_is_not_used(mocker, listener):
+def test_a_session_does_not_reuse_a_connection_idle_for_31_seconds(mocker, listener):
     (peer, url), clock = listener, Clock()
     with Connections(url, clock) as session:
         wait_for_early_connection(session, url)
@@ -205,7 +205,7 @@ def test_the_first_call_reports_a_failed_early_connection(listener):
             session.send_signed("GET", url, {}, (5, 5))
 
 
-def test_results_are_in_the_order_of_the_calls():
+def test_a_call_pool_returns_results_in_the_order_of_the_calls():
     first_may_end = threading.Event()
 
     def second() -> str:
@@ -215,13 +215,13 @@ def test_results_are_in_the_order_of_the_calls():
     assert CallPool().run([lambda: first_may_end.wait() and "first", second], 60) == ["first", "second"]
 
 
-def test_a_hanging_call_is_abandoned_and_frees_its_thread(stuck_pool):
+def test_a_call_pool_abandons_a_hanging_call_and_replaces_its_thread(stuck_pool):
     pool, hanging_call = stuck_pool
     assert pool.run([hanging_call], 0.01) == [None]
     assert pool.run([lambda: "next"], 60) == ["next"]
 
 
-def test_a_call_during_the_replacement_of_the_pool_runs_on_the_new_pool(monkeypatch, stuck_pool):
+def test_a_call_during_the_replacement_of_a_thread_pool_runs_on_the_new(monkeypatch, stuck_pool):
     (pool, hanging_call), started_calls, shutdown = stuck_pool, [], ThreadPoolExecutor.shutdown
 
     def shut_down_and_begin(executor: ThreadPoolExecutor, **options: bool) -> None:
@@ -234,7 +234,7 @@ def test_a_call_during_the_replacement_of_the_pool_runs_on_the_new_pool(monkeypa
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, TimeoutError])
-def test_an_exception_of_a_call_is_raised_even_if_it_is_a_timeout(error):
+def test_a_call_pool_raises_the_exception_of_a_call(error):
     def fail() -> str:
         raise error("of its own")
 
@@ -242,7 +242,7 @@ def test_an_exception_of_a_call_is_raised_even_if_it_is_a_timeout(error):
         CallPool().run([fail], 60)
 
 
-def test_a_call_runs_while_its_caller_does_something_else():
+def test_a_call_pool_runs_a_call_while_its_caller_continues():
     may_end = threading.Event()
     running_call = CallPool().begin(lambda: may_end.wait() and "done", 60)
     may_end.set()
@@ -250,7 +250,7 @@ def test_a_call_runs_while_its_caller_does_something_else():
     assert not running_call.abandon()
 
 
-def test_an_abandoned_waiting_call_never_runs():
+def test_a_call_pool_never_runs_a_queued_call_that_was_abandoned():
     pool, may_end, finished_calls = CallPool(width=1), threading.Event(), []
     running_call = pool.begin(may_end.wait, 60)
     assert not pool.begin(lambda: finished_calls.append(1), 60).abandon()
@@ -260,7 +260,7 @@ def test_an_abandoned_waiting_call_never_runs():
     assert not finished_calls
 
 
-def test_a_call_still_queued_when_the_pool_is_abandoned_has_no_result(stuck_pool):
+def test_a_queued_call_of_an_abandoned_thread_pool_has_no_result(stuck_pool):
     pool, hanging_call = stuck_pool
     calls = pool.begin(hanging_call, 0.01), pool.begin(lambda: "never", 60)
     assert [call.result() for call in calls] == [None, None]

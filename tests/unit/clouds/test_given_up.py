@@ -88,14 +88,14 @@ def call(session: Connections, url: str, seconds: float = 60) -> bytes:
 
 
 @pytest.mark.parametrize("answer", [b"", HEAD, HEAD + b"x"], ids=["head", "body", "rest"])
-def test_a_call_that_is_not_answered_in_time_resets_its_connection(connect, answer):
+def test_a_call_without_a_timely_response_resets_its_connection(connect, answer):
     peer, session, url = connect(answer)
     with pytest.raises(requests.Timeout):
         call(session, url, 0.1)
     assert peer.end() == "reset"
 
 
-def test_an_answer_that_is_not_read_to_its_end_resets_its_connection(connect):
+def test_a_call_that_reads_part_of_its_response_resets_its_connection(connect):
     peer, session, url = connect(HEAD + b"123456789")
     assert read_body(session.send_signed("POST", url, {}, (60, 60), BODY), 3) == b"123"
     assert peer.end() == "reset"
@@ -116,7 +116,7 @@ def test_an_abandoned_call_resets_its_connection_and_ends(connect):
     assert end_event.wait(60)
 
 
-def test_an_abandoned_call_is_reset_at_once_though_its_thread_is_frozen(connect):
+def test_an_abandoned_call_is_reset_at_once_even_if_its_thread_hangs(connect):
     # GIVEN a call that waits for its answer; this thread is the call's thread, as in a frozen instance
     peer, session, url = connect(HEAD)
     response = session.send_signed("POST", url, {}, (60, 60), BODY)
@@ -130,7 +130,7 @@ def test_an_abandoned_call_is_reset_at_once_though_its_thread_is_frozen(connect)
         read_body(response, 100)
 
 
-def test_an_idle_connection_is_reset(connect):
+def test_the_close_of_a_session_resets_its_idle_connection(connect):
     peer, session, url = connect(HEAD + b"123456789")
     call(session, url)
     session.close()

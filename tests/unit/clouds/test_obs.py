@@ -66,7 +66,7 @@ def refusal(status: int, code: str, message: str = "no") -> Fault:
         ("http://127.0.0.1:9000", "", "http://127.0.0.1:9000/photos-obs"),
     ],
 )
-def test_the_bucket_is_in_the_host_name_or_at_an_ip_address_in_the_path(mocker, endpoint, region, url):
+def test_a_request_to_obs_has_its_bucket_in_the_host_name_or_the_path(mocker, endpoint, region, url):
     world, sent_requests = (
         World(OBS_ENDPOINT=endpoint),
         mocker.patch.object(Adapter, "send", side_effect=requests.Timeout),
@@ -86,32 +86,32 @@ def test_the_bucket_is_in_the_host_name_or_at_an_ip_address_in_the_path(mocker, 
     ],
     ids=str,
 )
-def test_an_invalid_region_or_bucket_name_is_an_error_with_a_remedy(world, destination):
+def test_an_obs_client_refuses_an_invalid_region_or_bucket_name(world, destination):
     error = error_of(lambda: bucket(world, **destination))
     assert str(error).startswith("Check the destination of the sync task")
     assert error.fix.zh.startswith("请在 OMS 控制台检查同步任务的目的端")
 
 
-def test_a_bucket_that_the_certificate_of_obs_does_not_cover_is_not_called(world):
+def test_an_obs_client_refuses_a_bucket_whose_name_has_a_period(world):
     assert "Use a destination bucket without a period" in str(error_of(lambda: bucket(world, name="photos.obs")))
 
 
 @pytest.mark.parametrize("key", ["/lead", "a//b", "../..//./x", "a b+c%2F~", "山/🎉", "?x#y"])
-def test_a_hostile_key_stays_unchanged_in_the_url(world, key):
+def test_a_hostile_object_key_reaches_obs_unchanged(world, key):
     world.destination.add(StoredObject(key, b"hello"))
     assert bucket(world).head(key) == HELLO
     assert world.obs.actions[-1].key == key
     assert re.fullmatch(r"[A-Za-z0-9/~._%-]+", world.obs.requests[0].raw_path)
 
 
-def test_a_listing_requests_url_encoded_keys_after_a_name(world):
+def test_an_obs_client_requests_listings_with_url_encoded_keys(world):
     bucket(world).list_page("p/", "p/a b")
     (request,) = world.obs.requests
     assert request.params == {"prefix": "p/", "marker": "p/a b", "max-keys": "1000", "encoding-type": "url"}
     assert "marker=p%2Fa%20b" in request.raw_query, "no plus, which some take for itself"
 
 
-def test_temporary_keys_are_sent_with_their_token():
+def test_an_obs_client_sends_the_token_of_temporary_access_keys():
     world = World(HW_SECURITY_TOKEN="FAKETOKEN")
     world.obs.add_credentials(*world.huawei_credentials, "FAKETOKEN")
     assert bucket(world).list_page("", "").objects == []
@@ -120,26 +120,26 @@ def test_temporary_keys_are_sent_with_their_token():
 # Listing
 
 
-def test_each_page_begins_after_the_last_decoded_key(world):
+def test_each_listing_page_of_obs_begins_after_the_last_decoded_key(world):
     keys = [f"b +%é {number:04}" for number in range(2500)]
     world.obs.fill(world.destination_bucket, keys)
     assert names(world) == ["a", *keys]
     assert [request.params["marker"] for request in world.obs.requests] == ["", keys[998], keys[1998]]
 
 
-def test_a_listed_object_has_its_etag_in_the_form_of_oss_and_whole_seconds(world):
+def test_a_listed_object_of_obs_has_its_etag_in_the_form_of_oss(world):
     world.advance(0.987)
     world.destination.add(StoredObject("a", b"hello"))
     assert list(bucket(world).iter_objects("")) == [LISTED]
 
 
-def test_find_all_returns_each_object_by_name_and_none_if_missing(world):
+def test_find_all_returns_none_for_a_missing_object(world):
     world.destination.add(StoredObject("bb", b""))
     assert bucket(world).find_all(["a", "b"]) == [LISTED, None]
     assert [request.params["max-keys"] for request in world.obs.requests] == ["1", "1"]
 
 
-def test_a_listing_that_repeats_its_first_page_is_an_error_that_names_it(world):
+def test_an_obs_client_refuses_a_listing_that_repeats_its_first_page(world):
     # The observed order of parallel file systems.
     world.obs.repeats_pages = True
     world.obs.fill(world.destination_bucket, (f"b {number:04}" for number in range(1000)))
@@ -166,7 +166,7 @@ def obs_answer(*names: str, more: bool = False) -> Fault:
     ],
     ids=["falling", "twice", "utf-16", "empty", "empty at once", "back"],
 )
-def test_a_listing_out_of_order_is_an_error(world, pages):
+def test_an_obs_client_refuses_a_listing_that_is_out_of_order(world, pages):
     world.obs.faults.then(*pages[:-1])
     world.obs.faults.add(pages[-1])
     assert error_of(lambda: names(world)).code == "OutOfOrder"
@@ -177,7 +177,7 @@ def test_a_listing_out_of_order_is_an_error(world, pages):
 @pytest.mark.parametrize(
     "nonsense", [PAGE, Fault.status(200), Fault.status(200, b"<ListBucketResult/>"), refusal(200, "a")]
 )
-def test_a_malformed_response_is_retried_and_then_an_error(world, nonsense):
+def test_an_obs_client_retries_a_malformed_response_and_then_raises(world, nonsense):
     for list_objects in (lambda: bucket(world).iter_objects(""), lambda: bucket(world).list_page("", "").objects):
         world.obs.faults.then(nonsense)
         assert [listed_object.name for listed_object in list_objects()] == ["a"]
@@ -185,7 +185,7 @@ def test_a_malformed_response_is_retried_and_then_an_error(world, nonsense):
     assert "another service answered instead of OBS" in str(error_of(lambda: names(world)))
 
 
-def test_a_huge_response_is_read_only_up_to_a_limit(world, mocker):
+def test_an_obs_client_reads_a_huge_response_only_up_to_a_limit(world, mocker):
     read = mocker.spy(Body, "read")
     for status, most in ((200, 16 * 1024 * 1024), (403, 64 * 1024)):
         world.obs.faults.add(Fault.status(status, b"x" * 20_000_000))
@@ -200,7 +200,7 @@ def test_a_huge_response_is_read_only_up_to_a_limit(world, mocker):
 @pytest.mark.parametrize(
     "fault", [*map(Fault.status, (408, 409, 429, 500, 502, 503, 504)), DROP_BEFORE, DROP_AFTER, HANG]
 )
-def test_a_call_with_a_temporary_fault_is_retried(world, fault):
+def test_an_obs_client_retries_a_request_after_a_temporary_fault(world, fault):
     for ask, answer in ((names, ["a"]), (lambda world: bucket(world).head("a"), HELLO)):
         world.obs.faults.then(fault)
         assert ask(world) == answer
@@ -217,7 +217,7 @@ def test_a_call_with_a_temporary_fault_is_retried(world, fault):
         (DROP_BEFORE, "Network", "the function's internet access"),
     ],
 )
-def test_a_lasting_failure_ends_by_the_deadline_with_a_remedy(world, fault, code, fix):
+def test_an_obs_client_retries_a_failure_only_until_the_deadline(world, fault, code, fix):
     world.obs.faults.add(fault)
     error = error_of(lambda: bucket(world, seconds=7).list_page("", ""))
     assert error.code == code
@@ -225,25 +225,25 @@ def test_a_lasting_failure_ends_by_the_deadline_with_a_remedy(world, fault, code
     assert world.clock.seconds <= 7
 
 
-def test_a_call_has_3_s_to_connect_and_10_s_to_read_within_the_time_left(world, mocker):
+def test_an_obs_client_limits_the_times_to_connect_and_to_read(world, mocker):
     sent_requests = mocker.spy(Adapter, "send")
     for seconds in (30, 2):
         bucket(world, seconds=seconds).head("a")
     assert [call.kwargs["timeout"] for call in sent_requests.call_args_list] == [(3.0, 10.0), (2.0, 2.0)]
 
 
-def test_no_request_is_sent_after_the_deadline(world):
+def test_an_obs_client_sends_no_request_after_the_deadline(world):
     assert error_of(lambda: bucket(world, seconds=0).list_page("", "")).code == "Deadline"
     assert not world.obs.requests
 
 
-def test_a_throttled_call_waits_as_long_as_obs_requests(world):
+def test_an_obs_client_waits_as_long_as_a_throttling_response_says(world):
     world.obs.faults.then(Fault.status(429, headers={"Retry-After": "2"}))
     assert names(world) == ["a"]
     assert world.clock.seconds >= 2
 
 
-def test_a_throttled_call_does_not_wait_for_long(world):
+def test_an_obs_client_does_not_wait_for_a_long_retry_after(world):
     world.obs.faults.then(Fault.status(429, headers={"Retry-After": "10"}))
     assert error_of(lambda: names(world)).code == "Throttled"
     assert world.clock.seconds < 1
@@ -304,7 +304,7 @@ def _other_secret(world: World) -> None:
         ),
     ],
 )
-def test_a_refusal_is_not_retried_and_has_a_remedy_in_both_languages(world, status, code, refuse, fix, fix_zh):
+def test_an_obs_client_does_not_retry_a_refused_request(world, status, code, refuse, fix, fix_zh):
     refuse(world)
     error = error_of(lambda: bucket(world).list_page("", ""))
     assert error.code == code
@@ -323,12 +323,12 @@ def test_a_refusal_is_not_retried_and_has_a_remedy_in_both_languages(world, stat
         ("obs:bucket:HeadBucket", lambda bucket: bucket.is_file_system()),
     ],
 )
-def test_a_denied_call_names_the_permission_that_it_needs(world, right, call):
+def test_an_obs_client_names_the_permission_of_a_denied_request(world, right, call):
     world.obs.deny(right)
     assert f"{right} on the bucket photos-obs" in error_of(lambda: call(bucket(world))).fix.en
 
 
-def test_a_redirect_to_another_region_is_an_error_that_names_it(world):
+def test_an_obs_client_refuses_a_redirect_to_another_region(world):
     world.obs.create_bucket("photos-obs", "cn-east-3")
     error = error_of(lambda: bucket(world).list_page("", ""))
     assert "may be in another region" in error.fix.en
@@ -337,7 +337,7 @@ def test_a_redirect_to_another_region_is_an_error_that_names_it(world):
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-def test_a_refusal_that_obs_would_not_send_is_not_attributed_to_obs(world, status):
+def test_an_obs_client_does_not_attribute_an_unusual_refusal_to_obs(world, status):
     world.obs.faults.add(Fault.status(status, PAGE.body))
     for call in (lambda: bucket(world).list_page("", ""), lambda: bucket(world).head("a")):
         assert error_of(call).code == "NotObs"
@@ -347,7 +347,7 @@ def test_a_refusal_that_obs_would_not_send_is_not_attributed_to_obs(world, statu
 
 
 @pytest.mark.parametrize("redirect", [*REDIRECTS, Fault.status(304, headers={"Location": ""})])
-def test_no_redirect_is_followed_and_the_error_names_it(world, redirect):
+def test_an_obs_client_follows_no_redirect_and_names_its_address(world, redirect):
     world.obs.faults.add(redirect)
     error = error_of(lambda: bucket(world).list_page("", ""))
     assert error.code == "Redirect"
@@ -356,7 +356,7 @@ def test_no_redirect_is_followed_and_the_error_names_it(world, redirect):
     assert redirect.headers["Location"] in str(error)
 
 
-def test_errors_show_no_secret():
+def test_the_errors_of_an_obs_client_show_no_secret():
     world = World(HW_SECURITY_TOKEN="FAKETOKEN")
     world.obs.faults.then(refusal(403, "X", f"x-obs-security-token: FAKETOKEN, {world.huawei_credentials[1]}"))
     assert "x-obs-security-token: ***, ***" in str(error_of(lambda: bucket(world).list_page("", "")))
@@ -366,7 +366,7 @@ def test_errors_show_no_secret():
 
 
 @pytest.mark.parametrize("is_file_system", [True, False])
-def test_a_parallel_file_system_is_distinguished_from_a_bucket(world, is_file_system):
+def test_an_obs_client_distinguishes_a_parallel_file_system_from_a_bucket(world, is_file_system):
     world.obs.bucket("photos-obs").is_file_system = is_file_system
     assert bucket(world).is_file_system() is is_file_system
 
@@ -374,7 +374,7 @@ def test_a_parallel_file_system_is_distinguished_from_a_bucket(world, is_file_sy
 # Single objects
 
 
-def test_head_reads_an_objects_properties(world):
+def test_the_method_head_reads_the_properties_of_an_obs_object(world):
     obs_bucket = world.obs.bucket("photos-obs")
     obs_bucket.is_encrypted = obs_bucket.has_versions = True
     world.destination.add(StoredObject("kept", b"hello"))
@@ -383,7 +383,7 @@ def test_head_reads_an_objects_properties(world):
     assert object_head.version
 
 
-def test_parallel_head_requests_return_the_answer_for_each_object(world):
+def test_try_head_all_returns_a_result_for_each_object(world):
     world.obs.round_trip = 1.0
     world.obs.deny("obs:object:GetObject", "c".__eq__)
     head, *failures = bucket(world).try_head_all(["a", "b", "c"])
@@ -392,12 +392,12 @@ def test_parallel_head_requests_return_the_answer_for_each_object(world):
     assert world.clock.seconds == 1.0
 
 
-def test_head_of_a_missing_object_returns_none(world):
+def test_the_method_head_returns_none_for_a_missing_obs_object(world):
     assert bucket(world).head("b") is bucket(world).read("b") is None
 
 
 @pytest.mark.parametrize("lacks", HEAD)
-def test_an_incomplete_head_response_is_not_attributed_to_obs(world, lacks):
+def test_an_obs_client_refuses_an_incomplete_head_response(world, lacks):
     world.obs.faults.add(Fault.status(200, headers={**HEAD, lacks: ""}))
     assert error_of(lambda: bucket(world).head("a")).code == "NotObs"
 
@@ -407,12 +407,12 @@ def part(content_range: str, body: bytes) -> Fault:
 
 
 @pytest.mark.parametrize(("start", "length", "body"), [(1, 3, b"ell"), (3, 100, b"lo"), (0, 5, b"hello")])
-def test_a_range_is_read_up_to_the_end_of_the_object(world, start, length, body):
+def test_the_method_read_reads_a_range_up_to_the_end_of_an_obs_object(world, start, length, body):
     assert bucket(world).read("a", start, length) == ObjectPart(HELLO, start, body)
     assert world.obs.requests[0].headers["range"] == f"bytes={start}-{start + length - 1}"
 
 
-def test_only_the_requested_beginning_is_read_if_the_range_is_ignored(world, mocker):
+def test_the_method_read_stops_at_the_requested_end_of_a_whole_object(world, mocker):
     read = mocker.spy(Body, "read")
     world.obs.faults.then(Fault.status(200, b"x" * 1_000_000, {**HEAD, "Content-Length": "1000000"}))
     object_part = bucket(world).read("a", 0, 10)
@@ -433,26 +433,26 @@ def test_only_the_requested_beginning_is_read_if_the_range_is_ignored(world, moc
     ],
     ids=range(6),
 )
-def test_an_answer_with_another_range_is_an_error(world, answer):
+def test_an_obs_client_refuses_a_response_with_another_range(world, answer):
     world.obs.faults.add(answer)
     assert error_of(lambda: bucket(world).read("a", 1, 3)).code == "NotObs"
 
 
-def test_a_range_that_is_cut_off_is_read_again(world):
+def test_an_obs_client_reads_a_range_again_that_was_cut_off(world):
     world.obs.faults.then(Fault.status(206, b"el", {**HEAD, "Content-Length": "3", "Content-Range": "bytes 1-3/5"}))
     assert bucket(world).read("a", 1, 3) == ObjectPart(HELLO, 1, b"ell")
 
 
-def test_an_empty_object_is_read_though_it_has_no_range(world):
+def test_an_obs_client_reads_an_empty_object(world):
     world.destination.add(StoredObject("empty", b""))
     assert bucket(world).read("empty") == ObjectPart(bucket(world).head("empty"), 0, b"")
 
 
-def test_a_range_beyond_the_end_of_an_object_is_an_error(world):
+def test_the_method_read_raises_for_a_range_beyond_the_end_of_an_object(world):
     assert error_of(lambda: bucket(world).read("a", 9, 1)).code == "InvalidRange"
 
 
-def test_the_contents_of_an_object_are_read_in_parts_of_one_version(world, mocker):
+def test_iter_contents_reads_an_obs_object_in_parts_of_one_version(world, mocker):
     mocker.patch("oss_oms_sync.clouds.bucket._PART_BYTES", 2)
     assert list(bucket(world).iter_contents(LISTED)) == [b"he", b"ll", b"o"]
 
@@ -465,7 +465,7 @@ def test_the_contents_of_an_object_are_read_in_parts_of_one_version(world, mocke
     assert error_of(lambda: list(bucket(world).iter_contents(LISTED))).code == "NoSuchKey"
 
 
-def test_the_connection_is_kept_between_invocations(world):
+def test_an_instance_keeps_its_connection_to_obs_between_invocations(world):
     for _ in range(3):
         bucket(world).list_page("", "")
     assert world.obs.connections == 1
@@ -484,7 +484,7 @@ def change(world: World, seconds: int = 5, **details) -> bool | ObsError:
     return outcome
 
 
-def test_headers_change_in_place_by_a_url_that_expires(world):
+def test_an_obs_client_changes_headers_by_a_url_that_expires(world):
     assert change(world) is True
     head = bucket(world).head("a")
     assert head == HELLO
@@ -494,7 +494,7 @@ def test_headers_change_in_place_by_a_url_that_expires(world):
     assert (expired_change.code, bucket(world).head("a").metadata["cache-control"]) == ("AccessDenied", "no-cache")
 
 
-def test_a_change_of_headers_applies_to_the_named_version(world):
+def test_an_obs_client_changes_the_headers_of_the_named_version(world):
     obs_bucket = world.obs.bucket(world.destination_bucket)
     obs_bucket.has_versions = True
     first_version, _ = (obs_bucket.put("a", body, headers={"x-obs-meta-old": "1"}) for body in (b"hello", b"later"))
@@ -509,7 +509,7 @@ def test_a_change_of_headers_applies_to_the_named_version(world):
     [DROP_BEFORE, DROP_AFTER, HANG, *REDIRECTS, PAGE, Fault.status(503), refusal(403, "SignatureDoesNotMatch")],
     ids=str,
 )
-def test_a_url_that_changes_headers_is_sent_once_and_shown_nowhere(world, caplog, fault):
+def test_an_obs_client_sends_a_signed_url_once_and_logs_it_nowhere(world, caplog, fault):
     caplog.set_level(0)
     world.obs.faults.add(fault)
     error = world.within(lambda: change(world))

@@ -69,47 +69,47 @@ objects = st.lists(
 
 
 @given(objects=objects, more=st.booleans())
-def test_the_reader_returns_the_listed_objects_like_the_sdk(objects, more):
+def test_an_obs_listing_is_read_like_the_vendors_sdk_reads_it(objects, more):
     text = obs_listing(objects, more)
     assert read(text) == make_page([stored._replace(type="Normal") for stored in objects], more) == read_by_sdk(text)
 
 
 @given(names=st.lists(st.text("abc%2Fé/+ ;", min_size=1), max_size=5))
-def test_names_that_are_not_encoded_are_not_decoded(names):
+def test_an_obs_listing_without_encoding_is_not_decoded(names):
     objects = [A._replace(name=name) for name in names]
     text = obs_listing(objects, head="")
     assert read(text) == make_page(objects, more=False) == read_by_sdk(text)
 
 
 @given(encoded=st.text("%25Ff/2aéE4+", min_size=1))
-def test_unusually_encoded_names_are_decoded_like_the_sdk(encoded):
+def test_unusual_encodings_of_an_obs_listing_are_decoded_like_by_the_sdk(encoded):
     text = obs_listing([A]).replace("<Key>a<", f"<Key>{encoded}<")
     assert read(text) == read_by_sdk(text)
 
 
 @pytest.mark.parametrize("namespace", ["", ' xmlns="http://obs.myhwclouds.com/doc/2015-06-30/"', ' xmlns="urn:x"'])
-def test_a_listing_with_any_namespace_is_read(namespace):
+def test_an_obs_listing_can_have_any_xml_namespace(namespace):
     assert read(obs_listing([A], namespace=namespace)) == make_page([A], more=False)
 
 
 @pytest.mark.parametrize("end", [".000Z", ".999Z", "Z"])
-def test_times_are_read_in_whole_seconds(end):
+def test_an_obs_listing_has_times_in_whole_seconds(end):
     assert read(obs_listing([A]).replace(".987Z", end)).objects == [A]
 
 
 @given(objects=objects, more=st.booleans())
-def test_the_next_marker_is_guessed_without_parsing(objects, more):
+def test_an_unread_page_guesses_the_marker_of_the_next_page(objects, more):
     expected = objects[-1].name if objects and more else ""
     assert UnreadPage(obs_listing(objects, more).encode(), OBS_LISTING).guess_next() == expected
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"<html/>", obs_listing([A], more=True, head="").encode()])
-def test_no_marker_is_guessed_for_another_document(body):
+def test_an_unread_page_guesses_no_marker_for_another_document(body):
     assert UnreadPage(body, OBS_LISTING).guess_next() == ""
 
 
 @pytest.mark.parametrize("tag", ["Key", "ETag", "Size", "LastModified", "IsTruncated"])
-def test_a_page_without_a_required_element_is_refused(tag):
+def test_an_obs_listing_without_a_required_element_is_refused(tag):
     with pytest.raises(NotAListing):
         read(re.sub(f"<{tag}>.*?</{tag}>", "", PAGE, count=1))
 
@@ -119,7 +119,7 @@ def test_a_page_without_a_required_element_is_refused(tag):
     ["", "yesterday", "2026-02-30T00:01:01.000Z", "2026-01-01T24:00:00.000Z", "2026-01-01T00:00:61.000Z",
      "2026-01-01T00:00:00.5Z", "2026-01-01T00:00:00.000+08:00", "2026-01-01 00:00:00.000Z", "2026-1-01T00:00:00.000Z"],
 )  # fmt: skip
-def test_a_page_with_an_invalid_time_is_refused(modified):
+def test_an_obs_listing_with_an_invalid_time_is_refused(modified):
     with pytest.raises(NotAListing):
         read(PAGE.replace("2026-01-01T00:01:01.987Z", modified))
 
@@ -132,6 +132,6 @@ def test_a_page_with_an_invalid_time_is_refused(modified):
      PAGE.replace("\n", '\n<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">]>').encode()],
     ids=range(10),
 )  # fmt: skip
-def test_a_document_that_is_not_a_listing_is_refused(body):
+def test_a_document_that_is_no_obs_listing_is_refused(body):
     with pytest.raises(NotAListing):
         UnreadPage(body, OBS_LISTING).read()

@@ -33,7 +33,7 @@ def request_task(world: World, seconds: float = 60) -> TaskInfo | Failure:
     return world.invocation().oms.query_task(Deadline(seconds, world.clock))
 
 
-def test_keys_are_posted_as_json_and_signed(world):
+def test_a_submission_to_oms_posts_its_keys_as_signed_json(world):
     assert send(world, "a b").outcomes == {"a b": None}
     (request,) = world.oms.requests
     request_parts = request.method, request.raw_path, request.body
@@ -72,7 +72,7 @@ RUNNING = dataclasses.replace(EMPTY, status="SYNCHRONIZING")
         ),
     ],
 )
-def test_parameters_are_in_the_url_and_the_body_is_empty(world, ask, query, answer):
+def test_a_query_to_oms_has_its_parameters_in_the_url(world, ask, query, answer):
     world.oms.faults.then(Fault.status(200, b'{"status": "SYNCHRONIZING"}'))
     assert ask(world.invocation().oms, Deadline(60, world.clock)) == answer
     (request,) = world.oms.requests
@@ -84,7 +84,7 @@ def test_parameters_are_in_the_url_and_the_body_is_empty(world, ask, query, answ
     assert "content-length" not in request.headers
 
 
-def test_proxies_and_certificates_of_the_environment_are_used(monkeypatch, mocker, tmp_path):
+def test_requests_to_oms_use_proxies_and_certificates_of_the_environment(monkeypatch, mocker, tmp_path):
     monkeypatch.setenv("https_proxy", "http://proxy.example.com:3128")
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
@@ -113,18 +113,18 @@ def test_a_query_to_oms_is_repeated_on_a_new_connection(world):
         ('{"error_code": "OMS.1"}', Failure(Reason.UNEXPECTED, 200, "OMS.1", "")),
     ],
 )
-def test_missing_fields_are_none_and_a_200_of_another_server_fails(world, answer, expected):
+def test_a_200_of_another_server_than_oms_is_a_failure(world, answer, expected):
     world.oms.faults.then(Fault.status(200, answer.encode()))
     assert request_task(world) == expected
 
 
 @pytest.mark.parametrize("ask", [request_task, submit_key])
-def test_a_response_that_is_not_text_is_still_quoted(world, ask):
+def test_a_failure_quotes_a_response_of_oms_that_is_not_text(world, ask):
     world.oms.faults.then(Fault.status(404, b"\xff no"))
     assert ask(world).message == "\ufffd no"
 
 
-def test_after_the_deadline_no_request_is_sent_and_each_key_fails(world):
+def test_each_key_fails_without_a_request_to_oms_after_the_deadline(world):
     assert request_task(world, seconds=0.05) == Failure(Reason.DEADLINE, message="not asked: the time was up")
     if_not_attempted = Failure(Reason.DEADLINE, message="not submitted: the time limit of the invocation was reached")
     assert send(world, "a", "b", seconds=0.05).outcomes == {"a": if_not_attempted, "b": if_not_attempted}
@@ -141,24 +141,24 @@ def test_after_the_deadline_no_request_is_sent_and_each_key_fails(world):
         (oms_error(400, "OMS.0001", ""), Failure(Reason.REFUSED, 400, "OMS.0001")),
     ],
 )
-def test_a_failure_names_its_cause(world, fault, failure):
+def test_a_failed_submission_names_the_cause_in_the_response_of_oms(world, fault, failure):
     world.oms.faults.add(fault)
     assert submit_key(world) == failure
 
 
-def test_a_redirect_is_reported_without_its_query(world):
+def test_a_failure_names_the_redirect_of_oms_without_its_query(world):
     world.oms.faults.then(Fault.status(302, headers={"Location": "https://elsewhere.example.com/a?what=was&sent"}))
     assert submit_key(world).message == "a redirect to https://elsewhere.example.com/a, which is never followed"
 
 
-def test_retry_after_may_be_a_date(world):
+def test_a_submission_waits_until_the_date_in_retry_after(world):
     world.oms.faults.then(oms_error(503, Retry_After="Fri, 02 Jan 2026 00:00:03 GMT"))
     send(world, "a")
     assert 2.9 <= world.clock.seconds <= 3.5
 
 
 @pytest.mark.parametrize(("minutes", "reason"), [(13, Reason.CREDENTIALS), (15, Reason.CLOCK), (-15, Reason.CLOCK)])
-def test_a_clock_that_is_15_minutes_off_is_reported_as_the_reason(world, minutes, reason):
+def test_a_failed_submission_names_a_clock_that_is_15_minutes_off(world, minutes, reason):
     # The instance has read the mark of an open project before: OSS would also refuse such a clock.
     assert ProjectState(world.invocation()).refusal() is None
     world.call_instance.skew = 60 * minutes
@@ -169,7 +169,7 @@ def test_a_clock_that_is_15_minutes_off_is_reported_as_the_reason(world, minutes
 @pytest.mark.parametrize(
     ("schedule", "throttled"), [([oms_error(429), oms_error(429)], 2), ([oms_error(503), DROP_BEFORE], 0)]
 )
-def test_the_throttled_calls_are_counted(world, schedule, throttled):
+def test_a_submission_counts_its_throttled_calls(world, schedule, throttled):
     world.oms.faults.then(*schedule)
     submission = send(world, "a")
     assert submission.calls == 3

@@ -37,7 +37,7 @@ def keys(lines: Lines) -> list[str]:
     return [failure.key for failure in lines.failures]
 
 
-def test_a_line_has_key_code_message_and_time_in_china():
+def test_a_line_of_an_oms_list_has_key_code_message_and_chinese_time():
     lines = read(line("a/b c.jpg", message="The specified key, they say, does not exist.") + "\n")
     copy_failures = [CopyFailure("a/b c.jpg", CODE, "The specified key, they say, does not exist.", AT)]
     assert lines.failures == copy_failures
@@ -47,7 +47,7 @@ def test_a_line_has_key_code_message_and_time_in_china():
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["unix", "windows", "old mac"])
 @pytest.mark.parametrize("separator", SEPARATORS)
-def test_any_separator_and_line_end_is_read(separator, end):
+def test_an_oms_list_can_have_any_separator_and_line_end(separator, end):
     lines = read("".join(line(f"key {number}", separator) + end for number in range(3)))
     assert [(failure.key, failure.message) for failure in lines.failures] == [
         (f"key {number}", "timed out") for number in range(3)
@@ -56,7 +56,7 @@ def test_any_separator_and_line_end_is_read(separator, end):
 
 
 @pytest.mark.parametrize("separator", SEPARATORS)
-def test_keys_with_any_characters_are_read(separator):
+def test_an_oms_list_can_contain_keys_with_any_characters(separator):
     odd_keys = [*HOSTILE, "a,a", ",", "x\tx", "q\ta\ta\tq", "a,a,a", '"', '"a"', "+", "%", "a\nb", "\n"]
     names = [key for odd_key in odd_keys for key in ("before", odd_key, "after")]
     lines = read("".join(f"{line(key, separator)}\n" for key in names))
@@ -65,18 +65,18 @@ def test_keys_with_any_characters_are_read(separator):
 
 
 @pytest.mark.parametrize("encode", [quote, quote_plus, lambda key: quote(key, safe="/~")])
-def test_any_url_encoding_is_read(encode):
+def test_an_oms_list_can_contain_keys_in_any_url_encoding(encode):
     odd_keys = ["a b/c+d%20e", "山 海+", "~a b"]
     assert keys(read("\n".join(line(key, encode=encode) for key in odd_keys))) == odd_keys
 
 
-def test_columns_in_quotation_marks_are_read():
+def test_an_oms_list_can_have_columns_in_quotation_marks():
     text = f'"{CODE}","{TIME}","a%2C%22b%22","a,""b""","no, never"\n{CODE},{TIME},c%2Cd,"c,d",no\n'
     assert read(text).failures == [CopyFailure('a,"b"', CODE, "no, never", AT), CopyFailure("c,d", CODE, "no", AT)]
 
 
 @pytest.mark.parametrize("title", ["reason,time,encoded key,key,message", "\ufeff错误码,时间,编码,对象,信息"])
-def test_titles_and_empty_lines_are_not_counted_as_unreadable(title):
+def test_titles_and_empty_lines_of_an_oms_list_are_not_unreadable(title):
     lines = read(f"{title}\n\n{line('a')}\n\n")
     assert keys(lines) == ["a"]
     assert lines.unread_count == 0
@@ -95,19 +95,19 @@ def test_titles_and_empty_lines_are_not_counted_as_unreadable(title):
     ],
     ids=["nonsense", "two keys", "no text", "a column less", "json", "utf-16", "a byte"],
 )
-def test_a_line_in_another_form_is_counted_and_its_neighbours_are_read(broken):
+def test_the_lines_around_an_unreadable_line_of_an_oms_list_are_read(broken):
     lines = read(b"\n".join((line("before").encode(), broken, line("after").encode(), b"")))
     assert keys(lines) == ["before", "after"]
     assert lines.unread_count >= 1
     assert lines.example
 
 
-def test_a_line_without_code_and_time_still_names_its_key():
+def test_a_line_of_an_oms_list_without_code_and_time_names_its_key():
     assert read("a%20b,a b\n").failures == [CopyFailure("a b", "", "", None)]
     assert read("then,a,a,\n").failures == [CopyFailure("a", "", "", None)]
 
 
-def test_a_last_line_without_a_newline_is_read_once():
+def test_the_last_line_of_an_oms_list_without_a_newline_is_read_once():
     whole_list = f"{line('a')}\n{line('b', message='')}"
     lines = read(whole_list)
     assert keys(lines) == ["a", "b"]
@@ -120,7 +120,7 @@ def test_a_last_line_without_a_newline_is_read_once():
     assert lines.end == len(grown_list)
 
 
-def test_an_incomplete_last_line_is_read_later():
+def test_an_incomplete_last_line_of_an_oms_list_is_read_later():
     whole_list = f"{line('a')}\n"
     lines = read(f"{whole_list}{CODE},{TIME},b%20")
     assert keys(lines) == ["a"]
@@ -128,7 +128,7 @@ def test_an_incomplete_last_line_is_read_later():
     assert lines.end == len(whole_list)
 
 
-def test_reading_ends_after_the_maximum_number_of_failures():
+def test_read_lines_ends_after_the_maximum_number_of_failures():
     body = "".join(f"{line(str(number))}\n" for number in range(5)).encode()
     start, groups = 0, []
     while start < len(body):
@@ -140,7 +140,7 @@ def test_reading_ends_after_the_maximum_number_of_failures():
 
 @settings(max_examples=150)
 @given(object_keys, st.sampled_from(SEPARATORS), st.integers(1, 400), st.sampled_from([3, NO_LIMIT]), st.data())
-def test_no_line_is_lost_wherever_a_part_ends(names, separator, size, max_failures, data):
+def test_read_lines_loses_no_line_wherever_a_part_of_a_list_ends(names, separator, size, max_failures, data):
     """A list is read in parts, which may end within a line or a character."""
     message = data.draw(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=20))
     # The list is long enough for several parts.
@@ -159,13 +159,13 @@ def test_no_line_is_lost_wherever_a_part_ends(names, separator, size, max_failur
 
 @settings(max_examples=300)
 @given(st.binary(max_size=300), st.booleans())
-def test_a_list_with_any_contents_is_read_to_its_end(body, has_list_end):
+def test_read_lines_reads_a_list_with_any_contents_to_its_end(body, has_list_end):
     lines = read_lines(body, 0, has_list_start=True, has_list_end=has_list_end, max_failures=NO_LIMIT)
     assert lines.end == len(body) or lines.has_open_line or not has_list_end
 
 
 @pytest.mark.parametrize("separator", [",", "\t"])
-def test_the_sandboxs_lists_are_read_and_found_in_their_folder(separator):
+def test_the_lists_of_the_simulated_oms_are_found_and_read(separator):
     written_lists = {}
     lists = ResultLists("oms/sync_task/task", lambda key, data, now: written_lists.update({key: data}))
     lists.separator = separator

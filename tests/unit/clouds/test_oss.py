@@ -26,7 +26,7 @@ def write(world: World, *objects: StoredObject, seconds: float = 30) -> list[str
     return [str(problem) if problem else "" for problem in problems]
 
 
-def test_records_are_written_with_v4_signatures_of_the_region(world):
+def test_an_oss_client_writes_with_v4_signatures_of_the_region(world):
     assert write(world, StoredObject("success_object/a b", b"ABC")) == [""]
     assert world.bucket.objects["success_object/a b"].body == b"ABC"
     headers, (identifier, _, token) = world.oss.requests[-1].headers, world.function_credentials
@@ -36,21 +36,21 @@ def test_records_are_written_with_v4_signatures_of_the_region(world):
 
 
 @pytest.mark.parametrize("fault", [*map(oss_error, (500, 502, 503, 504, 429)), DROP_BEFORE, DROP_AFTER, HANG])
-def test_a_call_with_a_temporary_fault_is_retried(world, fault):
+def test_an_oss_client_retries_a_request_after_a_temporary_fault(world, fault):
     world.oss.faults.then(fault)
     assert write(world, A) == [""]
     assert world.bucket.objects["a"].body == b"x"
     assert world.bucket.calls == {"put": 2}
 
 
-def test_a_call_on_a_lost_connection_is_retried_at_once(world):
+def test_an_oss_client_retries_a_request_on_a_lost_connection_at_once(world):
     world.oss.faults.then(DROP_BEFORE)
     write(world, A)
     assert world.clock.seconds == pytest.approx(1.5 * world.oss.round_trip)
     assert world.oss.connections == 2
 
 
-def test_a_connection_that_was_idle_too_long_is_not_used_again(world):
+def test_an_oss_client_does_not_reuse_a_connection_that_was_idle_too_long(world):
     for pause, connections in ((0, 1), (29, 1), (31, 2)):
         world.clock.sleep(pause)
         write(world, A)
@@ -68,7 +68,7 @@ def test_a_connection_that_was_idle_too_long_is_not_used_again(world):
         ),
     ],
 )
-def test_a_permanent_refusal_is_not_retried_and_has_a_remedy(world, status, refuse, fix):
+def test_an_oss_client_does_not_retry_a_refused_request(world, status, refuse, fix):
     refuse(world)
     (problem,) = write(world, A)
     assert fix in problem
@@ -76,7 +76,7 @@ def test_a_permanent_refusal_is_not_retried_and_has_a_remedy(world, status, refu
     assert len(world.oss.requests) == 1
 
 
-def test_another_region_is_distinguished_from_a_missing_permission(world):
+def test_an_oss_client_distinguishes_another_region_from_denied_access(world):
     world.oss.remove_bucket(world.log_bucket)
     world.oss.create_bucket(world.log_bucket, "cn-beijing")
     body = (
@@ -88,13 +88,13 @@ def test_another_region_is_distinguished_from_a_missing_permission(world):
         assert problem.startswith("OSS_ENDPOINT may name another region than that of LOG_BUCKET")
 
 
-def test_finding_objects_needs_the_permission_to_list(world):
+def test_an_oss_client_names_the_missing_permission_to_list(world):
     world.oss.deny("oss:ListObjects", world.log_bucket)
     with pytest.raises(StorageError, match="lacks oss:ListObjects on photos-oms-log"):
         world.invocation(30).log_bucket.find_all(["a"])
 
 
-def test_the_users_headers_are_read_even_if_other_requests_fail(world):
+def test_an_oss_client_reads_user_headers_even_if_other_requests_fail(world):
     headers = {"Content-Type": "text/html", "Cache-Control": "max-age=60", "x-oss-meta-Team": "山 %E6%B5%B7 100%"}
     world.bucket.add(StoredObject("a", b"12345", headers))
     world.bucket.fail(Fault.status(403, b"", OSS_HEADERS), "head", lambda name: name == "c")
@@ -109,7 +109,7 @@ def test_the_users_headers_are_read_even_if_other_requests_fail(world):
     assert "oss:GetObject" in str(refused_error)
 
 
-def test_an_object_is_not_overwritten_if_the_header_forbids_it(world):
+def test_an_oss_client_does_not_overwrite_an_object_if_a_header_forbids_it(world):
     world.bucket.add(StoredObject("a", b"before"))
     protected_object = StoredObject("a", b"x", {"x-oss-forbid-overwrite": "true"})
     (problem,) = world.invocation(30).log_bucket.try_put_all([protected_object])
@@ -119,31 +119,31 @@ def test_an_object_is_not_overwritten_if_the_header_forbids_it(world):
 
 
 @pytest.mark.parametrize("fault", [HANG, DRIP, oss_error(503), DROP_BEFORE])
-def test_writing_ends_by_the_deadline_and_unwritten_records_have_problems(world, fault):
+def test_an_oss_client_reports_each_record_unwritten_by_the_deadline(world, fault):
     world.oss.faults.add(fault)
     problems = write(world, *(StoredObject(f"k{number}", b"x") for number in range(10)), seconds=7)
     assert list(map(bool, problems)) == [True] * 10
     assert world.clock.seconds <= 7
 
 
-def test_no_write_is_begun_after_the_deadline(world):
+def test_an_oss_client_begins_no_write_after_the_deadline(world):
     assert write(world, A, seconds=0) == ["the invocation's time was up"]
     assert not world.oss.requests
 
 
-def test_every_write_has_a_timeout_of_five_seconds_or_the_time_left(world, mocker):
+def test_an_oss_client_limits_each_write_to_five_seconds(world, mocker):
     sent_requests = mocker.spy(Adapter, "send")
     write(world, A, seconds=30)
     write(world, A, seconds=2)
     assert [call.kwargs["timeout"] for call in sent_requests.call_args_list] == [(5.0, 5.0), (2.0, 2.0)]
 
 
-def test_an_unwrapped_error_of_oss2_becomes_a_storage_error(world, mocker):
+def test_an_oss_client_raises_a_storage_error_for_an_error_of_requests(world, mocker):
     mocker.patch("oss2.Bucket.put_object", side_effect=requests.exceptions.ChunkedEncodingError("cut\nshort"))
     assert write(world, A) == ["cut short"]
 
 
-def test_a_cut_off_response_is_retried_and_never_used(world):
+def test_an_oss_client_never_uses_a_response_that_was_cut_off(world):
     cut_response = Fault.status(200, b'{"at": "2026', {**OSS_HEADERS, "Content-Length": "100"})
     world.bucket.add(A)
     world.oss.faults.then(cut_response)
@@ -155,7 +155,7 @@ def test_a_cut_off_response_is_retried_and_never_used(world):
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 @pytest.mark.parametrize("body", [b"", PAGE.body, oss_error(404, "NoSuchKey").body])
-def test_a_refusal_by_another_server_is_retried(world, status, body):
+def test_an_oss_client_retries_a_request_that_another_server_refused(world, status, body):
     bucket = world.invocation(30).log_bucket
     world.bucket.add(A)
     world.oss.faults.then(Fault.status(status, body))
@@ -182,7 +182,7 @@ INVALID_LISTINGS = [
 
 @pytest.mark.parametrize("headers", [{}, OSS_HEADERS], ids=["", "with a request id"])
 @pytest.mark.parametrize("body", INVALID_LISTINGS)
-def test_an_invalid_listing_is_retried_and_then_an_error(world, body, headers):
+def test_an_oss_client_retries_an_invalid_listing_and_then_raises(world, body, headers):
     world.oss.faults.add(Fault.status(200, body.encode(), headers))
     with pytest.raises(StorageError):
         world.invocation(30).log_bucket.list_page("", "")
@@ -202,19 +202,19 @@ def test_an_invalid_listing_is_retried_and_then_an_error(world, body, headers):
         *((fault, False) for fault in (*map(oss_error, (500, 502, 503, 504)), DROP_AFTER)),
     ],
 )
-def test_a_delete_without_an_answer_is_never_repeated(world, fault, answered):
+def test_an_oss_client_never_repeats_a_delete_without_a_response(world, fault, answered):
     world.oss.faults.then(fault)
     assert world.invocation(30).log_bucket.try_delete_all(["a"])["a"].had_no_effect == answered
     assert world.bucket.calls == {"delete": 1}
 
 
-def test_a_delete_that_was_throttled_is_repeated(world):
+def test_an_oss_client_repeats_a_delete_that_was_throttled(world):
     world.oss.faults.then(oss_error(429))
     assert world.invocation(30).log_bucket.try_delete_all(["a"]) == {"a": None}
 
 
 @pytest.mark.parametrize("redirect", REDIRECTS)
-def test_no_redirect_is_followed_and_the_storage_failure_names_it(world, redirect):
+def test_an_oss_client_follows_no_redirect_and_names_it_in_its_error(world, redirect):
     world.oss.faults.add(redirect)
     assert "OSS_ENDPOINT answers with a redirect" in write(world, A)[0]
     assert len(world.oss.requests) == 1
@@ -238,13 +238,13 @@ ENCRYPTED = {**OSS_HEADERS, "x-oss-server-side-encryption": "KMS", "ETag": '"ABC
         ({name: value for name, value in ENCRYPTED.items() if name != "ETag"}, False),
     ],
 )
-def test_a_record_counts_as_written_only_if_the_response_has_its_md5(world, headers, written):
+def test_an_oss_client_trusts_a_write_only_if_the_response_has_its_md5(world, headers, written):
     world.oss.faults.add(Fault.status(200, headers=headers))
     (problem,) = write(world, A)
     assert problem == "" if written else problem.startswith("something else than OSS answered 200")
 
 
-def test_a_response_is_read_only_up_to_the_needed_length(world, mocker):
+def test_an_oss_client_reads_a_huge_response_only_up_to_a_limit(world, mocker):
     read = mocker.spy(Body, "read")
     for status in (200, 403):
         world.oss.faults.then(*[Fault.status(status, b"x" * 10_000_000, OSS_HEADERS)] * 5)
@@ -269,20 +269,20 @@ def test_a_response_is_read_only_up_to_the_needed_length(world, mocker):
         ([answer("a", token="t")], "not in order"),
     ],
 )
-def test_a_listing_that_makes_no_progress_is_an_error(world, pages, problem):
+def test_an_oss_client_refuses_a_listing_that_makes_no_progress(world, pages, problem):
     world.oss.faults.then(*pages)
     with pytest.raises(StorageError, match=problem):
         world.invocation(30).log_bucket.list_page("", "a")
 
 
 @pytest.mark.parametrize(("delay", "pause"), [("1500", 1.5), ("999999", 5), ("soon", 0)])
-def test_a_listing_pauses_for_the_delay_that_oss_reports(world, delay, pause):
+def test_an_oss_client_pauses_a_listing_for_the_delay_that_oss_reports(world, delay, pause):
     world.oss.faults.then(Fault.status(200, answer("a").body, {**OSS_HEADERS, "x-oss-qos-delay-time": delay}))
     world.invocation(30).log_bucket.list_page("", "")
     assert world.clock.seconds == pytest.approx(world.oss.round_trip + pause)
 
 
-def test_the_contents_of_an_object_are_read_in_parts_of_one_version(world, mocker):
+def test_iter_contents_reads_an_oss_object_in_parts_of_one_version(world, mocker):
     mocker.patch("oss_oms_sync.clouds.bucket._PART_BYTES", 2)
     world.source.add(StoredObject("a", b"hello"))
     bucket = world.invocation(30).source_bucket
@@ -299,7 +299,7 @@ def test_the_contents_of_an_object_are_read_in_parts_of_one_version(world, mocke
         assert caught.value.code == ("NoSuchKey" if "a" not in world.source.objects else "PreconditionFailed")
 
 
-def test_a_part_shorter_than_requested_is_an_error(world):
+def test_iter_contents_raises_if_a_part_is_shorter_than_requested(world):
     world.source.add(StoredObject("a", b"hello"))
     bucket = world.invocation(30).source_bucket
     (listed,) = bucket.find_all(["a"])
@@ -308,7 +308,7 @@ def test_a_part_shorter_than_requested_is_an_error(world):
         list(bucket.iter_contents(listed))
 
 
-def test_find_all_returns_each_object_by_name_and_none_if_missing(world):
+def test_find_all_returns_none_for_a_missing_object(world):
     for name in ("a", "bb"):
         world.source.add(StoredObject(name, b"x"))
     bucket = world.invocation(30).source_bucket
@@ -321,7 +321,7 @@ def test_find_all_returns_each_object_by_name_and_none_if_missing(world):
     assert {request.params["max-keys"] for request in world.oss.requests} == {"1"}
 
 
-def test_names_that_xml_cannot_carry_are_deleted_by_calls_of_their_own(world):
+def test_an_oss_client_deletes_names_that_xml_cannot_carry_one_by_one(world):
     names = ["a", "b\x01", "c\r", "d"]
     for name in names:
         world.bucket.add(StoredObject(name, b""))
@@ -330,7 +330,7 @@ def test_names_that_xml_cannot_carry_are_deleted_by_calls_of_their_own(world):
     assert world.bucket.calls == {"delete": 3}
 
 
-def test_credentials_do_not_show_their_secrets():
+def test_the_representation_of_credentials_shows_no_secret():
     assert repr(Credentials("ID", "secret", "token")) == "Credentials(access_key_id='ID')"
 
 
@@ -346,7 +346,7 @@ def test_credentials_do_not_show_their_secrets():
         ),
     ],
 )
-def test_an_error_of_oss_in_any_form_shows_no_secret(world, body, problem_text):
+def test_the_errors_of_an_oss_client_show_no_secret(world, body, problem_text):
     world.oss.faults.add(Fault.status(403, body.format(*world.function_credentials).encode(), OSS_HEADERS))
     (problem,) = write(world, A)
     assert problem_text in problem
@@ -355,7 +355,7 @@ def test_an_error_of_oss_in_any_form_shows_no_secret(world, body, problem_text):
 CODE = str(Path(__file__).parents[3] / "template" / "code")
 
 
-def test_oss2_is_imported_without_its_encryption_which_stays_importable():
+def test_import_oss2_does_not_import_the_encryption_of_oss2():
     script = (
         "import sys; from oss_oms_sync.clouds.by_oss2 import import_oss2; oss2 = import_oss2();"
         " assert 'Crypto.PublicKey' not in sys.modules and 'aliyunsdkcore' not in sys.modules;"

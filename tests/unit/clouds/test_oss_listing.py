@@ -51,47 +51,47 @@ objects = st.lists(
 
 
 @given(objects=objects, token=st.sampled_from(["", "t", "to/ken+%41="]))
-def test_the_reader_returns_the_listed_objects_like_oss2(objects, token):
+def test_an_oss_listing_is_read_like_oss2_reads_it(objects, token):
     text, upper = listing(objects, token), [stored._replace(etag=stored.etag.upper()) for stored in objects]
     assert read(text) == make_page(upper, bool(token), token) == read_by_oss2(text)
 
 
 @given(names=st.lists(st.text("abc%2Fé/+ ;"), max_size=5), token=st.sampled_from(["", "t%41"]))
-def test_names_that_are_not_encoded_are_not_decoded(names, token):
+def test_an_oss_listing_without_encoding_is_not_decoded(names, token):
     objects = [A._replace(name=name) for name in names]
     text = listing(objects, token, head="")
     assert read(text) == make_page(objects, bool(token), token) == read_by_oss2(text)
 
 
 @given(encoded=st.text("%25Ff/2aéE4+", min_size=1))
-def test_unusually_encoded_names_are_decoded_like_oss2(encoded):
+def test_unusual_encodings_of_an_oss_listing_are_decoded_like_by_oss2(encoded):
     text = listing([A]).replace("<Key>a<", f"<Key>{encoded}<")
     assert read(text) == read_by_oss2(text)
 
 
 @given(objects=objects, token=st.sampled_from(["", "t"]))
-def test_the_next_marker_is_guessed_without_parsing(objects, token):
+def test_an_unread_page_guesses_the_marker_of_the_next_page(objects, token):
     expected = objects[-1].name if objects and token else ""
     assert UnreadPage(listing(objects, token).encode(), OSS_LISTING).guess_next() == expected
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"<html/>", listing([A], "t", head="").encode()])
-def test_no_marker_is_guessed_for_another_document(body):
+def test_an_unread_page_guesses_no_marker_for_another_document(body):
     assert UnreadPage(body, OSS_LISTING).guess_next() == ""
 
 
 @pytest.mark.parametrize("tag", ["Key", "ETag", "Size", "LastModified", "Type", "IsTruncated", "NextContinuationToken"])
-def test_a_page_without_a_required_element_is_refused(tag):
+def test_an_oss_listing_without_a_required_element_is_refused(tag):
     with pytest.raises(NotAListing):
         read(re.sub(f"<{tag}>.*?</{tag}>", "", PAGE, count=1))
 
 
 @pytest.mark.parametrize("tag", ["StorageClass", "KeyCount", "EncodingType"])
-def test_unused_elements_may_be_missing(tag):
+def test_an_oss_listing_is_read_without_its_unused_elements(tag):
     assert len(read(re.sub(f"<{tag}>.*?</{tag}>", "", PAGE)).objects) == 2
 
 
-def test_a_last_page_has_no_token():
+def test_the_last_page_of_an_oss_listing_has_no_token():
     assert read(listing([A])) == make_page([A], more=False)
 
 
@@ -104,7 +104,7 @@ TIME = "2026-01-01T00:01:01.000Z"
      "2026-01-01T00:00:61.000Z", "2026-01-01T00:00:00.5Z", "2026-01-01T00:00:00.000+08:00", "2026-01-01 00:00:00.000Z",
      "2026-01-01T00:00:00.000Z\n", "2026-1-01T00:00:00.000Z"],
 )  # fmt: skip
-def test_a_page_with_an_invalid_time_is_refused(time):
+def test_an_oss_listing_with_an_invalid_time_is_refused(time):
     assert TIME in PAGE
     with pytest.raises(NotAListing):
         read(PAGE.replace(TIME, time))
@@ -115,7 +115,7 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a
 
 @pytest.mark.parametrize("doctype", [BOMB, "<!DOCTYPE x>", '<!DOCTYPE x SYSTEM "file:///etc/passwd">'])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-32", "utf-7", "cp037"])
-def test_no_document_type_is_read_in_any_encoding(doctype, encoding):
+def test_an_oss_listing_with_a_document_type_is_refused(doctype, encoding):
     declaration, body = PAGE.replace("UTF-8", encoding).split("\n", 1)
     with pytest.raises(NotAListing):
         UnreadPage(f"{declaration}\n{doctype}{body}".encode(encoding), OSS_LISTING).read()
@@ -128,6 +128,6 @@ def test_no_document_type_is_read_in_any_encoding(doctype, encoding):
      PAGE.replace("<Size>2<", "<Size>two<").encode(), PAGE.replace(">true<", ">perhaps<").encode(),
      PAGE.replace("ListBucketResult", "ListVersionsResult").encode()],
 )  # fmt: skip
-def test_a_document_that_is_not_a_listing_is_refused(body):
+def test_a_document_that_is_no_oss_listing_is_refused(body):
     with pytest.raises(NotAListing):
         UnreadPage(body, OSS_LISTING).read()

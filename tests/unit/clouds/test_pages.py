@@ -22,14 +22,14 @@ def list_names(world: World, after_name: str = "") -> list[list[str]]:
         return [[listed_object.name for listed_object in page.objects] for page in pages]
 
 
-def test_pages_are_in_order_and_requested_once(world):
+def test_a_listing_returns_its_pages_in_order_and_requests_each_once(world):
     world.oss.faults.then(answer("b", "c", token="t"), answer("d/é", token="t"), answer("e"), answer())
     assert list_names(world, "a") == [["b", "c"], ["d/é"], ["e"]]
     assert list_names(world, "e") == [[]]
     assert requested_markers(world) == ["a", "c", "d/é", "e"]
 
 
-def test_only_the_next_page_is_requested_before_a_page_is_parsed(world, mocker):
+def test_a_listing_requests_the_next_page_before_it_parses_a_page(world, mocker):
     world.oss.faults.then(answer("a", token="t"), answer("b", token="t"), answer("c", token="t"), answer("d"))
     read, when_read = UnreadPage.read, []
 
@@ -48,7 +48,7 @@ def test_only_the_next_page_is_requested_before_a_page_is_parsed(world, mocker):
             assert when_read == []
 
 
-def test_pages_are_requested_while_earlier_pages_are_processed(world):
+def test_a_listing_requests_pages_while_its_caller_processes_a_page(world):
     world.oss.round_trip = 2.0
     world.oss.faults.then(answer("a", token="t"), answer("b", token="t"), answer("c"))
     with world.invocation(30).log_bucket.pages("") as pages:
@@ -68,13 +68,13 @@ def test_pages_are_requested_while_earlier_pages_are_processed(world):
         [answer("a", "b", token="t"), answer(token="t"), answer("b")],
     ],
 )
-def test_keys_out_of_order_are_an_error_and_never_end_a_listing(world, pages):
+def test_a_listing_raises_an_error_for_keys_out_of_order(world, pages):
     world.oss.faults.then(*pages * 2)
     with pytest.raises(StorageError, match="is not in order"):
         list_names(world, "0")
 
 
-def test_an_error_of_the_next_page_is_raised_when_it_is_read(world):
+def test_a_listing_raises_the_error_of_a_page_when_that_page_is_read(world):
     world.oss.faults.then(answer("a", token="t"), oss_error(403))
     with world.invocation(30).log_bucket.pages("") as pages:
         assert next(pages).objects[0].name == "a"
@@ -94,13 +94,13 @@ def test_an_error_of_the_next_page_is_raised_when_it_is_read(world):
         Fault.status(200, headers=OSS_HEADERS),
     ],
 )
-def test_a_temporary_fault_of_any_page_is_retried(world, fault):
+def test_a_listing_retries_each_page_after_a_temporary_fault(world, fault):
     world.oss.faults.then(fault, answer("a", token="t"), fault, answer("b"))
     assert list_names(world) == [["a"], ["b"]]
     assert len(world.oss.requests) == 4
 
 
-def test_a_repeatedly_invalid_listing_is_an_error(world):
+def test_a_listing_raises_an_error_for_a_repeatedly_invalid_page(world):
     world.oss.faults.then(answer("a", token="t"))
     world.oss.faults.add(Fault.status(200, answer("b", token="t").body[:-1], OSS_HEADERS))
     with pytest.raises(StorageError):
@@ -108,14 +108,14 @@ def test_a_repeatedly_invalid_listing_is_an_error(world):
     assert len(world.oss.requests) < 20
 
 
-def test_an_empty_truncated_page_continues_by_its_token(world):
+def test_a_listing_continues_after_an_empty_truncated_page(world):
     world.oss.faults.then(
         answer("a", token="t"), answer(token="u"), answer(token="u"), answer("b", token="v"), answer("c")
     )
     assert list_names(world) == [["a"], ["b"], ["c"]]
 
 
-def test_without_encoded_keys_the_next_page_is_requested_after_parsing(world):
+def test_a_listing_without_encoding_requests_the_next_page_after_parsing(world):
     plain = answer("a", token="t").body.replace(b"<EncodingType>url</EncodingType>", b"")
     world.oss.faults.then(Fault.status(200, plain, OSS_HEADERS), answer("b"))
     assert list_names(world) == [["a"], ["b"]]
@@ -123,7 +123,7 @@ def test_without_encoded_keys_the_next_page_is_requested_after_parsing(world):
 
 
 @pytest.mark.parametrize("fault", [HANG, DRIP])
-def test_reading_a_listing_ends_by_the_deadline(world, fault):
+def test_a_listing_ends_by_the_deadline(world, fault):
     world.oss.faults.then(answer("a", token="t"))
     world.oss.faults.add(fault)
     with pytest.raises(StorageError), world.invocation(7).log_bucket.pages("") as pages:
@@ -131,7 +131,7 @@ def test_reading_a_listing_ends_by_the_deadline(world, fault):
     assert world.clock.seconds <= 7
 
 
-def test_an_abandoned_pending_page_is_not_retried(world):
+def test_a_listing_does_not_retry_a_pending_page_that_nobody_reads(world):
     # GIVEN a listing whose second page does not arrive
     world.oss.faults.then(answer("a", token="t"), HANG)
     for listed_object in world.invocation(30).log_bucket.iter_objects(""):
@@ -147,5 +147,5 @@ def test_an_abandoned_pending_page_is_not_retried(world):
 
 
 @pytest.mark.parametrize("bodies", [[], [""], ["A" * 32, "é", "", "A\nB"]], ids=["none", "empty", "some"])
-def test_etags_of_several_bodies_equal_the_etag_of_each_body(bodies):
+def test_etags_of_returns_the_etag_of_each_body(bodies):
     assert etags_of(bodies) == [etag_of(body) for body in bodies]

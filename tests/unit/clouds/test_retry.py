@@ -54,7 +54,7 @@ WAITS = {
 
 
 @pytest.mark.parametrize("what", WAITS)
-def test_waits_between_attempts_have_jitter_and_limits(mocker, what):
+def test_the_waits_between_attempts_are_random_and_limited(mocker, what):
     outcome, jitter, seconds, calls = WAITS[what]
     mocker.patch("random.uniform", side_effect=jitter)
     server = Server(**outcome)
@@ -65,17 +65,17 @@ def test_waits_between_attempts_have_jitter_and_limits(mocker, what):
 
 @pytest.mark.usefixtures("use_longest_waits")
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 2.9, 6.0])
-def test_no_wait_ends_past_the_deadline(seconds):
+def test_no_wait_between_attempts_ends_after_the_deadline(seconds):
     assert run_calls(Server(), seconds)[1] < seconds
 
 
-def test_no_attempt_starts_after_the_deadline():
+def test_no_attempt_of_a_call_starts_after_the_deadline():
     server = Server()
     assert run_calls(server, 0.05)[0] == "untried"
     assert server.calls == 0
 
 
-def test_retries_end_after_twenty_seconds_of_hanging_calls():
+def test_a_call_is_not_retried_after_twenty_seconds_of_hanging_attempts():
     clock, calls = World().clock, []
 
     def hang() -> Attempt[str]:

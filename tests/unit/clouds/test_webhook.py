@@ -35,7 +35,7 @@ class Chat(World):
 
 
 @pytest.mark.parametrize("kind", ROBOTS)
-def test_each_chat_accepts_its_form_of_a_message_at_its_address(kind):
+def test_each_chat_service_accepts_its_form_of_a_message(kind):
     chat = Chat(kind)
     assert chat.tell() == ""
     (request,) = chat.robots.requests
@@ -46,13 +46,13 @@ def test_each_chat_accepts_its_form_of_a_message_at_its_address(kind):
 
 
 @pytest.mark.parametrize("kind", ROBOTS)
-def test_each_chat_accepts_any_length_and_any_characters(kind):
+def test_each_chat_service_accepts_messages_of_any_length_and_characters(kind):
     assert Chat(kind).tell("oss-oms-sync " + "最\ud800&<>\x00" * 3000) == ""
 
 
 @pytest.mark.parametrize("kind", ["DingTalk", "Feishu", "WeCom", "Slack"])
 @pytest.mark.parametrize("letter", ["a", "山"])
-def test_a_long_message_is_cut_in_the_middle_and_keeps_its_next_step(kind, letter):
+def test_a_long_message_to_a_chat_is_cut_in_the_middle(kind, letter):
     chat = Chat(kind)
     chat.tell(f"oss-oms-sync photos: BEHIND {letter * 2001} Deploy it again.")
     text = extract_text(*chat.robots.messages)
@@ -60,7 +60,7 @@ def test_a_long_message_is_cut_in_the_middle_and_keeps_its_next_step(kind, lette
     assert text[-19:] == f"{letter * 2} Deploy it again."
 
 
-def test_another_webhook_gets_machine_readable_fields_and_the_whole_text():
+def test_a_webhook_other_than_a_chat_gets_fields_and_the_whole_text():
     chat = Chat("JSON")
     chat.tell()
     assert json.loads(*chat.robots.messages) == {**FIELDS, "message": TEXT}
@@ -70,12 +70,12 @@ def test_another_webhook_gets_machine_readable_fields_and_the_whole_text():
 @pytest.mark.parametrize(
     "answer", ['{"errcode": 310000, "code": 19024}', "<html>Log in</html>", "", "[0]", '{"errcode": "0", "code": "0"}']
 )
-def test_status_200_with_an_error_or_of_another_server_is_a_failure(kind, answer):
+def test_a_status_200_with_an_error_of_a_chat_is_a_failed_delivery(kind, answer):
     assert Chat(kind).tell(fault=Fault.status(200, answer.encode())).startswith("it answered 200")
 
 
 @pytest.mark.parametrize("kind", ROBOTS)
-def test_a_redirect_is_no_success_and_is_not_followed(kind):
+def test_a_redirect_of_a_webhook_is_a_failed_delivery(kind):
     chat = Chat(kind)
     redirect = Fault.status(307, b"", {"Location": chat.settings.alert_webhook})
     assert chat.tell(fault=redirect).rstrip(":") == "it answered 307"
@@ -90,7 +90,7 @@ def test_a_redirect_is_no_success_and_is_not_followed(kind):
         (HANG, 1, "no whole answer within 1 s"),  # it ends with the invocation
     ],
 )
-def test_without_a_response_a_message_is_posted_once_and_reported_in_time(fault, seconds, outcome):
+def test_a_message_to_a_webhook_without_a_response_is_posted_once(fault, seconds, outcome):
     chat = Chat("DingTalk")
     assert chat.tell(seconds=seconds, fault=fault).startswith(outcome)
     assert len(chat.robots.requests) == 1
@@ -98,7 +98,7 @@ def test_without_a_response_a_message_is_posted_once_and_reported_in_time(fault,
 
 
 @pytest.mark.parametrize("kind", ROBOTS)
-def test_no_error_shows_a_part_of_the_address(kind):
+def test_the_errors_about_a_webhook_show_no_part_of_its_address(kind):
     for text in (f"no such robot: {ROBOTS[kind].address}{TOKEN}", f"token {TOKEN} is not exist", f"/path?key={TOKEN}"):
         problem = Chat(kind).tell(fault=Fault.status(400, text.encode()))
         assert problem.startswith("it answered 400")
@@ -106,7 +106,7 @@ def test_no_error_shows_a_part_of_the_address(kind):
 
 
 @pytest.mark.parametrize("secret", ["a1b2c3", "AbC%2Fdef%2Bghij12345"])
-def test_an_unknown_address_shows_only_the_status_of_its_response(secret):
+def test_the_error_of_an_unknown_webhook_shows_only_its_http_status(secret):
     chat = Chat("JSON")
     chat.variables = {**chat.variables, "ALERT_WEBHOOK": f"{ROBOTS['JSON'].address}?key={secret}"}
     chat.start()

@@ -50,7 +50,7 @@ def read_last_absences(world: World) -> dict[str, int]:
     return {absence.key: absence.since for absence in absence_list}
 
 
-def test_an_absence_begins_at_the_first_comparison_that_finds_it(world):
+def test_the_absence_of_a_key_begins_at_the_first_comparison_without_it(world):
     compare(world)
     assert read_last_absences(world) == {}
     world.delete("a")
@@ -62,7 +62,7 @@ def test_an_absence_begins_at_the_first_comparison_that_finds_it(world):
     assert read_last_absences(world) == {"a": first_time, "海": second_time}
 
 
-def test_a_key_with_a_new_object_or_gone_from_obs_is_no_longer_absent(world):
+def test_a_key_with_a_new_object_is_no_longer_recorded_as_absent(world):
     for key in "ab":
         world.delete(key)
     compare(world)
@@ -77,7 +77,7 @@ def test_a_key_with_a_new_object_or_gone_from_obs_is_no_longer_absent(world):
 
 
 @pytest.mark.parametrize("trace", ["another object in OBS", "a success record", "a failed record"])
-def test_a_record_or_copy_of_the_key_restarts_its_absence(world, trace):
+def test_a_new_record_or_copy_of_an_absent_key_restarts_its_absence(world, trace):
     world.delete("a")
     compare(world)
     world.advance(HOUR)
@@ -98,7 +98,7 @@ def compare_again(world: World) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("fate", ["lost", "cut", "without a line", "refused"])
-def test_an_unreadable_list_starts_each_absence_over(world, fate):
+def test_an_unreadable_list_of_absent_keys_restarts_each_absence(world, fate):
     world.delete("a")
     first_time = compare(world)
     (name,) = (name for name in world.bucket.names("oms_source_record/differences/") if "absent-" in name)
@@ -119,7 +119,7 @@ def test_an_unreadable_list_starts_each_absence_over(world, fate):
 
 
 @pytest.mark.parametrize("fate", ["fails", "is killed"])
-def test_a_failed_listing_records_no_absence(world, fate):
+def test_a_comparison_whose_listing_failed_records_no_absent_key(world, fate):
     # GIVEN a comparison whose listing of the source ends after the first page
     with limit_pages(1):
         calls = iter(range(100))
@@ -139,7 +139,7 @@ def test_a_failed_listing_records_no_absence(world, fate):
     assert read_last_absences(world) == {}
 
 
-def test_absences_keep_their_start_if_ranges_split_at_other_keys(world, mocker):
+def test_absent_keys_keep_their_time_if_ranges_split_at_other_keys(world, mocker):
     # GIVEN a hundred absent keys, found in a single range
     mocker.patch("oss_oms_sync.passes.work.MIN_SPLIT_OBJECTS", 5)
     rng = random.Random(7)
@@ -162,7 +162,7 @@ def test_absences_keep_their_start_if_ranges_split_at_other_keys(world, mocker):
         assert read_last_absences(world) == absences_before
 
 
-def test_without_absences_a_comparison_makes_no_additional_request(world):
+def test_a_comparison_without_absent_keys_makes_no_additional_request(world):
     def count_requests() -> list[int]:
         world.advance(DAY)
         world.bucket.calls.clear()
@@ -178,7 +178,7 @@ def test_without_absences_a_comparison_makes_no_additional_request(world):
     assert count_requests() == [reads + 2, writes + 2]
 
 
-def test_only_lists_that_may_contain_later_keys_are_read():
+def test_a_comparison_reads_only_lists_of_absent_keys_that_it_needs():
     world = World()
     bucket = world.invocation().log_bucket
     parts = []
@@ -191,7 +191,7 @@ def test_only_lists_that_may_contain_later_keys_are_read():
     assert world.bucket.calls["get"] == 2
 
 
-def test_a_key_after_the_end_of_a_piece_is_not_listed_as_absent(world):
+def test_a_comparison_lists_no_absent_key_after_the_end_of_its_range(world):
     # GIVEN two absent keys, and between them a missing object that OMS refuses and whose failure cannot be recorded
     world.delete("a")
     world.delete("海")

@@ -43,7 +43,7 @@ def compare(world: World) -> dict[str, object]:
     return ask(world, "compare")
 
 
-def test_compare_leaves_objects_older_than_a_task_group_to_the_group(world):
+def test_compare_leaves_objects_older_than_a_task_group_to_that_group(world):
     begin_migration(world)
     result = compare(world)
     assert classes(result) == {"migrating": ["old/1", "old/2"], "missing": ["new"]}
@@ -59,7 +59,7 @@ def test_compare_leaves_objects_older_than_a_task_group_to_the_group(world):
     assert world.accepted_keys() == {"new", "old/2"}
 
 
-def test_reconcile_leaves_objects_to_a_task_group_and_counts_its_copies(world):
+def test_reconcile_leaves_older_objects_to_a_task_group(world):
     begin_migration(world)
     result = ask(world, "reconcile")
     assert result["migrating"] == 2
@@ -80,7 +80,7 @@ def test_reconcile_leaves_objects_to_a_task_group_and_counts_its_copies(world):
 
 
 @pytest.mark.parametrize(("how", "failed"), [("removed", 0), ("refused", 0), ("done", 1)])
-def test_objects_that_an_ended_task_group_may_lack_are_submitted(world, how, failed):
+def test_reconcile_submits_objects_that_an_ended_task_group_may_lack(world, how, failed):
     world.bucket.add_ended_migration(how, failed=failed)
     assert ask(world, "reconcile")["submitted"] == 3
     world.oms.accepted.clear()
@@ -90,14 +90,14 @@ def test_objects_that_an_ended_task_group_may_lack_are_submitted(world, how, fai
 
 
 @pytest.mark.parametrize("status", [PAUSED, FAILED, DONE, 4, 7, 8, 9])
-def test_no_object_is_left_to_a_task_group_that_is_not_copying(world, status):
+def test_compare_leaves_no_object_to_a_task_group_that_is_not_copying(world, status):
     begin_migration(world, status)
     assert classes(compare(world)) == ALL
     assert len(world.accepted_keys()) == 3
 
 
 @pytest.mark.parametrize("unknown", ["no right", "no group", "no answer", "no id", "no text"])
-def test_all_objects_are_submitted_if_the_task_groups_state_is_unknown(world, unknown):
+def test_compare_submits_all_objects_if_the_task_groups_state_is_unknown(world, unknown):
     begin_migration(world, **({"group": ""} if unknown == "no id" else {}))
     match unknown:
         case "no group":
@@ -165,7 +165,7 @@ def test_a_pass_with_too_many_missing_objects_advises_a_migration(job, mocker):
     assert len(world.accepted_keys()) == 90
 
 
-def test_continuing_a_paused_group_is_advised_for_many_missing_objects(mocker):
+def test_a_pass_with_many_missing_objects_advises_to_continue_a_migration(mocker):
     mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=0)
     world = World.holding_copies()
     world.upload("old", minutes_ago=1500)
@@ -174,7 +174,7 @@ def test_continuing_a_paused_group_is_advised_for_many_missing_objects(mocker):
     assert world.accepted_keys() == set()
 
 
-def test_any_number_of_objects_is_submitted_if_no_group_can_copy_them(mocker):
+def test_a_pass_submits_any_number_of_objects_that_no_group_can_copy(mocker):
     mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=0)
     world = World.holding_copies(OBJECT_SUFFIX=".jpg")
     world.upload("old.jpg", minutes_ago=1500)
@@ -182,7 +182,7 @@ def test_any_number_of_objects_is_submitted_if_no_group_can_copy_them(mocker):
     assert world.accepted_keys() == {"old.jpg"}
 
 
-def test_a_migration_is_advised_only_if_it_is_faster_than_submissions():
+def test_a_pass_advises_a_migration_only_if_it_is_faster_than_submissions():
     objects = max_submissions(200)
     assert objects / 200 == pytest.approx(1800 + objects / LISTED_OBJECTS_PER_SECOND)
     assert math.isinf(max_submissions(LISTED_OBJECTS_PER_SECOND))

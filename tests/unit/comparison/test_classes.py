@@ -205,7 +205,7 @@ def test_a_task_group_includes_objects_15_minutes_older_than_its_start():
 
 
 @pytest.mark.parametrize(("times", "table"), [(TIMES, TABLE), (TIMES_WITH_GROUP, TABLE_WITH_GROUP)])
-def test_each_combination_of_rows_has_the_class_in_the_table(times, table):
+def test_classify_returns_the_object_class_in_the_documented_table(times, table):
     object_classes = set()
     for entry in ENTRIES:
         object_class = classify(entry, times)
@@ -236,7 +236,7 @@ def test_a_task_group_copies_only_earlier_objects_with_its_prefix():
         ("oms/photo.jpg", ObjectClass.UNKNOWN),
     ],
 )
-def test_objects_of_oms_are_distinguished_from_objects_of_users(key, object_class):
+def test_classify_distinguishes_objects_of_oms_from_objects_of_users(key, object_class):
     listed = ObjectSummary(key, MD5, 5, int(LONG_AGO), "Normal")
     entries = Entry(key, None, destination=listed), Entry(key, listed, destination=listed)
     assert [classify(entry, TIMES) for entry in entries] == [object_class, ObjectClass.EQUAL_CONTENTS]

@@ -62,7 +62,7 @@ def strip_range_fields(tally: Tally) -> dict[str, object]:
 
 @settings(max_examples=100)
 @given(worlds, st.lists(st.integers(0, 25), max_size=4), st.sampled_from([2, 200]))
-def test_the_counts_of_ranges_add_up_to_those_of_a_single_range(world, cuts, folders):
+def test_the_counts_of_key_ranges_add_up_to_those_of_a_single_range(world, cuts, folders):
     entries = [Entry(key, *world[key]) for key in sorted(world)]
     places = sorted({0, len(entries), *(cut for cut in cuts if cut < len(entries))})
     parts = [entries[a:b] for a, b in pairwise(places)]
@@ -81,7 +81,7 @@ def test_the_counts_of_ranges_add_up_to_those_of_a_single_range(world, cuts, fol
 
 
 @given(worlds, st.integers(0, 25))
-def test_counting_more_keys_does_not_change_a_stored_piece(world, cut):
+def test_a_count_of_further_keys_does_not_change_a_stored_count(world, cut):
     entries = [Entry(key, *world[key]) for key in sorted(world)]
     piece = count(entries[:cut])
     before = strip_range_fields(piece)
@@ -90,7 +90,7 @@ def test_counting_more_keys_does_not_change_a_stored_piece(world, cut):
 
 
 @given(worlds)
-def test_classes_and_digests_add_up_to_the_listings(world):
+def test_the_counts_of_object_classes_add_up_to_the_listings(world):
     tally = count([Entry(key, *world[key]) for key in sorted(world)])
     assert tally.adds_up()
     assert tally.counts["orphan_records"] == sum(not (four[0] or four[3]) for four in world.values())
@@ -110,7 +110,7 @@ any_keys = st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=[
 
 
 @given(st.lists(any_keys))
-def test_a_key_with_any_characters_is_read_as_it_was_written(listed_keys):
+def test_a_list_of_differences_preserves_keys_with_any_characters(listed_keys):
     text = "".join(format_line("+", key) for key in listed_keys)
     assert list(map(parse_line, text.encode().decode().splitlines())) == listed_keys
 
@@ -129,7 +129,7 @@ def read_lines(world: World, answer: dict) -> list[str]:
     return "".join(read_lists(world, answer)).splitlines()
 
 
-def test_each_class_has_its_sign_and_equal_objects_are_not_listed():
+def test_a_list_of_differences_has_a_sign_for_each_object_class():
     world = World.holding_copies(LANES="1")
     world.put("equal", "1")
     world.put("older", "1", "md5", "copied")
@@ -144,7 +144,7 @@ def test_each_class_has_its_sign_and_equal_objects_are_not_listed():
     ]  # fmt: skip
 
 
-def test_a_piece_ends_before_its_lists_exceed_the_limit():
+def test_a_comparison_stores_its_lists_before_they_exceed_the_limit():
     # GIVEN lists of at most a dozen bytes in a piece; a key has four bytes
     world = World.holding_copies(LANES="1")
     names = [f"海{number}" for number in range(9)]
@@ -161,7 +161,7 @@ def test_a_piece_ends_before_its_lists_exceed_the_limit():
     assert classes(answer) == {"missing": names}
 
 
-def test_a_key_after_the_end_of_a_piece_is_only_in_the_next_list():
+def test_a_key_is_only_in_the_list_of_differences_of_its_own_range():
     # GIVEN an OMS that refuses keys, and a log bucket that refuses their failed records
     world = World.holding_copies(LANES="1")
     world.upload("a link", kind="Symlink")
@@ -175,7 +175,7 @@ def test_a_key_after_the_end_of_a_piece_is_only_in_the_next_list():
     assert read_lines(world, world.compare()) == ["! a link", "+ b", "+ c", "+ d"]
 
 
-def test_a_worker_whose_pass_was_deleted_leaves_no_list():
+def test_an_instance_whose_pass_was_deleted_leaves_no_list_of_differences():
     # GIVEN a worker that continues only after later passes have ended and deleted its own pass
     world = World.holding_copies(LANES="1")
     world.lose_events_of("missing")

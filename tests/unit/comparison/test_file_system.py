@@ -50,7 +50,7 @@ def write_objects(world: World, there: Iterable[str], key: str, data: str) -> No
 
 @pytest.mark.parametrize("case", LACKING)
 @pytest.mark.parametrize("is_file_system", [True, False])
-def test_keys_that_a_file_system_refuses_are_not_submitted(world, case, is_file_system):
+def test_compare_submits_no_key_that_a_parallel_file_system_refuses(world, case, is_file_system):
     there, key, data, is_possible = LACKING[case]
     make_file_system(world, is_file_system)
     write_objects(world, there, key, data)
@@ -63,7 +63,7 @@ def test_keys_that_a_file_system_refuses_are_not_submitted(world, case, is_file_
     assert answer["adds_up"]
 
 
-def test_a_destination_of_unknown_kind_counts_as_a_bucket(world):
+def test_compare_treats_a_destination_of_unknown_kind_as_a_bucket(world):
     make_file_system(world)
     write_objects(world, [], "a//b", "12")
     world.obs.faults.add(Fault.status(405), where=lambda request: request.method == "HEAD")
@@ -74,14 +74,14 @@ def test_a_destination_of_unknown_kind_counts_as_a_bucket(world):
     assert classes(world.compare()) == {"missing": ["a//b"]}
 
 
-def test_an_object_that_obs_has_is_not_impossible_whatever_its_name(world):
+def test_compare_does_not_classify_an_object_in_obs_as_impossible(world):
     world.put("a//b", "12", "md5", "copied")
     make_file_system(world)
     world.advance(HOUR)
     assert classes(world.compare()) == {"equal_contents": ["a//b"]}
 
 
-def test_a_key_blocked_by_a_copied_file_is_impossible_after_a_recheck(world):
+def test_a_key_below_the_name_of_a_copied_file_is_impossible(world):
     # GIVEN a file and a folder of the same name, neither of them in OBS
     make_file_system(world)
     world.lose_events_of("x/b", "x/b/c", data="12")
@@ -94,7 +94,7 @@ def test_a_key_blocked_by_a_copied_file_is_impossible_after_a_recheck(world):
 
 
 @pytest.mark.parametrize(("own", "asked"), [("a/", {}), ("", {"prefix": "a/"})])
-def test_a_file_outside_the_prefix_blocks_keys_in_its_folder(own, asked):
+def test_a_key_below_the_name_of_a_file_outside_the_prefix_is_impossible(own, asked):
     world = World.holding_copies(LANES="1", OBJECT_PREFIX=own)
     make_file_system(world)
     write_objects(world, ["a"], "a/b", "12")
@@ -117,7 +117,7 @@ KEYS = ["a", "a!b", "a/", "a//b", "a/b", "a/b!", "a/b/c", "a0/b"]
 
 
 @pytest.mark.parametrize("cut", ["", *KEYS])
-def test_keys_in_a_folder_with_a_files_name_are_refused_in_any_range(cut):
+def test_keys_below_the_name_of_a_file_are_impossible_in_any_range(cut):
     for there in map(set, chain.from_iterable(combinations(KEYS, number) for number in range(len(KEYS) + 1))):
         # GIVEN a check that begins after the key `cut`
         walk = FileSystem(FakeDestination(there))  # type: ignore[arg-type]

@@ -24,11 +24,11 @@ def plan_for(source, there, storage_class="", *, may_replace=True):
         ({"content-type": "text/plain", "content-language": "de"}, True),
     ],
 )
-def test_the_directive_replace_is_used_only_to_remove_a_header(there, replaces):
+def test_a_header_change_uses_the_directive_replace_only_for_removals(there, replaces):
     assert plan_for(PLAIN, there) == Change(SET, replaces)
 
 
-def test_the_last_user_metadata_is_removed_only_by_replace():
+def test_a_header_change_removes_the_last_user_metadata_only_by_replace():
     source, there = {"content-type": "text/html"}, {"content-type": "text/html", "meta-old": "1"}
     assert plan_for(source, there) == Change(source, replaces=True)
     assert plan_for(source, there, may_replace=False) is Obstacle.REMOVAL
@@ -44,11 +44,11 @@ def test_the_last_user_metadata_is_removed_only_by_replace():
         ({"meta-a": "x" * 8192}, "", Obstacle.TOO_LARGE),
     ],
 )
-def test_headers_that_obs_cannot_store_are_an_obstacle(source, storage_class, obstacle):
+def test_a_header_change_is_not_made_if_obs_cannot_store_the_headers(source, storage_class, obstacle):
     assert plan_for(source, {}, storage_class) == obstacle
 
 
-def test_a_percent_encoded_user_header_counts_as_equal():
+def test_a_header_change_treats_a_percent_encoded_user_header_as_equal():
     source, there = {"meta-team": "山", "meta-a": "new"}, {"meta-team": "%E5%B1%B1", "meta-a": "old"}
     assert list(differing_headers(source, there)) == ["meta-a"]
     assert plan_for(source, there) == Change({"x-obs-meta-team": "%E5%B1%B1", "x-obs-meta-a": "new"}, replaces=False)

@@ -38,7 +38,7 @@ def count_new_reads(world: World) -> int:
     return world.source.calls.pop("get", 0)
 
 
-def test_an_object_is_read_again_only_after_a_change(world):
+def test_a_deep_comparison_reads_an_object_again_only_after_a_change(world):
     # GIVEN objects in parts, one of them with a key too long for a record's name
     keys = [LONG, *(f"{number:03}" for number in range(30))]
     write_in_parts(world, *keys)
@@ -58,7 +58,7 @@ def test_an_object_is_read_again_only_after_a_change(world):
     assert count_new_reads(world) == 5  # objects with parts of two bytes are not read, because OMS uses no such size
 
 
-def test_proofs_of_deleted_objects_are_ignored(world):
+def test_a_deep_comparison_ignores_proofs_of_deleted_objects(world):
     write_in_parts(world, *"abcd")
     compare(world, deep=True)
     for key in "ac":
@@ -68,7 +68,7 @@ def test_proofs_of_deleted_objects_are_ignored(world):
 
 
 @pytest.mark.parametrize("end", ["it dies", "OSS fails"])
-def test_an_unfinished_pass_keeps_its_proofs(world, end):
+def test_a_deep_comparison_continues_with_the_proofs_it_stored(world, end):
     # GIVEN a deep comparison that fails after it has read two of four objects
     write_in_parts(world, *"abcd")
 
@@ -88,7 +88,7 @@ def test_an_unfinished_pass_keeps_its_proofs(world, end):
     assert count_new_reads(world) == 2
 
 
-def test_a_proven_difference_is_kept_while_both_sides_are_unchanged(world):
+def test_a_proven_difference_is_kept_while_neither_object_changes(world):
     # GIVEN a version of equal size that OMS skipped, as a deep comparison shows
     world.put_in_both("a", data="version 2", in_obs="version 1", kind="form")
     assert compare(world, deep=True) == {"overwritten": ["a"]}
@@ -106,7 +106,7 @@ def test_a_proven_difference_is_kept_while_both_sides_are_unchanged(world):
 @pytest.mark.parametrize(
     ("refusal", "why"), [(ARCHIVED, "unreadable"), (oss_error(403, "AccessDenied"), "no_right_in_oss")]
 )
-def test_an_unreadable_object_is_reported_and_stops_no_pass(world, refusal, why):
+def test_a_deep_comparison_reports_an_unreadable_object_and_continues(world, refusal, why):
     # GIVEN three objects, one of which is archived or unreadable for the role
     write_in_parts(world, *"abc")
     world.source.fail(refusal, "get", lambda name: name == "b")
@@ -121,14 +121,14 @@ def test_an_unreadable_object_is_reported_and_stops_no_pass(world, refusal, why)
     ("status", "code"),
     [(403, "SecurityTokenExpired"), (403, "RequestTimeTooSkewed"), (403, "UserDisable"), (404, "NoSuchBucket")],
 )
-def test_a_refusal_that_affects_all_objects_ends_the_comparison(world, status, code):
+def test_a_deep_comparison_ends_if_a_refusal_affects_all_objects(world, status, code):
     write_in_parts(world, "a")
     world.source.fail(oss_error(status, code), "get")
     with pytest.raises(StorageError, match=code):
         world.compare(deep=True)
 
 
-def test_rewritten_equal_contents_in_parts_are_equal_after_a_read(world):
+def test_a_deep_comparison_proves_rewritten_contents_in_parts_equal(world):
     # GIVEN an object in parts that is rewritten with equal contents, and a task that compares CRC64s
     world.task.overwrite_mode = "CRC64_COMPARISON_OVERWRITE"
     write_in_parts(world, "a")
@@ -164,7 +164,7 @@ def test_a_cutover_reads_objects_that_oms_would_skip(world, again):
     assert world.oms.accepted.total() == sent
 
 
-def test_the_remedy_changes_after_useless_submissions_in_crc64_mode(world):
+def test_compare_names_another_remedy_after_useless_submissions(world):
     # GIVEN a different object of equal size, which OMS skips for lack of a CRC64
     world.task.overwrite_mode = "CRC64_COMPARISON_OVERWRITE"
     write_in_parts(world, "a", data="version 2", there="version 1")
@@ -181,13 +181,13 @@ def test_the_remedy_changes_after_useless_submissions_in_crc64_mode(world):
     assert "compare --deep --overwrite" not in remedy
 
 
-def test_a_dry_run_stores_no_proof(world):
+def test_a_dry_run_of_a_deep_comparison_stores_no_proof(world):
     write_in_parts(world, "a")
     assert classes(world.compare(dry_run=True, deep=True)) == {"equal_contents": ["a"]}
     assert not world.bucket.names(f"{ROOT}proven_object")
 
 
-def test_without_permission_to_write_a_proof_no_piece_is_stored(world):
+def test_a_deep_comparison_stores_no_progress_if_it_cannot_store_a_proof(world):
     write_in_parts(world, "a")
     world.bucket.fail(oss_error(403), "put", lambda name: "/proven_object/" in name)
     with pytest.raises(StorageError):

@@ -96,7 +96,7 @@ class GroupWorld(World):
 @pytest.mark.part
 @pytest.mark.law
 @pytest.mark.parametrize("seed", choose_seeds(0, 240 if EXTRAS else 12))
-def test_no_key_is_dropped_during_or_after_a_task_group(seed):
+def test_compare_and_reconcile_drop_no_key_during_or_after_a_task_group(seed):
     world = GroupWorld(seed)
     dice, most = world.dice, [0, float("inf")][seed // 4 % 2]
     happenings = [

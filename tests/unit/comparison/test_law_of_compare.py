@@ -246,7 +246,7 @@ def make_world(keys: list[str], happenings: list[tuple], lanes: int = 1, *, clos
     overwrite=st.sampled_from([False, False, False, True]),
     closed=st.sampled_from([False, False, False, True]),
 )
-def test_law1_without_changes_classes_and_sums_equal_the_oracles(tale, last, lanes, overwrite, closed, count_schedule):
+def test_law1_a_comparison_without_changes_equals_the_oracle(tale, last, lanes, overwrite, closed, count_schedule):
     with limit_pages(2):
         world = make_world(tale[0], [*tale[1], ("advance", last)], lanes, closed=closed)
         compared = world.compare_during(overwrite=overwrite)
@@ -260,7 +260,7 @@ def test_law1_without_changes_classes_and_sums_equal_the_oracles(tale, last, lan
 @pytest.mark.law
 @settings(max_examples=schedules(3))
 @given(tale=worlds, lanes=lane_numbers)
-def test_during_changes_each_class_is_possible_and_correct_afterwards(tale, lanes, count_schedule):
+def test_compare_assigns_a_possible_class_to_an_object_that_changes(tale, lanes, count_schedule):
     with limit_pages(2):
         world = make_world(*tale[:2], lanes)
         # WHEN objects change during the comparison

@@ -44,12 +44,12 @@ def test_an_object_that_oms_finished_and_obs_lacks_is_missing(world):
         assert find_class(world, "a") == class_name
 
 
-def test_an_object_accepted_ten_minutes_ago_may_still_be_copied():
+def test_oms_progress_allows_ten_minutes_for_the_copy_of_an_object():
     finished = OmsProgress(HOUR, max_unfinished=0, oldest_unfinished=HOUR, last_finished=HOUR)
     assert [finished.may_still_copy(HOUR - 10 * MINUTE - more) for more in (0, 1)] == [True, False]
 
 
-def test_an_object_older_than_the_oldest_unfinished_step_is_missing(world):
+def test_an_object_older_than_the_oldest_unfinished_work_of_oms_is_missing(world):
     accept(world, "a", fault=CopyFault.late(1))
     world.advance(12 * MINUTE)
     world.remove("a")
@@ -72,13 +72,13 @@ def test_an_object_is_in_flight_while_oms_finishes_other_objects(world):
 
 
 @pytest.mark.parametrize(("gigabytes", "minutes"), [(0, 30), (90, 120)])
-def test_oms_may_need_a_minute_more_for_each_gb_of_an_object(gigabytes, minutes):
+def test_oms_progress_allows_a_minute_more_for_each_gb_of_an_object(gigabytes, minutes):
     counts = OmsProgress(now=1e9, max_unfinished=1, oldest_unfinished=0, last_finished=0)
     accepted = 1e9 - minutes * MINUTE
     assert [counts.may_still_copy(accepted + more, gigabytes * 10**9) for more in (1, -1)] == [True, False]
 
 
-def test_late_copies_of_earlier_objects_do_not_mask_an_unfinished_object(world):
+def test_late_copies_of_other_objects_do_not_hide_an_unfinished_object(world):
     # GIVEN objects that OMS accepted yesterday, and finishes now
     accept(world, *"abc")
     world.advance(DAY + HOUR)
@@ -103,7 +103,7 @@ def test_hourly_counts_do_not_show_that_oms_has_no_work_left(world):
 
 
 @pytest.mark.parametrize(("minutes", "class_name"), [(59, "in_flight"), (61, "missing")])
-def test_without_statistics_an_object_is_in_flight_for_an_hour(world, minutes, class_name):
+def test_an_object_is_in_flight_for_an_hour_without_statistics_of_oms(world, minutes, class_name):
     world.oms.deny("oms:synctask:statistics")
     accept(world, "a")
     world.advance(minutes * MINUTE)
@@ -123,7 +123,7 @@ def test_an_object_with_a_newer_unaccepted_version_is_missing(world):
     [(False, False, 0), (True, False, 5), (False, True, 5)],
     ids=["nothing is left: from when it began", "its lists of failures come late", "something is left"],
 )
-def test_oms_is_busy_to_the_end_of_the_step_only_if_objects_are_left(world, fails, is_more, minutes):
+def test_oms_counts_as_busy_after_its_last_copy_only_if_objects_are_left(world, fails, is_more, minutes):
     accept(world, *("ab" if is_more else "a"))
     world.advance(HOUR)
     began = world.clock.now().timestamp() // 300 * 300

@@ -74,7 +74,7 @@ def test_a_deep_comparison_proves_equal_contents(world, data, there, part):
 
 
 @pytest.mark.parametrize("length", [1, 238, 239, 300, 960, 1000])
-def test_a_proof_of_a_key_of_any_length_is_reused(world, length):
+def test_a_deep_comparison_reuses_the_proof_of_a_key_of_any_length(world, length):
     key = "k" * length
     write_flipped(world, key)
     world.compare(deep=True)
@@ -82,7 +82,7 @@ def test_a_proof_of_a_key_of_any_length_is_reused(world, length):
 
 
 @pytest.mark.parametrize("there", ["a flipped bjte", "half old\0\0\0\0\0\0", "another conten"])
-def test_reading_finds_differences_of_objects_of_equal_size(world, there):
+def test_a_deep_comparison_detects_differences_of_objects_of_equal_size(world, there):
     """A flipped byte, a torn copy and a skipped version are found."""
     put(world, "a flipped byte", there)
     assert classes(world.compare()) == {"equal_size": ["a"]}
@@ -91,7 +91,7 @@ def test_reading_finds_differences_of_objects_of_equal_size(world, there):
     assert not world.accepted_keys()
 
 
-def test_an_older_object_stays_older_after_a_read_and_is_submitted(world):
+def test_a_deep_comparison_submits_an_object_that_is_older_in_obs(world):
     world.write("a", "the old bytes!")
     world.advance(HOUR)
     world.lose_events_of("a", data="the new bytes!", kind="Appendable")
@@ -99,12 +99,12 @@ def test_an_older_object_stays_older_after_a_read_and_is_submitted(world):
     assert world.accepted_keys() == {"a"}
 
 
-def test_a_torn_copy_is_noticed_but_not_proven_to_differ(world):
+def test_a_deep_comparison_reports_a_mixed_copy_as_suspicious(world):
     put(world, "parts of six!", "parts OF six!", 6)
     assert compare_deeply(world) == ("suspicious", {"parts_differ": 1, "bytes": 13})
 
 
-def test_parts_of_another_size_stay_unproven_and_are_not_read(world):
+def test_a_deep_comparison_does_not_read_parts_of_an_unknown_size(world):
     put(world, "parts of three", "parts of three", 3)
     assert compare_deeply(world) == ("equal_size", {"unknown_parts": 1})
     assert "get" not in world.source.calls
@@ -119,7 +119,7 @@ def test_parts_of_another_size_stay_unproven_and_are_not_read(world):
         ("parts OF six!", None, "failed_before"),
     ],
 )
-def test_a_failed_object_is_reclassified_after_a_read_without_a_proof(world, there, part, read):
+def test_a_deep_comparison_classifies_a_failed_object_that_it_read(world, there, part, read):
     put(world, "parts of six!", there, part)
     world.bucket.add_failed_records("a", data="A")
     assert class_of_a(world.compare(restart=True)) == "failed_before"
@@ -127,26 +127,26 @@ def test_a_failed_object_is_reclassified_after_a_read_without_a_proof(world, the
     assert [compare_deeply(world, restart=True)[0] for _ in range(2)] == [read, read]
 
 
-def test_an_encrypted_object_stays_unproven_and_is_reported(world):
+def test_a_deep_comparison_reports_an_encrypted_object_as_unproven(world):
     world.obs_bucket.is_encrypted = True
     put(world, "secret", "secret")
     assert compare_deeply(world) == ("equal_size", {"encrypted": 1, "bytes": 6})
 
 
-def test_without_permission_to_check_encryption_a_difference_is_unproven(world):
+def test_a_difference_is_unproven_without_permission_to_check_encryption(world):
     write_flipped(world)
     world.obs.deny("obs:object:GetObject")
     assert compare_deeply(world) == ("equal_size", {"no_right_in_obs": 1, "bytes": 14})
 
 
 @pytest.mark.parametrize("status", [400, 405, 416])
-def test_an_object_that_obs_refuses_stays_unproven_and_stops_no_pass(world, status):
+def test_a_deep_comparison_continues_after_an_object_that_obs_refuses(world, status):
     write_flipped(world)
     world.destination.fail(Fault.status(status, b"", OBS_HEADERS), "head", "a".__eq__)
     assert compare_deeply(world) == ("equal_size", {"unreadable": 1})
 
 
-def test_an_error_of_obs_ends_the_comparison_without_a_proof(world):
+def test_an_error_of_obs_ends_a_deep_comparison_without_a_proof(world):
     write_flipped(world)
     world.destination.fail(Fault.status(500), "head")
     with pytest.raises(StorageError, match="server error"):
@@ -165,13 +165,13 @@ def test_an_error_of_obs_ends_the_comparison_without_a_proof(world):
         ("get", ("write", "a", "a new one here")),
     ],
 )
-def test_an_object_that_changes_before_its_read_is_moving(world, before, meanwhile):
+def test_a_deep_comparison_classifies_a_changing_object_as_moving(world, before, meanwhile):
     write_flipped(world)
     world.source.after = once(before, lambda: world.play([meanwhile]))
     assert compare_deeply(world) == ("moving", {"changed": 1})
 
 
-def test_an_object_just_written_in_obs_is_moving_even_if_read(world):
+def test_a_deep_comparison_classifies_a_new_object_in_obs_as_moving(world):
     # The listing of OBS may be older than that of the source, so nothing is proven yet.
     world.lose_events_of("a", data="five!", kind="Appendable")
     world.write("a", "FIVE!")
@@ -192,7 +192,7 @@ def slow_down_reading(world: World, seconds: float):
     return patch.object(OssBucket, "iter_contents", read_slowly)
 
 
-def test_an_object_too_big_for_a_piece_stays_unproven_and_is_reported(world):
+def test_a_deep_comparison_reports_an_object_too_big_to_read_in_time(world):
     world.put_in_both("a", "b", data="five!", in_obs="five!", kind="Appendable")
     with slow_down_reading(world, 1000):
         for _ in range(6):
@@ -204,7 +204,7 @@ def test_an_object_too_big_for_a_piece_stays_unproven_and_is_reported(world):
     assert classes(answer) == {"equal_size": ["a", "b"]}
 
 
-def test_an_object_is_read_by_the_next_piece_if_time_is_short(world):
+def test_a_deep_comparison_reads_an_object_in_its_next_call_without_time(world):
     # GIVEN two objects that take most of a piece each
     world.put_in_both("a", "b", data="five!", in_obs="five!", kind="Appendable")
     # WHEN each call has time to read one of them
@@ -218,7 +218,7 @@ def test_an_object_is_read_by_the_next_piece_if_time_is_short(world):
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(1, 50), max_size=20), st.integers(1, 40))
-def test_the_etag_of_parts_equals_that_of_obs_for_any_division(data, cuts, size):
+def test_the_etag_of_parts_equals_that_of_obs_for_any_chunks(data, cuts, size):
     digest, start = _EtagDigest(size), 0
     for cut in cuts:
         digest.update(data[start : start + cut])
@@ -229,7 +229,7 @@ def test_the_etag_of_parts_equals_that_of_obs_for_any_division(data, cuts, size)
 
 
 @pytest.mark.parametrize("size", [50_000_000, 50 * 1024 * 1024])
-def test_the_etag_is_correct_for_parts_of_50_mb_and_of_50_mib(size):
+def test_the_etag_of_parts_is_correct_for_parts_of_50_mb_and_of_50_mib(size):
     # 106 MB in two whole parts and a smaller part; the chunks end at other positions than the parts.
     chunk, digest = bytes(range(256)) * 4096, _EtagDigest(size)
     for _ in range(101):
@@ -248,7 +248,7 @@ def test_the_etag_is_correct_for_parts_of_50_mb_and_of_50_mib(size):
     part=st.sampled_from([None, 3, 6, 8]),
     encrypted=st.booleans(),
 )
-def test_law1_no_differing_object_counts_as_equal_by_contents(data, there, kind, part, encrypted, count_schedule):
+def test_law1_a_deep_comparison_proves_no_differing_object_equal(data, there, kind, part, encrypted, count_schedule):
     with patch("oss_oms_sync.comparison.proof._PART_SIZES", (6, 8)):
         World.close_all()
         world = World.holding_copies(LANES="1")
@@ -277,7 +277,7 @@ SIZE, CRC64 = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "CRC64_COMPARISON_OVERW
         ("FULL_OVERWRITE", True, "python3 ops.py compare --deep --overwrite."),
     ],
 )
-def test_a_differing_object_is_submitted_only_if_oms_would_copy_it(world, mode, is_sent, words):
+def test_a_deep_comparison_submits_a_difference_only_if_oms_would_copy_it(world, mode, is_sent, words):
     # GIVEN a version that OMS has skipped, and another object of another size in OBS
     world.task.overwrite_mode = mode
     put(world, "version 2", "version 1")
@@ -298,7 +298,7 @@ def test_a_differing_object_is_submitted_only_if_oms_would_copy_it(world, mode, 
     assert world.accepted_keys() == ({"a", "b"} if is_sent else {"b"})
 
 
-def test_only_suspicious_objects_have_a_remedy_not_objects_of_other_sizes(world):
+def test_compare_names_a_remedy_for_suspicious_objects(world):
     put(world, "five!", "FIVE!", kind="form")
     world.put_in_both("b", data="12", in_obs="123")
     remedies = world.compare()["remedies"]
@@ -306,7 +306,7 @@ def test_only_suspicious_objects_have_a_remedy_not_objects_of_other_sizes(world)
     assert ": python3 ops.py compare --deep. If an object differs: OMS skips" in remedies["suspicious"]["en"]
 
 
-def test_the_command_for_a_migration_names_the_differing_folders():
+def test_the_command_of_an_overwriting_migration_names_the_folders():
     def format_remedy(*folders: str) -> str:
         counts = ClassCount(Side(1, 9), Side(1, 9), proven_different=1)
         other = {"equal_size": [7, 7, 7, 7]}
@@ -321,7 +321,7 @@ def test_the_command_for_a_migration_names_the_differing_folders():
         assert "(python3 ops.py migrate --overwrite)" in format_remedy(*folders)
 
 
-def test_a_repaired_object_is_no_longer_proven_different(world):
+def test_a_recheck_finds_a_repaired_object_no_longer_different(world):
     put(world, "version 2", "version 1")
     world.compare(deep=True)
     world.write("a", "version 2")

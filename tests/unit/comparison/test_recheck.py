@@ -39,7 +39,7 @@ def copy_all_objects(world: World) -> None:
     world.advance(HOUR)
 
 
-def test_a_recheck_finds_arrived_objects_equal_without_another_pass(world):
+def test_a_recheck_classifies_late_objects_as_equal_without_another_pass(world):
     # GIVEN a comparison that found missing objects and submitted them
     earlier_answer = world.compare()
     assert classes(earlier_answer) == {
@@ -118,13 +118,13 @@ def test_a_recheck_moves_the_watermark_to_the_oldest_missing_object(world):
     assert rechecked_answer["watermark"] == rechecked_answer["started"]
 
 
-def test_an_unfinished_pass_is_not_rechecked(world):
+def test_a_recheck_does_not_run_before_its_pass_is_finished(world):
     with refusing(world.source), pytest.raises(StorageError):
         world.compare()
     assert not world.compare(again=True)["finished"]
 
 
-def test_without_a_pass_no_recheck_runs(world):
+def test_a_recheck_does_not_run_without_a_pass(world):
     assert world.compare(again=True)["next"] == "No pass over this scope has started yet."
 
 
@@ -140,7 +140,7 @@ def test_a_recheck_of_too_many_keys_asks_for_another_pass(world):
 
 
 @pytest.mark.parametrize("change", ["less", "more", "twice"])
-def test_a_recheck_with_incomplete_lists_is_an_error(world, change):
+def test_a_recheck_raises_an_error_for_an_incomplete_list_of_differences(world, change):
     earlier_answer = world.compare()
     (name,) = earlier_answer["differences"]
     lines = world.bucket.objects[name].body.decode().splitlines(keepends=True)
@@ -160,14 +160,14 @@ def test_a_recheck_still_reports_sums_that_do_not_add_up(world):
     assert not world.compare(again=True)["adds_up"]
 
 
-def test_a_recheck_with_deleted_lists_is_an_error(world):
+def test_a_recheck_raises_an_error_for_a_deleted_list_of_differences(world):
     (name,) = world.compare()["differences"]
     del world.bucket.objects[name]
     with pytest.raises(StorageError, match="so the differences are unknown"):
         world.compare(again=True)
 
 
-def test_a_refusal_of_obs_during_a_recheck_changes_no_total(world):
+def test_a_recheck_that_obs_refuses_changes_no_total_of_the_comparison(world):
     earlier_answer = world.compare()
     with refusing(world.destination), pytest.raises(StorageError):
         world.compare(again=True)
@@ -226,7 +226,7 @@ SIDES, MEASURES = ("source", "destination"), ("objects", "bytes")
 @pytest.mark.law
 @settings(max_examples=schedules(6))
 @given(before=happenings, after=happenings, copied=st.booleans(), folders=st.sampled_from([2, 200]))
-def test_law1_a_recheck_equals_a_new_comparison_in_total_and_by_folder(before, after, copied, folders, count_schedule):
+def test_law1_a_recheck_has_the_totals_of_a_new_comparison(before, after, copied, folders, count_schedule):
     with patch("oss_oms_sync.passes.digests.MAX_FOLDERS", folders):
         # GIVEN a comparison, and later changes of unequal objects
         World.close_all()

@@ -27,7 +27,7 @@ def world() -> World:
     return world
 
 
-def test_the_result_names_every_class_even_if_empty(world):
+def test_the_result_of_compare_names_every_object_class(world):
     object_classes, nothing = world.compare()["classes"], {"objects": 0, "bytes": 0}
     assert object_classes.keys() == {object_class.title for object_class in ObjectClass} - {"orphan_records"}
     assert object_classes["missing"] == {
@@ -40,7 +40,7 @@ def test_the_result_names_every_class_even_if_empty(world):
     }
 
 
-def test_both_buckets_have_a_digest_and_the_source_a_state_digest(world):
+def test_the_result_of_compare_has_digests_of_both_buckets(world):
     answer = world.compare()
     digest, state = (answer["source"][name] for name in ("digest", "state_digest"))
     assert answer["source"] == {"objects": 1, "bytes": 2, "digest": digest, "state_digest": state}
@@ -50,7 +50,7 @@ def test_both_buckets_have_a_digest_and_the_source_a_state_digest(world):
     assert digest != state
 
 
-def test_lags_are_the_seconds_from_write_to_acceptance_and_copy(world):
+def test_compare_measures_lags_from_write_to_acceptance_and_copy(world):
     # GIVEN an object that is accepted a minute after its write and copied three minutes later, and an unaccepted object
     world.put("b", "1", fate="pending")
     world.advance(60)
@@ -67,7 +67,7 @@ def test_lags_are_the_seconds_from_write_to_acceptance_and_copy(world):
     assert lag["copied"]["p99"] == pytest.approx(240, rel=0.05)
 
 
-def test_an_older_object_or_another_size_in_obs_is_not_yet_copied(world):
+def test_compare_counts_an_older_object_in_obs_as_not_yet_copied(world):
     # GIVEN two objects that OMS has copied, both written again; a user overwrites the first in OBS
     for key in ("older", "overwritten"):
         world.put(key, "1", "md5", "copied")
@@ -94,14 +94,14 @@ def test_a_comparison_counts_resent_objects_separately(world):
     assert lag["copied"]["objects"] == 0
 
 
-def test_equal_contents_count_as_copied_even_if_rewritten_later(world):
+def test_compare_counts_rewritten_equal_contents_as_copied(world):
     world.lose_events_of("a/1", data="12")
     answer = world.compare()
     assert classes(answer) == {"equal_contents": ["a/1"]}
     assert answer["lag"]["copied"]["not_yet"] == 0
 
 
-def test_the_watermark_is_the_pass_start_or_the_oldest_missing_object(world):
+def test_the_watermark_is_the_start_of_a_pass_or_the_oldest_missing_write(world):
     answer = world.compare()
     assert answer["watermark"] == answer["started"]
     world.lose_events_of("b")
@@ -110,7 +110,7 @@ def test_the_watermark_is_the_pass_start_or_the_oldest_missing_object(world):
 
 
 @pytest.mark.parametrize("fate", ["lost", "copied"])
-def test_a_young_object_holds_back_the_watermark_until_it_is_copied(world, fate):
+def test_a_new_object_holds_back_the_watermark_until_it_is_copied(world, fate):
     write_time = timestamp(world.clock.now())
     world.put("b", "1", "md5", fate)
     world.advance(60)
@@ -119,7 +119,7 @@ def test_a_young_object_holds_back_the_watermark_until_it_is_copied(world, fate)
     assert answer["watermark"] == (write_time if fate == "lost" else answer["started"])
 
 
-def test_objects_are_counted_by_first_level_folder(world):
+def test_compare_counts_objects_by_first_level_folder(world):
     world.upload("a/2/3", "1")
     world.lose_events_of("top", data="123")
     assert world.compare()["folders"] == {
@@ -128,7 +128,7 @@ def test_objects_are_counted_by_first_level_folder(world):
     }
 
 
-def test_an_unfinished_pass_reports_no_classes(world):
+def test_compare_reports_no_object_classes_of_an_unfinished_pass(world):
     with refusing(world.source, "list"), pytest.raises(StorageError):
         world.compare()
     answer = world.compare(look=True)
@@ -139,7 +139,7 @@ def test_an_unfinished_pass_reports_no_classes(world):
 
 
 @pytest.mark.parametrize(("number", "named"), [(1, True), (10, True), (11, False)])
-def test_an_overwriting_migration_names_at_most_ten_folders(number, named):
+def test_the_command_of_an_overwriting_migration_has_at_most_ten_folders(number, named):
     titles = ("overwritten", "suspicious", "older")
     folders = {f"{folder}/": {titles[folder % 3]: [1, 1, 1, 1]} for folder in range(number)}
     counts = select_remedy_counts(Tally(folders=folders), ObjectClass.OVERWRITTEN, "")
@@ -169,12 +169,12 @@ def make_tally(*keys: str, more: int = 0, title: str = "overwritten") -> Tally:
         ([f"{number:02}" for number in range(11)], 0, []),
     ],
 )
-def test_an_overwriting_migration_has_the_narrowest_prefixes(keys, more, prefixes):
+def test_the_command_of_an_overwriting_migration_has_narrow_prefixes(keys, more, prefixes):
     counts = select_remedy_counts(make_tally(*keys, more=more), ObjectClass.OVERWRITTEN, "")
     assert counts.prefixes == (prefixes if prefixes else [])
 
 
-def test_a_remedy_in_a_sentence_quotes_the_prefix_for_any_shell():
+def test_a_remedy_of_compare_quotes_its_prefix_for_any_shell():
     tally = Tally(classes={"suspicious": ClassCount(Side(1), keys=["照片/a b.jpg"])})
     text = remedies(tally, None, "", Attempts())[ObjectClass.SUSPICIOUS]
     assert "(python3 ops.py migrate --overwrite --prefix '照片/a b.jpg')" in text.en

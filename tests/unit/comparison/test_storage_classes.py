@@ -141,7 +141,7 @@ def test_the_counts_of_storage_classes_equal_those_of_an_oracle():
     assert mixed > WORLDS / 10
 
 
-def test_pairs_of_storage_classes_that_lack_an_object_do_not_add_up():
+def test_counts_of_storage_classes_that_lack_an_object_do_not_add_up():
     row = ObjectSummary("a", "AB" * 16, 7, NOW - 400_000, storage_class="IA")
     tally = count_objects({"a": row}, {"a": row._replace(storage_class="WARM")}, KeyFilter(), 7)
     assert tally.list_storage_pairs() == [StoragePair("IA", "WARM", 1, 7, 7)]

@@ -40,7 +40,7 @@ def find_reasons(submission) -> set[Reason | None]:
     return {failure and failure.reason for failure in submission.outcomes.values()}
 
 
-def test_keys_are_submitted_url_encoded_in_batches(world):
+def test_a_submission_sends_url_encoded_keys_in_batches(world):
     keys = ["a/b c+d%20.txt", "山/海 🎉", *[f"k{number}" for number in range(21)]]
     submission = submit_keys(world, keys)
     assert [len(call.sent_keys) for call in world.oms.calls] == [10, 10, 3]
@@ -49,13 +49,13 @@ def test_keys_are_submitted_url_encoded_in_batches(world):
     assert submission.calls == 3
 
 
-def test_raw_encoding_submits_unquoted_keys():
+def test_a_submission_with_raw_encoding_sends_unquoted_keys():
     world = World(OMS_KEY_ENCODING="raw")
     submit_keys(world, ["a/b c"])
     assert [call.sent_keys for call in world.oms.calls] == [["a/b c"]]
 
 
-def test_without_keys_no_call_is_made(world):
+def test_a_submission_without_keys_makes_no_call(world):
     assert submit_keys(world, []).outcomes == {}
     assert not world.oms.requests
 
@@ -64,27 +64,27 @@ def test_without_keys_no_call_is_made(world):
     "fault",
     [*map(oms_error, (500, 502, 503, 504, 429)), DROP_BEFORE, DROP_AFTER, HANG, DRIP, oms_error(400, "APIG.0308")],
 )
-def test_a_call_with_a_temporary_fault_is_retried(world, fault):
+def test_a_submission_retries_a_call_after_a_temporary_fault(world, fault):
     world.oms.faults.then(fault)
     assert submit_keys(world, TEN).outcomes == dict.fromkeys(TEN)
     assert len(world.oms.requests) == 2
 
 
-def test_a_call_on_a_lost_connection_is_retried_at_once(world):
+def test_a_submission_retries_a_call_on_a_lost_connection_at_once(world):
     world.oms.faults.then(DROP_BEFORE)
     submit_keys(world, TEN)
     assert world.clock.seconds == pytest.approx(1.5 * world.oms.round_trip)
     assert world.oms.connections == 2
 
 
-def test_a_connection_that_was_idle_too_long_is_not_used_again(world):
+def test_a_submission_does_not_reuse_a_connection_that_was_idle_too_long(world):
     for pause, connections in ((0, 1), (29, 1), (29, 1), (31, 2)):
         world.clock.sleep(pause)
         submit_keys(world, ["a"])
         assert world.oms.connections == connections
 
 
-def test_a_retry_waits_as_long_as_the_retry_after_header_says(world):
+def test_a_submission_waits_as_long_as_the_retry_after_header_says(world):
     world.oms.faults.then(oms_error(429, "APIGW.0308", Retry_After="2"))
     assert find_reasons(submit_keys(world, TEN)) == {None}
     assert 2 <= world.clock.seconds < 2.5
@@ -101,7 +101,7 @@ def test_a_retry_waits_as_long_as_the_retry_after_header_says(world):
         (DRIP, Reason.TIMEOUT),
     ],
 )
-def test_retries_of_a_permanent_fault_end_by_the_deadline(world, fault, reason):
+def test_a_submission_ends_its_retries_by_the_deadline(world, fault, reason):
     world.oms.faults.add(fault)
     submission = submit_keys(world, [f"k{number}" for number in range(100)], seconds=55)
     assert len(submission.outcomes) == 100
@@ -121,7 +121,7 @@ def test_retries_of_a_permanent_fault_end_by_the_deadline(world, fault, reason):
         (oms_error(404, "APIGW.0101"), Reason.NO_TASK),
     ],
 )
-def test_an_error_that_concerns_all_keys_causes_no_bisection(world, answer, reason):
+def test_a_submission_does_not_bisect_a_batch_if_all_keys_are_refused(world, answer, reason):
     world.oms.faults.add(answer)
     submission = submit_keys(world, [f"k{number}" for number in range(35)])
     assert find_reasons(submission) == {reason}
@@ -131,7 +131,7 @@ def test_an_error_that_concerns_all_keys_causes_no_bisection(world, answer, reas
 
 
 @pytest.mark.parametrize(("bad", "most"), [(1, 9), (2, 15), (3, 17), (9, 19)])
-def test_refused_keys_at_any_place_delay_no_other_key(world, bad, most):
+def test_a_submission_delivers_all_other_keys_of_a_batch_with_bad_keys(world, bad, most):
     for refused in itertools.combinations(TEN, bad):
         world.oms.refuse(refused.__contains__)
         before = len(world.oms.calls)
@@ -162,14 +162,14 @@ ELSEWHERE = {"Location": "https://elsewhere.example.com/"}
         ],
     ],
 )
-def test_only_a_status_200_without_an_error_code_means_accepted(world, answer, reason):
+def test_a_submission_counts_only_a_200_without_error_code_as_accepted(world, answer, reason):
     world.oms.faults.then(answer)
     assert find_reasons(submit_keys(world, TEN)) == {reason}
     assert len(world.oms.requests) == 1
 
 
 @pytest.mark.parametrize(("keys", "calls"), [(TEN, 19), (["a"], 1)])
-def test_without_any_accepted_key_no_key_counts_as_rejected(world, keys, calls):
+def test_a_submission_rejects_no_key_if_oms_accepts_no_key(world, keys, calls):
     """Only an accepted key proves that the task works."""
     world.oms.refuse(lambda _: True)
     submission = submit_keys(world, keys)
@@ -177,7 +177,7 @@ def test_without_any_accepted_key_no_key_counts_as_rejected(world, keys, calls):
     assert submission.calls == calls
 
 
-def test_keys_accepted_while_bisecting_stay_accepted_if_others_are_unsent(world):
+def test_keys_accepted_during_a_bisection_stay_accepted(world):
     world.oms.faults.then(oms_error(400), OK, oms_error(401, "APIGW.0301"))
     outcomes = submit_keys(world, TEN).outcomes
     assert [failure and failure.reason for failure in map(outcomes.get, TEN)] == [None] * 5 + [Reason.CREDENTIALS] * 5
@@ -194,14 +194,14 @@ def test_a_failure_quotes_oms_in_a_single_line_without_secrets(world):
 
 
 @pytest.mark.parametrize("body", ["<html>Bad Gateway</html>", "[]", "{}", '"x"', "", "[" * 100_000])
-def test_an_error_in_an_unknown_form_is_kept_as_text(world, body):
+def test_a_failure_keeps_an_error_of_oms_in_an_unknown_form_as_text(world, body):
     world.oms.faults.then(Fault.status(404, body.encode()))
     failure = submit_keys(world, ["a"]).outcomes["a"]
     assert failure == Failure(Reason.NO_TASK, 404, None, failure.message)
     assert failure.message[:20] == body[:20]
 
 
-def test_a_call_has_its_usual_timeout_or_the_remaining_time(world, mocker):
+def test_a_submission_limits_a_call_to_the_remaining_time(world, mocker):
     sent = mocker.spy(Adapter, "send")
     world.oms.faults.add(HANG)
     submit_keys(world, ["a"], seconds=12)
@@ -260,7 +260,7 @@ def test_a_redirect_is_not_followed_and_failures_name_its_address(world, redirec
     assert len(world.oms.requests) == 2
 
 
-def test_a_response_is_read_only_up_to_the_needed_length(world, mocker):
+def test_a_submission_reads_a_huge_response_only_up_to_a_limit(world, mocker):
     read = mocker.spy(Body, "read")
     for status in (200, 404):
         world.oms.faults.then(Fault.status(status, b"x" * 10_000_000))
@@ -268,28 +268,28 @@ def test_a_response_is_read_only_up_to_the_needed_length(world, mocker):
     assert [call.args[1] for call in read.call_args_list] == [64 * 1024 + 1] * 2
 
 
-def test_a_truncated_response_with_status_200_is_a_failure(world):
+def test_a_submission_fails_if_a_response_with_status_200_is_cut_off(world):
     world.oms.faults.add(Fault.status(200, headers={"Content-Length": "40"}))
     assert find_reasons(submit_keys(world, ["a"])) == {Reason.UNREACHABLE}
 
 
 @pytest.mark.parametrize("minutes", [-20, 20])
 @pytest.mark.parametrize("answer", [OK, oms_error(400, "OMS.0068")])
-def test_a_wrong_clock_is_distinguished_from_wrong_credentials(world, minutes, answer):
+def test_a_submission_distinguishes_a_wrong_clock_from_wrong_access_keys(world, minutes, answer):
     world.call_instance.skew = 60 * minutes
     world.oms.faults.then(answer)
     assert find_reasons(submit_keys(world, TEN)) == {Reason.CLOCK}
 
 
 @given(before=st.integers(0, 5000), secrets=st.integers(1, 3), gap=st.sampled_from(["", " ", " " * 4000, "x" * 250]))
-def test_no_part_of_a_secret_remains_in_a_shortened_text(before, secrets, gap):
+def test_a_shortened_text_contains_no_part_of_a_secret(before, secrets, gap):
     secret = "".join(chr(ord("a") + number % 26) + str(number % 10) for number in range(60))
     shown = printable_line(" " * before + gap.join([secret] * secrets) + " " * 9000, ["", secret])
     assert len(shown) <= 300
     assert secret[:3] not in shown
 
 
-def test_a_day_of_statistics_in_five_minute_steps_is_read_completely():
+def test_statistics_of_oms_of_a_day_are_read_completely():
     world = World()
     world.task.has_early_steps = True
     now = world.clock.now()
@@ -300,7 +300,7 @@ def test_a_day_of_statistics_in_five_minute_steps_is_read_completely():
     assert answer == Statistics(start, "FIVE_MINUTES", series, unread=0)
 
 
-def test_the_address_of_a_redirect_shows_no_secret_in_any_encoding():
+def test_a_failure_shows_no_secret_in_the_address_of_a_redirect():
     token = "tok/EN+0123456789secret=="
     world = World(HW_SECURITY_TOKEN=token)
     world.oms.faults.then(Fault.status(302, headers={"Location": f"https://login.example/?t={quote(token, safe='')}"}))

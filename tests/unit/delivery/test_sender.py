@@ -51,7 +51,7 @@ def world() -> SenderWorld:
     return SenderWorld()
 
 
-def test_unsubmitted_keys_are_returned_when_the_time_is_up():
+def test_the_sender_returns_the_unsubmitted_keys_at_the_end_of_its_time():
     # GIVEN an OMS so slow that the time is up while a batch is bisected
     world = SenderWorld(timeout=20, round_trip=3.0)
     world.oms.refuse("k9".__eq__)
@@ -68,7 +68,7 @@ def test_unsubmitted_keys_are_returned_when_the_time_is_up():
     assert world.sender.stopped.why == "the time is up"
 
 
-def test_running_out_of_time_before_an_acceptance_is_the_stop_reason():
+def test_the_sender_names_a_lack_of_time_as_its_reason_to_stop():
     world = SenderWorld(timeout=20, round_trip=3.0)
     world.oms.refuse(lambda key: True)
     assert world.send(*KEYS)
@@ -87,7 +87,7 @@ def test_the_sender_starts_no_call_after_its_share_of_the_time():
     assert world.clock.monotonic() < 90
 
 
-def test_a_batch_without_remaining_time_is_returned_with_each_key_once():
+def test_the_sender_returns_each_key_of_a_batch_without_time_once():
     """The batch also stops the run."""
     world = SenderWorld(timeout=20)
     world.clock.sleep(9.95)
@@ -96,7 +96,7 @@ def test_a_batch_without_remaining_time_is_returned_with_each_key_once():
     assert not world.oms.requests
 
 
-def test_a_key_with_an_unanswered_delete_is_returned_and_not_recorded(world):
+def test_the_sender_records_no_key_whose_record_may_be_deleted_late(world):
     # GIVEN keys whose records may still be deleted: OMS accepts the first and refuses the second
     world.oms.refuse(lambda key: key.startswith("bad"))
     keys_in_doubt = ["good and held", "bad and held"]
@@ -105,7 +105,7 @@ def test_a_key_with_an_unanswered_delete_is_returned_and_not_recorded(world):
     assert world.recorded_keys("failed") == {"bad"}
 
 
-def test_only_failed_keys_without_a_written_record_are_returned(world, lines):
+def test_the_sender_returns_only_failed_keys_that_it_could_not_record(world, lines):
     world.oms.refuse(["k1", "k2"].__contains__)
     world.bucket.fail(oss_error(403), "put")
     assert world.send("k0", "k1", "k2") == ["k1", "k2"]
@@ -117,14 +117,14 @@ def test_only_failed_keys_without_a_written_record_are_returned(world, lines):
     ]
 
 
-def test_every_failure_is_in_the_detailed_log(world, lines):
+def test_the_sender_logs_each_failed_key(world, lines):
     world.oms.faults.then(FROZEN)
     world.send("a")
     assert {"key": "a", "reason": "ACCOUNT", "message": "frozen"} in lines()
 
 
 @pytest.mark.parametrize(("timeout", "recorded_at"), [(12, 6), (18, 9), (60, 50)])
-def test_ten_seconds_or_half_of_the_time_are_reserved_for_recording(timeout, recorded_at):
+def test_the_sender_reserves_ten_seconds_or_half_its_time_for_records(timeout, recorded_at):
     world = SenderWorld(timeout=timeout)
     world.oms.faults.add(HANG)
     moments = []
@@ -136,18 +136,18 @@ def test_ten_seconds_or_half_of_the_time_are_reserved_for_recording(timeout, rec
 @pytest.mark.parametrize(
     ("reason", "again", "calls"), [("UNAVAILABLE", False, 3), ("UNAVAILABLE", True, 4), ("REFUSED", True, 3)]
 )
-def test_keys_are_divided_differently_after_whole_batches_failed(world, reason, again, calls):
+def test_the_sender_divides_keys_differently_after_whole_batches_failed(world, reason, again, calls):
     last = "2026-01-02T00:00:00Z" if again else ""
     world.send(*(f"{number:02}" for number in range(30)), reason=reason, last_failure=last)
     assert len(world.oms.calls) == calls
     assert len(world.recorded_keys("success")) == 30
 
 
-def test_calls_stay_within_the_rate():
+def test_the_sender_keeps_its_calls_within_the_rate():
     assert SenderWorld(rate=4, round_trip=0.001).measure_seconds(80) == pytest.approx(7 * 0.25, abs=0.02)
 
 
-def test_the_calls_of_a_bisection_count_against_the_rate():
+def test_the_sender_counts_the_calls_of_a_bisection_against_the_rate():
     world = SenderWorld(rate=10)
     world.oms.refuse("k0".__eq__)
     world.send(*KEYS)
@@ -156,7 +156,7 @@ def test_the_calls_of_a_bisection_count_against_the_rate():
     assert world.clock.seconds >= calls / 10
 
 
-def test_throttled_batches_halve_the_rate_and_others_restore_it():
+def test_the_sender_halves_its_rate_after_a_throttled_batch():
     """Batches throttled to their end halve the rate, down to a call a second."""
     world = SenderWorld(rate=4, round_trip=0.001)
     at_full_rate = world.measure_seconds(100)
@@ -168,14 +168,14 @@ def test_throttled_batches_halve_the_rate_and_others_restore_it():
     assert 2 * at_full_rate < slowed < 10
 
 
-def test_single_throttled_calls_do_not_slow_a_run_down():
+def test_the_sender_does_not_slow_down_for_single_throttled_calls():
     world = SenderWorld(rate=20, round_trip=0.001)
     world.oms.faults.then(*[BUSY, OK] * 20)
     world.measure_seconds(200)
     assert world.measure_seconds(200) <= 20 / 20 + 0.1
 
 
-def test_a_run_compensates_for_at_most_two_seconds_of_waiting():
+def test_the_sender_compensates_for_at_most_two_seconds_of_waiting():
     for waited, made_up in ((1, 1), (60, 2)):
         world = SenderWorld(rate=10, round_trip=0.001)
         world.send(*KEYS)
@@ -183,27 +183,27 @@ def test_a_run_compensates_for_at_most_two_seconds_of_waiting():
         assert world.measure_seconds(400) == pytest.approx(40 / 10 - made_up, abs=0.2)
 
 
-def test_calls_run_in_parallel_if_a_sequence_would_not_reach_the_rate():
+def test_the_sender_makes_parallel_calls_to_reach_its_rate():
     world = SenderWorld(rate=100, round_trip=0.2)
     assert world.measure_seconds(200) == pytest.approx(20 * 0.2 / 5, abs=0.2)
     assert len(world.recorded_keys("success")) == 200
 
 
-def test_abandoned_parallel_submissions_leave_failed_records(world, mocker):
+def test_the_sender_records_the_keys_of_an_abandoned_submission_as_failed(world, mocker):
     mocker.patch.object(Sender, "_begin_submission").return_value.result.return_value = None
     assert world.send("a", "b") == []
     assert world.recorded_keys("failed") == {"a", "b"}
     assert world.sender.failed == {"TIMEOUT": 2}
 
 
-def test_calls_stay_within_a_rate_below_one_call_a_second():
+def test_the_sender_keeps_a_rate_below_one_call_a_second():
     world = SenderWorld(rate=0.5)
     world.oms.faults.then(BUSY)
     world.send(*KEYS, "another")
     assert world.clock.seconds >= 2 / 0.5
 
 
-def test_five_refused_batches_in_a_row_stop_a_run(world):
+def test_the_sender_stops_after_five_refused_batches_in_a_row(world):
     world.oms.faults.then(*[DOWN] * 20, OK, *[DOWN] * 20)
     for _ in range(9):
         assert world.send(*KEYS) == []
@@ -214,7 +214,7 @@ def test_five_refused_batches_in_a_row_stop_a_run(world):
     assert world.send(*KEYS) == KEYS
 
 
-def test_a_stopped_run_names_the_reason_of_its_last_key(world):
+def test_the_sender_names_the_failure_of_its_last_key_when_it_stops(world):
     # GIVEN four batches that OMS refuses, and a batch whose first half it refuses key by key
     world.oms.faults.then(*[DOWN] * 20, *[BAD] * 10, *[DOWN] * 5)
     for _ in range(5):
@@ -223,7 +223,7 @@ def test_a_stopped_run_names_the_reason_of_its_last_key(world):
     assert world.sender.stopped.why.endswith("the last: UNAVAILABLE")
 
 
-def test_a_refused_batch_is_bisected_after_any_earlier_batch(world):
+def test_the_sender_bisects_a_refused_batch_after_any_earlier_batch(world):
     world.oms.refuse(lambda key: key not in KEYS[5:])
     world.send(*(f"bad {number}" for number in range(10)))
     world.send(*KEYS[4:])
@@ -231,7 +231,7 @@ def test_a_refused_batch_is_bisected_after_any_earlier_batch(world):
     assert world.sender.failed == {"REFUSED": 10, "REJECTED": 1}
 
 
-def test_after_a_refused_batch_only_a_success_resumes_bisection(world):
+def test_the_sender_bisects_rejected_keys_again_only_after_a_success(world):
     """After a wholly refused batch, no batch of rejected keys is bisected until OMS accepts a key."""
     world.oms.faults.then(*[BAD] * 20, OK, BAD)
     for calls in (19, 20):
@@ -242,7 +242,7 @@ def test_after_a_refused_batch_only_a_success_resumes_bisection(world):
     assert len(world.oms.requests) > 22
 
 
-def test_rejected_keys_stay_rejected_and_do_not_count_against_the_task(world):
+def test_the_sender_does_not_stop_for_keys_that_were_rejected_before(world):
     world.oms.faults.add(BAD)
     for _ in range(6):
         world.send(*KEYS, reason="REJECTED")
@@ -251,7 +251,7 @@ def test_rejected_keys_stay_rejected_and_do_not_count_against_the_task(world):
     assert json.loads(world.bucket.objects[record_name(TASK, "failed", "k0")].body)["reason"] == "REJECTED"
 
 
-def test_the_records_of_the_latest_rejected_keys_are_remembered(world, mocker):
+def test_the_sender_remembers_the_records_of_the_latest_rejected_keys(world, mocker):
     mocker.patch("oss_oms_sync.delivery.sender.MAX_REMEMBERED_REJECTIONS", 2)
     world = SenderWorld()
     world.oms.refuse(["k1", "k2", "k3"].__contains__)
@@ -259,20 +259,20 @@ def test_the_records_of_the_latest_rejected_keys_are_remembered(world, mocker):
     assert [record.name for record in world.sender.rejected] == [record_name(TASK, "failed", f"k{n}") for n in (2, 3)]
 
 
-def test_the_oldest_failure_is_that_of_the_keys_that_failed_again(world):
+def test_the_sender_reports_the_oldest_failure_of_keys_that_failed_again(world):
     world.oms.faults.then(FROZEN)
     ages = ["2025", "2023", "2024", ""]
     world.sender.send([FailedKey(ObjectChange(f"k{n}"), f"{age}-01-01" if age else "") for n, age in enumerate(ages)])
     assert world.sender.oldest_failure == "2023-01-01"
 
 
-def test_an_error_that_concerns_all_keys_stops_a_run_with_its_remedy(world):
+def test_the_sender_stops_at_an_error_that_concerns_all_keys(world):
     world.oms.faults.then(FROZEN)
     assert world.send(*KEYS, "another") == ["another"]
     assert world.sender.stopped.why == f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"
 
 
-def test_in_a_closed_project_no_key_is_submitted_and_a_command_is_named(world):
+def test_the_sender_submits_no_key_in_a_closed_project(world):
     ProjectState(world.invocation()).close("Li Lei", "cut over")
     assert world.send(*KEYS, "another") == [*KEYS, "another"]
     assert not world.oms.requests
@@ -283,7 +283,7 @@ def test_in_a_closed_project_no_key_is_submitted_and_a_command_is_named(world):
     )
 
 
-def test_a_run_reads_the_mark_first_and_again_after_a_minute(world):
+def test_the_sender_reads_the_closed_mark_first_and_after_each_minute(world):
     # GIVEN a run that has read the mark
     world.send("a")
     world.send("b")
@@ -298,7 +298,7 @@ def test_a_run_reads_the_mark_first_and_again_after_a_minute(world):
     assert world.sender.stopped.why.startswith("The project has been closed since")
 
 
-def test_a_run_without_keys_or_time_does_not_read_the_projects_mark():
+def test_the_sender_does_not_read_the_closed_mark_without_keys():
     world = SenderWorld(timeout=20)
     assert world.send() == []
     world.clock.sleep(10)
@@ -307,7 +307,7 @@ def test_a_run_without_keys_or_time_does_not_read_the_projects_mark():
     assert world.bucket.calls["get"] == 0
 
 
-def test_nothing_is_submitted_if_the_closed_state_is_unknown(world):
+def test_the_sender_submits_no_key_if_it_cannot_read_the_closed_mark(world):
     world.bucket.fail(oss_error(403), "get")
     assert world.send(*KEYS) == KEYS
     assert not world.oms.requests
@@ -315,7 +315,7 @@ def test_nothing_is_submitted_if_the_closed_state_is_unknown(world):
     assert re.match(unknown, world.sender.stopped.why)
 
 
-def test_unsent_keys_without_a_record_are_recorded_or_an_error_is_raised(world):
+def test_the_sender_records_unsent_keys_or_raises_an_error(world):
     ProjectState(world.invocation()).close()
     keys = [FailedKey(ObjectChange(key)) for key in KEYS]
     assert not world.sender.may_send()

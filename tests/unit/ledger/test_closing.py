@@ -36,7 +36,7 @@ def test_a_project_is_open_until_it_is_closed(world, closing):
     assert mark(world) == {"closed": True, **fields}
 
 
-def test_an_open_mark_names_its_author_and_a_close_keeps_its_time(world, closing):
+def test_the_closed_mark_of_an_open_project_names_who_opened_it(world, closing):
     closing.close("Li Lei")
     world.advance(60)
     assert closing.open("Han Meimei", "rolled back") is closing.read_state() is None
@@ -49,7 +49,7 @@ def test_an_open_mark_names_its_author_and_a_close_keeps_its_time(world, closing
     assert closing.close().opened_at == closing.close().opened_at == at > "2026-01-02T00:01"
 
 
-def test_only_the_first_instance_writes_an_open_mark(world, closing):
+def test_ensure_mark_overwrites_no_existing_closed_mark(world, closing):
     closing.ensure_mark()
     assert mark(world) == {"closed": False}
     closing.close("Li Lei")
@@ -59,14 +59,14 @@ def test_only_the_first_instance_writes_an_open_mark(world, closing):
     assert (mark(world), world.bucket.calls["put"]) == before
 
 
-def test_a_run_that_closes_a_closed_project_again_owns_its_mark(world, closing):
+def test_a_cutover_that_closes_a_closed_project_takes_over_the_mark(world, closing):
     closing.close("Li Lei", run="run 1")
     world.advance(60)
     closing.close("Han Meimei", run="run 2")
     assert mark(world).items() >= {"at": "2026-01-02T00:01:00Z", "by": "Han Meimei", "run": "run 2"}.items()
 
 
-def test_a_close_by_hand_keeps_its_time_and_reason_and_no_run_opens_it(world, closing):
+def test_a_cutover_does_not_open_a_project_that_was_closed_by_hand(world, closing):
     closing.close("cutover", "run 1", run="run 1")
     before = mark(world)
     world.advance(60)
@@ -74,13 +74,13 @@ def test_a_close_by_hand_keeps_its_time_and_reason_and_no_run_opens_it(world, cl
     assert mark(world) == {**before, "run": "", "first": before["at"]}
 
 
-def test_a_run_opens_only_its_own_mark(closing):
+def test_a_cutover_opens_only_a_project_that_it_closed(closing):
     closing.close(run="run 1")
     assert closing.open(run="run 2").run == closing.read_state().run == "run 1"
     assert closing.open(run="run 1") is closing.read_state() is None
 
 
-def test_a_renewed_mark_keeps_the_time_of_the_close(world, closing):
+def test_a_repeated_close_keeps_the_time_of_the_first_close(world, closing):
     closing.close()
     first = closing.read_state().written_at
     for _ in range(2):
@@ -93,7 +93,7 @@ def test_a_renewed_mark_keeps_the_time_of_the_close(world, closing):
 
 
 @pytest.mark.parametrize("body", UNREADABLE)
-def test_an_unreadable_mark_is_unknown_and_can_be_written_again(world, closing, body):
+def test_a_close_replaces_an_unreadable_closed_mark(world, closing, body):
     world.bucket.add(StoredObject(MARK, body))
     with pytest.raises(StorageError, match=r"closed-oss-oms-sync\.json in .* is unreadable.*ops\.py close"):
         closing.read_state()
@@ -103,7 +103,7 @@ def test_an_unreadable_mark_is_unknown_and_can_be_written_again(world, closing, 
     assert closing.close().closed_at == closing.read_state().closed_at
 
 
-def test_a_refusal_of_the_log_bucket_is_raised(world, closing):
+def test_read_state_and_close_raise_the_refusal_of_the_log_bucket(world, closing):
     world.bucket.fail(oss_error(403), "get")
     assert closing.close().closed_at  # the write decides
     world.bucket.fail(oss_error(403), "put")
@@ -115,13 +115,13 @@ def test_a_refusal_of_the_log_bucket_is_raised(world, closing):
 @pytest.mark.parametrize(
     ("change", "is_closed"), [({"key_filter": KeyFilter("a/", ".jpg")}, True), ({"project": "b"}, False)]
 )
-def test_each_project_of_a_task_has_its_own_mark_for_any_filter(world, closing, change, is_closed):
+def test_each_project_of_a_sync_task_has_its_own_closed_mark(world, closing, change, is_closed):
     closing.close()
     other = replace(world.invocation(), settings=replace(world.settings, **change))
     assert (ProjectState(other).read_state() is not None) == is_closed
 
 
-def test_the_description_of_a_mark_has_time_author_and_reason():
+def test_the_description_of_a_closed_mark_has_time_user_and_reason():
     text = CloseMark("2026-01-02T00:00:00Z", "Li Lei", "cut over").text
     assert text.en.startswith("The project has been closed since 2026-01-02T00:00:00Z (Li Lei: cut over)")
     assert text.zh.startswith("项目自 2026-01-02T00:00:00Z 起已关闭（Li Lei: cut over）")
@@ -130,7 +130,7 @@ def test_the_description_of_a_mark_has_time_author_and_reason():
     )
 
 
-def test_a_name_given_by_a_user_becomes_a_single_line(closing):
+def test_the_closed_mark_has_the_name_of_its_user_in_a_single_line(closing):
     closing.close("Li\nLei\x1b[31m", "a" * 1000)
     assert closing.read_state().person == "Li Lei [31m"
     assert len(closing.read_state().reason) == 300

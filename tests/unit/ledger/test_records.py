@@ -54,14 +54,14 @@ ROOM = 1023 - len(f"{PREFIX}success_object/")
         (LONG, "", LONG, {"Content-Type": "text/plain; charset=utf-8", "x-oss-meta-etag": "-"}),
     ],
 )
-def test_a_success_record_names_the_version_and_a_long_key(key, etag, body, headers):
+def test_a_success_record_contains_the_version_and_a_long_key(key, etag, body, headers):
     record = success_record(TASK, FailedKey(ObjectChange(key, etag=etag)))
     assert record == StoredObject(record_name(TASK, "success", key), body.encode(), headers)
     assert success_etag(record) == (etag or "-")
 
 
 @pytest.mark.parametrize("key", ["a", LONG])
-def test_a_resent_keys_success_record_has_the_time_of_its_first_failure(key):
+def test_the_success_record_of_a_resent_key_has_its_first_failure_time(key):
     written = {"last-modified": "Fri, 02 Jan 2026 09:00:00 GMT"}
     record = success_record(TASK, FailedKey(ObjectChange(key, etag="ABC"), first_failure="2026-01-02T03:04:05Z"))
     as_read = StoredObject(record.name, record.body, {**record.headers, **written})
@@ -72,7 +72,7 @@ def test_a_resent_keys_success_record_has_the_time_of_its_first_failure(key):
 
 
 @pytest.mark.parametrize(("body", "etag"), [(b"", ""), (b"\xff", "\ufffd")])
-def test_a_foreign_success_record_has_no_version_or_attempts(body, etag):
+def test_success_etag_returns_no_version_of_a_foreign_record(body, etag):
     assert success_etag(StoredObject("x", body)) == etag
 
 
@@ -84,12 +84,12 @@ def test_a_foreign_success_record_has_no_version_or_attempts(body, etag):
         ({}, 0),
     ],
 )
-def test_the_write_time_of_a_record_is_its_last_modified_header(headers, time):
+def test_write_time_returns_the_last_modified_time_of_a_record(headers, time):
     assert write_time(StoredObject("x", b"", headers)) == time
 
 
 @pytest.mark.parametrize("body", [b"\xe5\xb1\xb1", "山"])
-def test_the_etag_of_a_small_object_is_the_md5_of_its_body(body):
+def test_etag_of_returns_the_md5_of_a_body(body):
     assert etag_of(body) == "86FA9C82D812904E41897B4D4B2A1C8F"
 
 
@@ -128,7 +128,7 @@ def test_a_failed_record_keeps_the_first_failure_of_an_earlier_record():
     assert fields["last_failure"] == "2026-01-02T03:04:05Z"
 
 
-def test_a_run_files_entry_has_all_fields_of_the_failed_record():
+def test_an_entry_of_a_run_file_has_all_fields_of_the_failed_record():
     entry = json.loads(json.dumps(EVERYTHING.to_json()))
     assert entry == {
         "key": "a/山",
@@ -146,20 +146,20 @@ def test_a_run_files_entry_has_all_fields_of_the_failed_record():
 
 
 @pytest.mark.parametrize("fields", [{}, {"key": 7}, {"key": ""}, None, [], "a"])
-def test_an_entry_without_a_key_is_ignored(fields):
+def test_an_entry_of_a_run_file_without_a_key_is_ignored(fields):
     assert FailedKey.from_json(fields) is None
 
 
 @pytest.mark.parametrize("fields", [{"key": "a"}, {"key": "a", "etag": 7, "reason": None, "first_failure": []}])
-def test_missing_fields_of_an_entry_are_empty(fields):
+def test_missing_fields_of_an_entry_of_a_run_file_are_empty(fields):
     assert FailedKey.from_json(fields) == FailedKey(ObjectChange("a", "", "", ""), "", "")
 
 
 @pytest.mark.parametrize("body", [b"", b"?", b"[]", b'{"key": "another"}'])
-def test_the_key_in_a_records_name_overrides_the_key_in_its_body(body):
+def test_the_key_of_a_failed_record_is_read_from_its_name(body):
     assert parse_failed_record(TASK, StoredObject(f"{PREFIX}failed_object/a", body)) == FailedKey(ObjectChange("a"))
 
 
 @pytest.mark.parametrize("body", [b"", b"?", b"{}", b'{"key": "another"}', json.dumps({"key": "k" * 1000}).encode()])
-def test_a_long_keys_record_without_its_key_is_ignored(body):
+def test_a_failed_record_of_a_long_key_without_that_key_is_ignored(body):
     assert parse_failed_record(TASK, StoredObject(f"{PREFIX}failed_object_long/{'0' * 64}", body)) is None

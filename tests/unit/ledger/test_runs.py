@@ -21,7 +21,7 @@ def list_other_runs(world: World) -> list[RunFile | str]:
     return list(runs(world).read_other_runs())
 
 
-def test_a_run_file_has_its_keys_and_the_keys_in_doubt(world):
+def test_a_run_file_contains_its_keys_and_the_keys_with_doubtful_deletes(world):
     run = runs(world).create(KEYS, ["a", "b"], 60)
     assert list_other_runs(world) == [RunFile(run.name, KEYS, {"a", "b"}, lease_expired=False)]
     runs(world).finish(run, KEYS[1:], ["c"])
@@ -30,35 +30,35 @@ def test_a_run_file_has_its_keys_and_the_keys_in_doubt(world):
 
 
 @pytest.mark.parametrize(("in_doubt", "seconds"), [([], 0), (["b"], 60)])
-def test_a_finished_run_keeps_its_lease_until_no_delete_can_arrive(world, in_doubt, seconds):
+def test_the_lease_of_a_run_file_lasts_until_no_delete_can_arrive_late(world, in_doubt, seconds):
     runs(world).finish(runs(world).create(KEYS, ["a"], 3600), KEYS[1:], in_doubt)
     for wait, expired in ((max(0, seconds - 1), not in_doubt), (2, True)):
         world.advance(wait)
         assert [leftover.lease_expired for leftover in list_other_runs(world)] == [expired]
 
 
-def test_the_lease_of_a_dead_run_expires_a_minute_after_its_deadline(world):
+def test_the_lease_of_a_killed_replay_expires_a_minute_after_its_deadline(world):
     assert runs(world).create(KEYS, [], 240).lease_expired is False
     for wait, expired in ((240 + 59, False), (2, True)):
         world.advance(wait)
         assert [leftover.lease_expired for leftover in list_other_runs(world)] == [expired]
 
 
-def test_the_oldest_run_file_comes_first(world):
+def test_run_files_are_listed_oldest_first(world):
     for key in KEYS:
         runs(world).create([key], [], 60)
         world.advance(40 * 24 * 3600)
     assert [leftover.keys for leftover in list_other_runs(world)] == [[key] for key in KEYS]
 
 
-def test_an_empty_run_file_is_deleted(world):
+def test_replay_deletes_a_run_file_without_remaining_keys(world):
     runs(world).finish(runs(world).create(KEYS, [], 60), [], [])
     assert list_other_runs(world) == []
     assert not world.bucket.objects
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"busy_until": "", "keys": [{}]}', b'{"busy_until": 5, "keys": []}'])
-def test_a_run_file_that_is_unreadable_is_logged_and_the_next_are_read(world, lines, body):
+def test_replay_logs_a_malformed_run_file_and_reads_the_others(world, lines, body):
     name = f"{ROOT}replay/oss-oms-sync/1.json"
     world.bucket.add(StoredObject(name, body))
     run = runs(world).create(KEYS, [], 60)
@@ -66,7 +66,7 @@ def test_a_run_file_that_is_unreadable_is_logged_and_the_next_are_read(world, li
     assert lines() == [{"run_file": name, "problem": "unreadable: check the file, then delete it"}]
 
 
-def test_a_run_file_that_cannot_be_read_now_is_logged(world, lines):
+def test_replay_logs_a_run_file_that_it_cannot_read(world, lines):
     run = runs(world).create(KEYS, [], 60)
     world.bucket.fail(oss_error(403), "get")
     assert list_other_runs(world) == [run.name]
@@ -75,14 +75,14 @@ def test_a_run_file_that_cannot_be_read_now_is_logged(world, lines):
     assert "grant it" in line["problem"]
 
 
-def test_a_run_file_finished_meanwhile_is_skipped_without_a_warning(world, lines):
+def test_replay_skips_a_run_file_that_another_run_deleted(world, lines):
     runs(world).create(KEYS, [], 60)
     world.bucket.fail(oss_error(404, "NoSuchKey"), "get")
     assert list_other_runs(world) == lines() == []
 
 
 @pytest.mark.parametrize("left", [[], KEYS[:1]])
-def test_a_run_file_that_cannot_be_rewritten_or_deleted_is_logged(world, lines, left):
+def test_replay_logs_a_run_file_that_it_cannot_rewrite_or_delete(world, lines, left):
     run = runs(world).create(KEYS, [], 60)
     for kind in ("put", "delete"):
         world.bucket.fail(oss_error(403), kind)

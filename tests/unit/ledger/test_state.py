@@ -24,7 +24,7 @@ def state(world: World, **key_filter: str) -> JobState:
     return JobState(replace(world.invocation(), settings=settings))
 
 
-def test_every_state_is_json_and_its_names_sort_by_time(world):
+def test_each_stored_state_of_a_job_is_json(world):
     state(world).store("replay", {"after": "a"})
     state(world).read_installation_time(store_missing=True)
     RunFiles(world.invocation()).create([FailedKey(ObjectChange("a"))], [], 60)
@@ -38,13 +38,13 @@ def test_every_state_is_json_and_its_names_sort_by_time(world):
         assert stored.headers == {"content-type": "application/json"}
 
 
-def test_an_unreadable_state_is_logged_and_replaced(world, lines):
+def test_an_unreadable_state_of_a_job_is_logged_and_replaced(world, lines):
     world.bucket.add(StoredObject(f"{ROOT}state/replay.json", b"[]"))
     assert state(world).load("replay") == {}
     assert lines() == [{"state": "replay", "problem": "unreadable, so it starts over"}]
 
 
-def test_a_recorded_installation_time_costs_a_single_request(world):
+def test_read_installation_time_makes_one_request_if_the_time_is_stored(world):
     state(world).read_installation_time(store_missing=True)
     older = {"at": "2020-01-01T00:00:00Z", "prefix": "a/", "suffix": ""}
     world.bucket.add(StoredObject(f"{ROOT}state/installed-0.json", json.dumps(older).encode()))
@@ -54,12 +54,12 @@ def test_a_recorded_installation_time_costs_a_single_request(world):
     assert world.bucket.calls == {"get": 1}
 
 
-def test_the_installation_time_is_stored_only_on_request(world):
+def test_read_installation_time_stores_the_time_only_on_request(world):
     assert state(world).read_installation_time(store_missing=False) == world.clock.now()
     assert not world.bucket.objects
 
 
-def test_an_unreadable_installation_time_is_an_error_with_an_example(world):
+def test_read_installation_time_raises_an_error_for_an_unreadable_time(world):
     world.bucket.add(StoredObject(f"{ROOT}state/installed.json", b"?"))
     with pytest.raises(StorageError) as raised:
         state(world).read_installation_time(store_missing=True)
@@ -69,14 +69,14 @@ def test_an_unreadable_installation_time_is_an_error_with_an_example(world):
     )
 
 
-def test_projects_of_one_task_keep_their_states_apart(world):
+def test_projects_of_one_sync_task_store_separate_states(world):
     projects = [state(world), state(world, prefix="a"), state(world, suffix="a")]
     for number, project in enumerate(projects):
         project.store("replay", {"after": str(number)})
     assert [project.load("replay")["after"] for project in projects] == ["0", "1", "2"]
 
 
-def test_a_log_bucket_with_versioning_is_an_error(world):
+def test_the_log_bucket_raises_an_error_if_it_has_versioning(world):
     bucket = world.invocation().log_bucket
     assert read_all(bucket, ["a", "b"]) == [None, None]
     world.oss.buckets["photos-oms-log"].versioning = "Enabled"

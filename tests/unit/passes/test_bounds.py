@@ -39,7 +39,7 @@ def count_pieces_while_stuck(world: World, event: object, times: int) -> int:
     return count_pieces() - before
 
 
-def test_a_range_without_progress_pauses_until_the_next_day_or_call(world):
+def test_a_range_of_a_pass_without_progress_pauses_until_the_next_day(world):
     world.upload("a")
     world.source.fail(NO_RIGHT, "list")
     assert count_pieces_while_stuck(world, TICK, 30) == 10
@@ -52,7 +52,7 @@ def test_a_range_without_progress_pauses_until_the_next_day_or_call(world):
     assert reconcile(world, TICK)["finished"]
 
 
-def test_a_backfill_that_is_too_large_for_a_pass_needs_a_restart(world):
+def test_a_pass_that_is_too_large_needs_a_restart(world):
     # GIVEN a bucket with the marks of an earlier pass
     world.fill(30)
     assert reconcile(world)["finished"]
@@ -91,7 +91,7 @@ def show_first_state(world: World, job: str, **asked: object) -> dict:
 
 
 @pytest.mark.parametrize("lanes", [3, 4, 6])
-def test_the_first_worker_begins_as_many_ranges_as_there_are_lanes(lanes):
+def test_a_pass_begins_as_many_ranges_as_there_are_lanes(lanes):
     # GIVEN the marks of a pass over forty objects
     with world_with_copies(40, LANES=str(lanes)) as world:
         assert world.reconcile()["finished"]
@@ -105,7 +105,7 @@ def test_the_first_worker_begins_as_many_ranges_as_there_are_lanes(lanes):
 
 
 @pytest.mark.parametrize(("first", "second"), [("reconcile", "compare"), ("compare", "reconcile")])
-def test_a_jobs_first_pass_splits_by_the_marks_of_the_other_job(first, second):
+def test_the_first_pass_of_compare_splits_by_the_sampled_keys_of_reconcile(first, second):
     # GIVEN a finished pass of a job
     with world_with_copies(100, LANES="2") as world:
         assert world.invoke(first)["finished"]
@@ -116,7 +116,7 @@ def test_a_jobs_first_pass_splits_by_the_marks_of_the_other_job(first, second):
 
 
 @pytest.mark.parametrize(("asked", "ranges"), [({"all": True}, 2), ({"all": True, "since": "2020-01-01"}, 8)])
-def test_a_pass_over_all_objects_has_only_as_many_ranges_as_oms_allows(asked, ranges):
+def test_a_pass_over_all_objects_has_as_many_ranges_as_oms_rate_allows(asked, ranges):
     # GIVEN marks, and a rate of ten calls a second
     with world_with_copies(40, LANES="8", OMS_RATE="10") as world:
         assert world.reconcile()["finished"]

@@ -48,7 +48,7 @@ CASES = {
 @pytest.mark.long
 @pytest.mark.parametrize("key", ["a/b", LONG], ids=["plain", "long"])
 @pytest.mark.parametrize("case", CASES)
-def test_only_missing_or_outdated_objects_are_submitted(world, case, key):
+def test_reconcile_submits_only_missing_or_outdated_objects(world, case, key):
     # GIVEN an object among copied objects whose names have the same prefix
     other_keys = ["a", "a/", "a/b/c", "ab", "最"]
     world.put_accepted(*other_keys)
@@ -77,7 +77,7 @@ def test_only_missing_or_outdated_objects_are_submitted(world, case, key):
     assert world.reconcile()["submitted"] == 0
 
 
-def test_records_of_deleted_objects_are_counted_and_not_submitted(world):
+def test_reconcile_counts_records_of_deleted_objects_and_submits_none(world):
     world.bucket.add_success_record("deleted long ago")
     world.advance()
     world.bucket.add_success_record("deleted just now")  # or uploaded just now, after its page was listed
@@ -86,7 +86,7 @@ def test_records_of_deleted_objects_are_counted_and_not_submitted(world):
 
 
 @pytest.mark.parametrize(("minutes", "pending"), [(14, 1), (16, 0)])
-def test_objects_younger_than_15_minutes_are_left_to_the_next_pass(world, minutes, pending):
+def test_reconcile_leaves_objects_newer_than_15_minutes_to_its_next_pass(world, minutes, pending):
     world.advance()
     world.upload("a", minutes_ago=minutes)
     assert world.reconcile()["pending"] == pending
@@ -98,7 +98,7 @@ def count_new_objects(world: World) -> tuple[int, int]:
     return state.counts["new"], state.counts["new_missing"]
 
 
-def test_objects_of_any_age_written_while_closed_are_due_after_opening(world):
+def test_reconcile_submits_objects_written_while_the_project_was_closed(world):
     # GIVEN a project that is closed, and has no trigger any more
     world.advance(72 * HOUR)
     world.reconcile()
@@ -125,7 +125,7 @@ def test_objects_of_any_age_written_while_closed_are_due_after_opening(world):
     assert world.reconcile()["pending"] == 1
 
 
-def test_a_long_record_without_a_time_covers_no_object(world):
+def test_reconcile_ignores_a_record_of_a_long_key_without_a_time(world):
     world.put_accepted(LONG)
     world.advance()
     undated_headers = {**OSS_HEADERS, "x-oss-meta-etag": etag_of(b"A")}
@@ -136,12 +136,12 @@ def test_a_long_record_without_a_time_covers_no_object(world):
     assert world.accepted_keys() == {LONG}
 
 
-def test_records_in_the_source_bucket_are_never_submitted(world):
+def test_reconcile_never_submits_records_in_the_source_bucket(world):
     world.lose_events_of("oms_source_record/x/success_object/a")
     assert counts(world.reconcile()) == {}
 
 
-def test_objects_written_since_the_last_pass_count_as_new(world):
+def test_reconcile_counts_objects_written_since_its_last_pass_as_new(world):
     # GIVEN lost objects before and after the time limits of the last pass and of this pass
     world.advance(72 * HOUR)
     world.reconcile()
@@ -155,14 +155,14 @@ def test_objects_written_since_the_last_pass_count_as_new(world):
     assert count_new_objects(world) == (2, 2)
 
 
-def test_objects_written_before_the_installation_do_not_count_as_new(world):
+def test_reconcile_does_not_count_objects_before_the_installation_as_new(world):
     world.upload("before", minutes_ago=61)
     world.upload("since", minutes_ago=59)
     assert world.reconcile()["submitted"] == 2
     assert count_new_objects(world) == (1, 1)
 
 
-def test_no_object_outside_prefix_and_suffix_is_submitted_or_counted():
+def test_reconcile_neither_submits_nor_counts_keys_outside_its_filter():
     world = World.installed(OBJECT_PREFIX="photos/", OBJECT_SUFFIX=".jpg")
     keys = ("photos/a.jpg", "photos/a.png", "photos", "videos/a.jpg", "photos/b.jpg")
     for key in keys:
@@ -183,7 +183,7 @@ def test_no_object_outside_prefix_and_suffix_is_submitted_or_counted():
         ({"all": True, "since": "2026-01-01", "prefix": "a/"}, 1, ["a/new"]),
     ],
 )
-def test_the_options_prefix_since_and_all_select_objects(world, asked, looked_at, sent):
+def test_the_options_prefix_since_and_all_select_objects_of_reconcile(world, asked, looked_at, sent):
     world.upload("a/old", minutes_ago=30 * 24 * 60)
     world.put_accepted("a/new", "b/new")
     world.lose_events_of("b/missing")
@@ -193,26 +193,26 @@ def test_the_options_prefix_since_and_all_select_objects(world, asked, looked_at
     assert sorted(world.accepted_keys()) == sent
 
 
-def test_an_object_written_in_the_second_of_since_is_included(world):
+def test_reconcile_includes_an_object_written_in_the_second_of_since(world):
     world.upload("a")
     world.advance(1)
     world.lose_events_of("b")
     assert world.reconcile(since="2026-01-02T00:00:01Z", dry_run=True)["missing"] == ["b"]
 
 
-def test_the_option_all_includes_objects_of_any_age(world):
+def test_reconcile_with_the_option_all_includes_objects_of_any_age(world):
     world.upload("a")
     world.source.modified["a"] = 0
     assert world.reconcile(all=True)["accepted"] == 1
 
 
-def test_an_installation_time_in_the_year_1_is_not_an_error(world):
+def test_reconcile_accepts_an_installation_time_in_the_year_1(world):
     world.bucket.add_json("state/installed.json", {"at": "0001-01-01"})
     world.lose_events_of("a")
     assert world.tick("reconcile")["accepted"] == 1
 
 
-def test_objects_written_before_the_first_use_of_the_log_bucket_are_found(world):
+def test_reconcile_submits_objects_written_before_the_first_record(world):
     # GIVEN a log bucket that cannot be used until Function Compute has given the first events up, after two days
     del world.bucket.objects[f"{ROOT}state/installed.json"]
     world.upload("first")

@@ -113,7 +113,7 @@ def test_two_timer_calls_in_a_period_begin_the_same_pass(world, walk):
     assert name.endswith("-20260102T000000000000Z")
 
 
-def test_a_pass_stores_the_last_ended_pass_of_its_scope(world, walk):
+def test_a_pass_stores_the_name_of_the_last_finished_pass_of_its_scope(world, walk):
     ended_state, _ = make_driver(world, walk).begin(USUAL)
     walk.kinds[""] = make_resting_piece()
     make_driver(world, walk).begin(USUAL)
@@ -161,7 +161,7 @@ def test_a_timer_call_without_progress_calls_no_worker_and_says_why(world, walk)
 
 
 @pytest.mark.parametrize("how", ["timer", "by hand"])
-def test_a_stuck_range_does_not_block_the_other_ranges(world, walk, how):
+def test_a_range_without_progress_does_not_block_the_other_ranges(world, walk, how):
     split_pass(world, walk)
     walk.kinds["m"] = make_resting_piece()
     for _ in range(2):
@@ -171,7 +171,7 @@ def test_a_stuck_range_does_not_block_the_other_ranges(world, walk, how):
     assert stopped == NO_SPACE
 
 
-def test_a_pass_at_its_limit_of_pieces_blocks_no_other_pass(world, walk, mocker):
+def test_a_pass_that_reached_its_size_limit_blocks_no_other_pass(world, walk, mocker):
     split_pass(world, walk)
     world.advance(LOST)
     other_pass = split_pass(world, walk, PART)
@@ -202,7 +202,7 @@ def count_listings(world: World) -> Counter[str]:
     return counter
 
 
-def test_a_waiting_call_makes_two_listings_for_each_check(world, walk):
+def test_a_call_that_waits_for_workers_makes_two_listings_for_each_check(world, walk):
     begin_work(world, walk)
     counter, looks, sleep = count_listings(world), [0], world.clock.sleep
 
@@ -217,7 +217,7 @@ def test_a_waiting_call_makes_two_listings_for_each_check(world, walk):
 
 
 @pytest.mark.parametrize("how", ["by hand", "restart", "timer"])
-def test_the_start_of_a_pass_reads_the_other_passes_only_once(world, walk, how):
+def test_the_start_of_a_pass_reads_the_other_stored_passes_only_once(world, walk, how):
     make_driver(world, walk).begin(PART)
     world.advance(2 * HOUR)
     walk.kinds[""] = make_resting_piece()
@@ -278,14 +278,14 @@ def test_a_manual_call_takes_over_the_range_of_a_lost_worker(world, walk):
 # Events.
 
 
-def test_an_event_returns_the_last_piece_of_each_range_it_continued(world, walk):
+def test_an_event_returns_the_progress_of_each_range_that_it_continued(world, walk):
     pass_ = split_pass(world, walk)
     answer = make_driver(world, walk).handle_event([Wake(pass_.name, name, 0) for name in ("r0", "r1", "r")])
     assert answer["pieces"] == {f"{pass_.name}/r0": "done", f"{pass_.name}/r1": "done"}
 
 
 @pytest.mark.parametrize(("range_name", "number"), [("r", 0), ("r0", 0), ("r00", 0)])
-def test_an_event_for_an_outdated_or_missing_piece_is_ignored(world, walk, range_name, number):
+def test_a_worker_ignores_an_event_for_outdated_or_missing_progress(world, walk, range_name, number):
     pass_ = split_pass(world, walk)
     walk.kinds["m"] = Piece(after="a")
     make_driver(world, walk).handle_event([Wake(pass_.name, "r0", 0)])

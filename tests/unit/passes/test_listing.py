@@ -37,7 +37,7 @@ def test_reconcile_distinguishes_keys_with_unusual_characters(world):
     ("prefix", "pages"), [("b/", 1), ("", 3)], ids=["a prefix narrows what is listed", "each page is asked for once"]
 )
 @limit_pages(7)
-def test_no_unneeded_page_of_a_listing_is_requested(prefix, pages):
+def test_reconcile_requests_no_unneeded_page_of_a_listing(prefix, pages):
     world = World.installed(LANES="1")
     # The bucket has three full pages; no page is requested after the last.
     world.put_accepted(*(f"a/{number:02}" for number in range(20)), "b/1")
@@ -47,7 +47,7 @@ def test_no_unneeded_page_of_a_listing_is_requested(prefix, pages):
     assert world.source.calls["list"] == pages
 
 
-def test_a_key_too_long_for_one_kind_of_record_is_still_classified(world):
+def test_reconcile_classifies_a_key_too_long_for_the_name_of_a_record(world):
     covered, waiting, missing = (make_boundary_key("failed")[1:] + last for last in "abc")
     assert is_long(TASK, "success", covered)
     assert not is_long(TASK, "failed", covered)
@@ -58,14 +58,14 @@ def test_a_key_too_long_for_one_kind_of_record_is_still_classified(world):
     assert counts(world.reconcile()) == {"scanned": 3, **single_counts}
 
 
-def test_a_prefix_of_the_maximum_length_finds_the_record_of_its_key(world):
+def test_reconcile_accepts_a_prefix_of_the_maximum_length(world):
     key = make_boundary_key("success")
     world.put_accepted(key)
     world.advance()
     assert counts(world.reconcile(prefix=key)) == {"scanned": 1, "covered": 1}
 
 
-def test_the_records_of_a_long_key_cost_at_most_two_requests(world):
+def test_reconcile_makes_at_most_two_requests_for_records_of_a_long_key(world):
     # GIVEN long keys of every kind
     covered, missing, young, link = (f"{LONG}{number}" for number in range(4))
     world.put_accepted(covered)
@@ -84,7 +84,7 @@ def test_the_records_of_a_long_key_cost_at_most_two_requests(world):
     assert world.bucket.calls["get"] == first
 
 
-def test_the_listing_continues_after_a_long_key(world):
+def test_a_listing_of_records_continues_after_a_long_key(world):
     keys = [f"{LONG}{number:02}" for number in range(12)] + [make_boundary_key("success")[2:] + "最", "z"]
     # A record without an object, before the key in whose last character the record's name is cut off.
     orphan = make_boundary_key("success")[2:] + "a"
@@ -99,7 +99,7 @@ def test_the_listing_continues_after_a_long_key(world):
     assert world.reconcile(prefix=LONG)["covered"] == 12
 
 
-def test_long_records_that_cannot_be_read_are_an_error_and_not_missing(world):
+def test_reconcile_raises_an_error_if_records_of_long_keys_are_unreadable(world):
     world.put_accepted(LONG)
     world.advance()
     world.bucket.fail(NO_RIGHT, where=lambda name: "success_object_long" in name)

@@ -37,14 +37,14 @@ def make_histogram(seconds: list[int], not_yet: int = 0, start: Histogram | None
 
 
 @given(lags.filter(bool), st.sampled_from([50, 90, 99]))
-def test_percentiles_are_within_five_percent_of_exact_values(seconds, percent):
+def test_a_histograms_percentiles_are_within_five_percent(seconds, percent):
     exact = sorted(seconds)[math.ceil(len(seconds) * percent / 100) - 1]
     # The percentile is also rounded to a second.
     assert abs(make_histogram(seconds).percentile(percent) - exact) <= 0.05 * exact + 0.5
 
 
 @given(st.lists(st.tuples(lags, st.integers(0, 5)), min_size=1, max_size=5), st.randoms())
-def test_the_sum_of_histograms_is_independent_of_their_order(parts, random):
+def test_the_sum_of_histograms_does_not_depend_on_their_order(parts, random):
     whole_histogram = make_histogram(
         [second for seconds, _ in parts for second in seconds], sum(number for _, number in parts)
     )
@@ -53,7 +53,7 @@ def test_the_sum_of_histograms_is_independent_of_their_order(parts, random):
     assert reduce(Histogram.plus, shuffled, Histogram()) == whole_histogram
 
 
-def test_a_change_of_a_sum_of_histograms_does_not_change_its_parts():
+def test_a_change_of_a_sum_of_histograms_does_not_change_the_summands():
     first, second = make_histogram([1]), make_histogram([1, 2])
     first.plus(second).add(1)
     assert first == make_histogram([1])
@@ -61,13 +61,13 @@ def test_a_change_of_a_sum_of_histograms_does_not_change_its_parts():
 
 
 @given(lags)
-def test_objects_within_a_lag_are_counted_exactly(seconds):
+def test_a_histogram_counts_the_objects_within_a_lag_exactly(seconds):
     assert make_histogram(seconds).summary().within == {
         limit: sum(second <= limit for second in seconds) for limit in WITHIN
     }
 
 
-def test_an_object_that_arrives_before_its_write_has_no_lag():
+def test_a_histogram_counts_no_negative_lag():
     early_lag, usual_lag = make_histogram([-3, 0]).summary(), make_histogram([0, 0, 9]).summary()
     assert early_lag.objects == 2
     assert early_lag.p99 == 0
@@ -86,7 +86,7 @@ def draw_sample(keys: list[str], seed: str = "5eed", start: SampleDraw | None = 
     return draw
 
 
-def test_an_independent_program_draws_the_same_keys():
+def test_a_sample_can_be_drawn_again_by_an_independent_program():
     def rank(key: str) -> int:
         return int(hashlib.sha256(key.encode() + b"\x001").hexdigest(), 16) * (2 * 0x5EED + 1) % 2**256
 

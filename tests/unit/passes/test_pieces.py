@@ -39,13 +39,13 @@ TILED = {"r": SPLIT, "r0": LEFT, "r1": RIGHT}
         pytest.param("r/0000 r/end r/x x/0000 r/1 r2/0000 total/0 r/٣٣٣٣ r/0000/x", ["r"], True, id="foreign objects"),
     ],
 )
-def test_the_names_of_pieces_show_open_ranges_and_a_complete_pass(names, open_ranges, is_complete):
+def test_the_names_of_stored_objects_show_the_open_ranges_of_a_pass(names, open_ranges, is_complete):
     tree = Tree(names.split())
     assert (tree.open_ranges if "r/0000" in names else []) == open_ranges
     assert tree.is_complete == is_complete
 
 
-def test_a_tree_counts_pieces_and_finds_the_last_piece_of_each_range():
+def test_a_tree_of_ranges_finds_the_last_stored_object_of_each_range():
     tree = Tree(["r/10000", "r/9999", "r0/0000", "r0/end", "r/wake-0a"])
     assert tree.last_numbers == {"r": 10000, "r0": 0}
     assert tree.piece_count == 3
@@ -63,7 +63,7 @@ def test_the_halves_of_a_range_meet_at_the_split():
     assert left.tally == right.tally == Tally()
 
 
-def test_the_total_is_the_sum_of_the_last_pieces_in_the_order_of_keys(mocker):
+def test_the_total_of_a_pass_is_the_sum_of_its_ranges_in_the_order_of_keys(mocker):
     order: list[int] = []
     plus = Tally.plus
     mocker.patch.object(
@@ -82,7 +82,7 @@ def test_the_total_is_the_sum_of_the_last_pieces_in_the_order_of_keys(mocker):
     assert tally.counts == {"scanned": 28}
 
 
-def test_finished_ranges_that_fit_together_prove_the_total():
+def test_ranges_that_cover_all_keys_prove_the_total_of_a_pass():
     assert have_all_keys(TILED)
     assert have_all_keys({"r": Piece(PieceKind.DONE, after="z")})
     assert sum_pieces(TILED).counts == {"scanned": 113}
@@ -105,10 +105,10 @@ def test_finished_ranges_that_fit_together_prove_the_total():
         pytest.param({"r00": LEFT}, id="halves of a range that did not split"),
     ],
 )
-def test_the_total_is_not_proven_if_ranges_do_not_fit_together(changed_pieces):
+def test_ranges_with_a_gap_or_an_overlap_do_not_prove_the_total_of_a_pass(changed_pieces):
     assert not have_all_keys({**TILED, **changed_pieces})
 
 
 @pytest.mark.parametrize("missing", ["r", "r0", "r1"])
-def test_the_total_is_not_proven_if_a_range_lacks_its_last_piece(missing):
+def test_a_missing_range_does_not_prove_the_total_of_a_pass(missing):
     assert not have_all_keys({name: piece for name, piece in TILED.items() if name != missing})

@@ -62,13 +62,13 @@ def stop_worker(world: PassWorld, before: str) -> None:
 
 
 @pytest.mark.parametrize("before", ["/r/0000", "/r/end", "/total"])
-def test_timer_calls_alone_end_a_pass_whose_worker_died(world, before):
+def test_calls_by_the_timer_finish_a_pass_whose_worker_was_killed(world, before):
     stop_worker(world, before)
     assert world.finish(events=False)
     world.check()
 
 
-def test_a_manual_call_ends_a_pass_that_lacks_only_its_total(world):
+def test_a_call_by_hand_finishes_a_pass_that_lacks_only_its_total(world):
     stop_worker(world, "/total")
     world.advance()
     # A manual call continues the open pass of its scope, which is the timer's pass.
@@ -76,7 +76,7 @@ def test_a_manual_call_ends_a_pass_that_lacks_only_its_total(world):
 
 
 @pytest.mark.parametrize("name", ["r/end", "total", "r/x", "foreign"])
-def test_an_event_for_an_object_that_is_not_a_piece_is_ignored(world, pass_name, name):
+def test_a_worker_ignores_an_event_for_another_object_of_the_log_bucket(world, pass_name, name):
     calls, event = world.bucket.calls["put"], payload(f"{PREFIX}{pass_name}/{name}")
     reconcile.run(event, world.invocation())
     assert world.bucket.calls["put"] == calls
@@ -84,13 +84,13 @@ def test_an_event_for_an_object_that_is_not_a_piece_is_ignored(world, pass_name,
     assert parse_wakes(b"{}", PREFIX) is None
 
 
-def test_reading_pieces_of_a_bucket_with_versioning_is_an_error(world, pass_name):
+def test_the_store_of_passes_raises_an_error_for_a_bucket_with_versioning(world, pass_name):
     world.versioning()
     with pytest.raises(StorageError, match="versioning"):
         world.store.read_last_pieces(pass_name, Tree(["r/0000"]))
 
 
-def test_an_unreadable_piece_stops_workers_and_another_pass_begins(world):
+def test_a_new_pass_begins_if_the_progress_of_a_pass_is_unreadable(world):
     # GIVEN a timer call that is about to write a piece where an unreadable piece exists
     world.fire_timer(stops_before="/r/0000")
     world.fire_timer(stops_before="/r/0000")
@@ -113,7 +113,7 @@ def test_an_unreadable_piece_stops_workers_and_another_pass_begins(world):
     world.check()
 
 
-def test_a_pass_without_its_last_piece_blocks_no_new_pass_that_day(world):
+def test_a_pass_whose_progress_was_deleted_blocks_no_new_pass(world):
     """The timer's next tick on the same day begins another pass."""
     # GIVEN a timer's pass that lacks only the total, and then also its last piece
     slow_down(world)
@@ -137,7 +137,7 @@ def test_a_pass_with_an_unreadable_total_does_not_block_the_next_pass(world, pas
     assert len({name for name, *_ in world.totals}) == 2
 
 
-def test_foreign_objects_among_passes_are_ignored(world, pass_name):
+def test_the_store_of_passes_ignores_foreign_objects(world, pass_name):
     prefix = identity_prefix(pass_name)
     for name in ("", "foreign", prefix, prefix.removesuffix("-"), f"{pass_name}/é", f"{pass_name}/r/é", "z/z", "/"):
         world.bucket.add(StoredObject(f"{PREFIX}{name}", b""))
@@ -147,7 +147,7 @@ def test_foreign_objects_among_passes_are_ignored(world, pass_name):
     assert world.store.read_state(pass_name).ended
 
 
-def test_a_range_pauses_after_a_piece_without_progress(world):
+def test_a_range_of_a_pass_pauses_after_a_call_without_progress(world):
     stop_worker(world, "/r/0000")
     world.settings = replace(world.settings, piece_seconds=0.5)
     slow_down(world)
@@ -158,7 +158,7 @@ def test_a_range_pauses_after_a_piece_without_progress(world):
     assert piece.stopped.stop == Stop.NO_PROGRESS
 
 
-def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
+def test_a_pass_stores_its_progress_no_more_often_than_its_limit(world, mocker):
     # GIVEN a pass that has the maximum number of pieces
     for module in ("work", "states"):
         mocker.patch(f"oss_oms_sync.passes.{module}.MAX_PIECES", 1)
@@ -186,7 +186,7 @@ def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
     assert list_written(world) == ["r/0000"] * 3
 
 
-def test_a_worker_whose_pass_was_deleted_stops_and_leaves_no_piece(world):
+def test_a_worker_whose_pass_was_deleted_stops_and_stores_no_progress(world):
     # GIVEN a worker in the middle of a pass, after two newer passes have ended
     world.lose_events_of(*(f"d{number}" for number in range(7)))
     slow_down(world, 2.0)

@@ -162,7 +162,7 @@ JOBS = [(make_compare_count, "destination"), (make_reconcile_count, "success"), 
 @pytest.mark.part
 @pytest.mark.parametrize(("job", "counterpart"), JOBS)
 @pytest.mark.parametrize("fails", [False, True])
-def test_counting_runs_of_keys_equals_counting_single_keys(
+def test_a_count_of_consecutive_keys_equals_the_counts_of_single_keys(
     job: Callable[[KeyFilter], Count], counterpart: str, fails: bool
 ):
     run_count = single_count = failed_count = 0

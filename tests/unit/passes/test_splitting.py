@@ -58,7 +58,7 @@ def check_cut(keys: list[str], cut: str) -> None:
 @example(["a", "ab"], [])
 @example(["a\x00", "a\x01"], [])
 @example(["퟿a", "\ue000"], [])
-def test_a_split_leaves_keys_in_both_halves_of_a_range(keys, marks):
+def test_a_split_of_a_range_leaves_keys_in_both_halves(keys, marks):
     for until in ("", keys[-1], keys[-1] + "0"):
         cut, calls = find_cut_of_keys(keys, until, marks)
         assert calls <= MAX_CALLS
@@ -67,7 +67,7 @@ def test_a_split_leaves_keys_in_both_halves_of_a_range(keys, marks):
 
 
 @given(KEYS, MARKS)
-def test_repeated_splits_end_with_each_key_in_a_single_range(keys, marks):
+def test_repeated_splits_end_with_ranges_of_a_single_key(keys, marks):
     def split_repeatedly(part: list[str], until: str) -> list[str]:
         cut, _ = find_cut_of_keys(part, until, marks)
         if cut is None:
@@ -104,11 +104,11 @@ def test_a_range_of_several_plain_keys_always_splits(drawn_keys):
         (["a\x00x", "a\x01x"], None),
     ],
 )
-def test_a_range_without_marks_splits_half_way_to_its_last_key(keys, cut):
+def test_a_range_without_sampled_keys_splits_half_way_to_its_last_key(keys, cut):
     assert find_cut_of_keys(keys)[0] == cut
 
 
-def test_a_cut_is_never_longer_than_an_object_name():
+def test_a_range_never_splits_at_a_key_longer_than_an_object_name():
     keys = ["😀" * 249 + "a", "😀" * 249 + "b"]
     cut, _ = find_cut_of_keys(keys)
     check_cut(keys, cut)
@@ -116,7 +116,7 @@ def test_a_cut_is_never_longer_than_an_object_name():
 
 
 @pytest.mark.parametrize("length", [50, 900])
-def test_keys_with_a_long_common_prefix_cost_few_calls(length):
+def test_a_split_of_keys_with_a_long_common_prefix_makes_few_calls(length):
     _, calls = find_cut_of_keys(make_numbered_keys("p" * length + "{:03}", 1000))
     assert calls <= 20
 
@@ -131,12 +131,12 @@ def test_keys_with_a_long_common_prefix_cost_few_calls(length):
     ],
     ids=["all counts", "the mark after the range as well", "none outside of it", "none that cannot be a cut"],
 )
-def test_a_range_splits_where_its_marks_halve_the_number_of_objects(first, until, marks, cut):
+def test_a_range_splits_at_the_sampled_key_that_halves_its_objects(first, until, marks, cut):
     keys = make_numbered_keys("{:03}", int(until or 999) + 1)[first:]
     assert find_cut_of_keys(keys, until, [KeyMark(*mark) for mark in marks.items()])[0] == cut
 
 
-def test_a_range_splits_by_marks_although_most_keys_were_deleted():
+def test_a_range_splits_by_its_sampled_keys_even_if_most_keys_are_gone():
     # GIVEN marks of a thousand keys, and a tenth of these keys
     # WHEN their range is split
     cut, calls = find_cut_of_keys(make_numbered_keys("{:06}", 100), marks=make_marks(0, 1000))
@@ -161,7 +161,7 @@ MARKS = [KeyMark("c", 10), KeyMark("f", 20), KeyMark("m", 40)]
         ("g", "l", 40),
     ],
 )
-def test_the_size_of_a_range_is_estimated_by_its_marks(after, until, objects):
+def test_estimate_objects_counts_the_objects_of_a_range_by_sampled_keys(after, until, objects):
     assert estimate_objects(after, until, MARKS) == objects
 
 
@@ -184,7 +184,7 @@ def check_marks(marks: Marks, number: int) -> None:
 
 
 @given(NUMBERS_OF_KEYS)
-def test_marks_count_every_key_and_end_with_the_last(number):
+def test_the_sampled_keys_count_every_key_and_end_with_the_last_key(number):
     marks = make_marks(0, number)
     check_marks(marks, number)
     # The counts of the marks up to each mark add up to the position of its key.
@@ -192,7 +192,7 @@ def test_marks_count_every_key_and_end_with_the_last(number):
 
 
 @given(st.lists(NUMBERS_OF_KEYS, max_size=12))
-def test_merged_marks_are_in_order_and_count_all(sizes):
+def test_the_merged_sampled_keys_of_ranges_are_in_order_and_count_all_keys(sizes):
     merged_marks, place = Marks(), 0
     for size in sizes:
         merged_marks = Marks([*merged_marks, *make_marks(place, size)])
@@ -201,12 +201,12 @@ def test_merged_marks_are_in_order_and_count_all(sizes):
 
 
 @given(NUMBERS_OF_KEYS, NUMBERS_OF_KEYS)
-def test_counting_continues_after_stored_marks(before, after):
+def test_a_count_of_keys_continues_after_stored_sampled_keys(before, after):
     check_marks(make_marks(before, after, tuple(make_marks(0, before))), before + after)
 
 
 @given(st.lists(st.integers(1, 10**9), max_size=12), st.integers(1, MAX_MARKS // 4))
-def test_neighbouring_marks_count_similar_numbers_of_objects(some, times):
+def test_neighbouring_sampled_keys_count_similar_numbers_of_objects(some, times):
     counts = some * times
     marks = Marks(KeyMark(f"{n:06}", count) for n, count in enumerate(counts))
     check_marks(marks, sum(counts))
@@ -214,7 +214,7 @@ def test_neighbouring_marks_count_similar_numbers_of_objects(some, times):
     assert max((mark.objects for mark in marks), default=0) <= fair_share + max(counts, default=0)
 
 
-def test_many_keys_are_marked_at_nearly_equal_distances():
+def test_the_sampled_keys_of_many_keys_have_nearly_equal_distances():
     marks = list(make_marks(0, 100_000))
     assert len(marks) > MAX_MARKS / 2 - 2
     assert max(mark.objects for mark in marks) <= 2.1 * 100_000 / MAX_MARKS
@@ -234,7 +234,7 @@ def make_world(objects: int, seconds_a_page: float) -> World:
 
 
 @limit_pages(10)
-def test_a_short_range_without_marks_is_finished_without_a_split():
+def test_a_short_range_without_sampled_keys_is_finished_without_a_split():
     result = make_world(100, seconds_a_page=0.1).tick("reconcile")
     assert result["ranges"] == {"open": 0, "done": 1}
     assert result["covered"] == 100
@@ -242,7 +242,7 @@ def test_a_short_range_without_marks_is_finished_without_a_split():
 
 
 @limit_pages(10)
-def test_a_long_range_without_marks_splits_after_its_first_keys():
+def test_a_long_range_without_sampled_keys_splits_after_its_first_keys():
     world = make_world(100, seconds_a_page=1.0)
     result = world.tick("reconcile")
     assert result["ranges"] == {"open": 2, "done": 0}
@@ -253,7 +253,7 @@ def test_a_long_range_without_marks_splits_after_its_first_keys():
 
 @pytest.mark.parametrize(("worth", "ranges"), [(101, {"open": 1, "done": 0}), (100, {"open": 2, "done": 0})])
 @limit_pages(10)
-def test_a_range_splits_at_once_if_marks_show_enough_objects(mocker, worth, ranges):
+def test_a_range_splits_at_once_if_its_sampled_keys_show_enough_objects(mocker, worth, ranges):
     # GIVEN the marks of a pass over a hundred objects
     mocker.patch.object(work, "MIN_SPLIT_OBJECTS", worth)
     world = make_world(100, seconds_a_page=0.1)

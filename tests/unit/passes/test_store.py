@@ -47,7 +47,7 @@ def list_passes(world: World) -> set[str]:
     return {name for each in world.bucket.objects for name in re.findall("[0-9a-f]{16}-2026[0-9T]+Z", each)}
 
 
-def test_all_objects_are_json_and_named_by_project_and_job():
+def test_the_stored_objects_of_a_pass_are_json_and_name_project_and_job():
     world = World.installed(PROJECT="mine")
     world.bucket.objects.clear()
     pass_ = begin_pass(world)
@@ -68,7 +68,7 @@ def test_all_objects_are_json_and_named_by_project_and_job():
         assert isinstance(json.loads(stored.body), dict)
 
 
-def test_a_piece_is_written_once_and_a_late_worker_reads_it(world):
+def test_a_late_worker_does_not_overwrite_the_stored_progress_of_a_range(world):
     pass_ = begin_pass(world)
     first_piece = Piece(PieceKind.SPLIT, after="k", cut="m", tally=Tally(Counter(scanned=3)))
     late_piece = replace(first_piece, cut="x", kind=PieceKind.DONE)
@@ -79,7 +79,7 @@ def test_a_piece_is_written_once_and_a_late_worker_reads_it(world):
     assert world.store.read_piece(pass_.name, "r", 1) == first_piece
 
 
-def test_a_pass_deleted_while_it_is_read_counts_as_missing(world):
+def test_a_pass_that_is_deleted_while_it_is_read_counts_as_missing(world):
     pass_ = begin_pass(world)
 
     def clear_bucket(kind: str, names: list[str]) -> None:
@@ -116,14 +116,14 @@ def test_a_pass_that_changes_between_two_listing_pages_is_not_lost(world, mocker
     [(DROP_AFTER, nullcontext()), (DROP_BEFORE, pytest.raises(StorageError, match="Connection aborted"))],
     ids=["it is there", "it is not"],
 )
-def test_after_an_unanswered_write_the_stored_piece_is_used(world, fault, outcome):
+def test_a_worker_reads_its_stored_progress_after_an_unanswered_write(world, fault, outcome):
     pass_, piece = begin_pass(world), Piece(PieceKind.DONE, after="z")
     world.bucket.fail(fault, "put")
     with outcome:
         assert world.store.write_piece(pass_.name, "r", 1, piece) == piece
 
 
-def test_an_unreadable_piece_is_logged_and_counts_as_missing(world, lines):
+def test_unreadable_progress_of_a_range_is_logged_and_counts_as_missing(world, lines):
     pass_ = begin_pass(world)
     name = f"{world.store.prefix}{pass_.name}/r/0001"
     world.bucket.add(StoredObject(name, b"{}"))
@@ -134,7 +134,7 @@ def test_an_unreadable_piece_is_logged_and_counts_as_missing(world, lines):
     assert re.fullmatch(f"{name}: unreadable, .*: if no other pass begins, begin one with restart", logged)
 
 
-def test_the_scope_of_a_pass_is_read_as_it_was_written(world):
+def test_the_stored_scope_of_a_pass_is_read_unchanged(world):
     pass_ = begin_pass(world, ELSEWHERE)
     assert world.store.read_description(pass_.name) == pass_
     pass_ = end_pass(world, ELSEWHERE, scanned=7)
@@ -167,7 +167,7 @@ def test_the_last_pass_without_options_is_kept_after_passes_with_options(world):
     assert list_passes(world) == {usual_pass.name, *(pass_.name for pass_ in deep_passes[-2:])}
 
 
-def test_a_failed_deletion_of_a_pass_is_logged_and_tried_again(world, lines):
+def test_a_failed_deletion_of_an_old_pass_is_logged_and_retried(world, lines):
     first, second = end_pass(world), end_pass(world)
     world.bucket.fail(NO_RIGHT, "delete")
     third = end_pass(world)
@@ -187,7 +187,7 @@ def test_a_refused_listing_of_old_passes_is_logged_and_not_raised(world, lines):
     ]
 
 
-def test_the_first_piece_is_deleted_first_so_that_no_worker_continues(world):
+def test_the_deletion_of_a_pass_begins_with_its_first_progress(world):
     deleted_names = []
     world.bucket.before = lambda kind, names: deleted_names.extend(names) if kind == "delete" else None
     for _ in range(3):
@@ -205,7 +205,7 @@ def test_a_pass_idle_for_a_month_is_deleted_by_the_next_pass(world):
 
 
 @pytest.mark.parametrize(("days", "is_new_pass"), [(29, False), (31, True)])
-def test_an_abandoned_open_pass_is_not_continued(days, is_new_pass):
+def test_an_open_pass_that_was_idle_for_days_is_not_continued(days, is_new_pass):
     world = World.installed(LANES="1")
     world.fill(25)
     world.oms.faults.then(OK, FROZEN)
@@ -226,7 +226,7 @@ def test_a_pass_is_late_a_day_after_the_period_or_after_three_days(period, days)
         assert state.is_late(world.settings.reconcile_period, world.clock.now()) == is_late
 
 
-def test_passes_beyond_the_first_page_are_read(world, mocker):
+def test_the_store_of_passes_reads_passes_beyond_the_first_listing_page(world, mocker):
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
     scopes = [Scope(KeyFilter(prefix), None, everything=False) for prefix in "abcdef"]
     passes = [begin_pass(world, scope) for scope in scopes for _ in range(3)]
@@ -234,7 +234,7 @@ def test_passes_beyond_the_first_page_are_read(world, mocker):
     assert world.store.find_newest_name(passes[0].name) == passes[2].name
 
 
-def test_workers_and_written_pieces_are_listed_by_range(world):
+def test_the_store_of_passes_lists_workers_and_progress_by_range(world):
     pass_ = begin_pass(world)
     first = int(world.clock.now().timestamp())
     world.advance(60)
@@ -246,14 +246,14 @@ def test_workers_and_written_pieces_are_listed_by_range(world):
     assert world.store.read_sign_times(pass_.name) == {"r": first + 120}
 
 
-def test_a_worker_continues_if_its_sign_cannot_be_written(world, lines):
+def test_a_worker_continues_if_it_cannot_announce_itself(world, lines):
     pass_ = begin_pass(world)
     world.bucket.fail(NO_RIGHT, where=lambda name: "/working/" in name)
     world.store.write_sign(pass_.name, "r", 2)
     assert ["lacks oss:PutObject" in line["problem"] for line in lines()] == [True]
 
 
-def test_a_piece_that_cannot_be_read_is_an_error_and_not_missing(world):
+def test_a_refused_request_for_the_progress_of_a_range_raises_an_error(world):
     begin_stuck_pass(world)
     world.bucket.fail(NO_RIGHT, "get", lambda name: "/passes/" in name)
     with pytest.raises(StorageError):
@@ -261,7 +261,7 @@ def test_a_piece_that_cannot_be_read_is_an_error_and_not_missing(world):
 
 
 @pytest.mark.parametrize("asked", [{}, {"since": "1970-01-01"}])
-def test_after_a_change_of_the_source_bucket_a_new_pass_begins(asked):
+def test_a_new_pass_begins_after_the_source_bucket_changed(asked):
     # GIVEN an open pass over another bucket
     world = World.installed(LANES="1")
     mistaken_world = world.other_project(SOURCE_BUCKET="another", LANES="1")

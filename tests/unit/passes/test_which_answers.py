@@ -46,13 +46,13 @@ def test_a_recheck_uses_the_same_pass_as_certify_with_any_options(world, options
     assert ask(world, "compare", again=True)["pass"] == answer["pass"] == find_certified_pass(world)
 
 
-def test_a_finished_pass_with_options_delays_the_timers_next_pass(world):
+def test_a_finished_pass_with_options_delays_the_next_pass_of_the_timer(world):
     answer = ask(world, "compare", deep=True)
     world.advance(HOUR)
     assert world.tick("compare")["pass"] == find_certified_pass(world) == answer["pass"]
 
 
-def test_a_standstill_pass_confirms_a_comparison_even_while_closed(world):
+def test_a_standstill_pass_confirms_a_comparison_of_a_closed_project(world):
     comparison = ask(world, "compare")
     assert ask(world, "compare", look=True)["stood_still"] is None
     world.bucket.add_mark(closed=True)
@@ -70,7 +70,7 @@ def test_a_standstill_pass_confirms_a_comparison_even_while_closed(world):
 
 
 @pytest.mark.parametrize("side", ["source", "destination"])
-def test_a_pass_contradicted_by_a_standstill_pass_is_not_used(world, side):
+def test_certify_ignores_a_comparison_that_a_standstill_pass_contradicts(world, side):
     frozen = format_now(world)
     old_comparison = ask(world, "compare", deep=True)
     getattr(world, side).add(StoredObject("b", b"B"))
@@ -98,7 +98,7 @@ def test_a_standstill_pass_confirms_a_rechecked_comparison(world):
     assert ask(world, "compare", look=True)["stood_still"] is True
 
 
-def test_after_a_freeze_only_a_pass_begun_since_then_is_used(world):
+def test_certify_uses_only_a_comparison_that_began_after_the_freeze(world):
     ask(world, "compare")
     world.advance(1)
     frozen = format_now(world)
@@ -135,7 +135,7 @@ def read_compare_digest(world: World) -> str:
     return str(ask(world, "compare", restart=True)["source"]["state_digest"])
 
 
-def test_both_jobs_have_the_same_reproducible_state_digest(world):
+def test_compare_and_a_standstill_pass_compute_the_same_state_digest(world):
     versions = (
         (f"{key}\0{stored.size}\0{stored.etag}", stored.last_modified)
         for key, stored in world.oss.objects(world.source_bucket).items()
@@ -163,7 +163,7 @@ def test_any_change_at_the_source_changes_the_state_digest(world, change):
     assert read_standstill_digest(world) != before
 
 
-def test_objects_outside_the_filter_are_not_in_the_state_digest():
+def test_the_state_digest_leaves_out_objects_outside_the_filter():
     world = World.installed(OBJECT_SUFFIX=".jpg")
     world.lose_events_of("a.jpg", "a.tmp")
     before = read_compare_digest(world)
@@ -171,7 +171,7 @@ def test_objects_outside_the_filter_are_not_in_the_state_digest():
     assert read_standstill_digest(world) == before == read_compare_digest(world)
 
 
-def test_a_pass_in_many_pieces_has_the_digest_of_a_single_piece(world, mocker):
+def test_a_pass_over_many_calls_has_the_digest_of_a_pass_in_one_call(world, mocker):
     before = read_standstill_digest(world)
     mocker.patch("oss_oms_sync.passes.work.MIN_SPLIT_OBJECTS", 1)
     world.advance(DAY)

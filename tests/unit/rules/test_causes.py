@@ -43,6 +43,6 @@ def make_not_proven(name: str) -> Finding:
         ),
     ],
 )
-def test_the_headline_lists_only_causes_in_descending_order_of_wait(left, named):
+def test_the_headline_of_a_certificate_lists_only_causes_not_consequences(left, named):
     passed = Finding("CLOCK", NOTHING, Result.PASSED, NOTHING)
     assert [check.id for check in find_causes([passed, *left])] == named

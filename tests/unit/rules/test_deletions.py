@@ -40,7 +40,7 @@ def find_reason(**changes: object) -> OmissionReason | None:
     return find_omission_reason(replace(DELETED_KEY, **changes), NOW - HOUR, NOW - 9 * DAY)
 
 
-def test_a_key_that_meets_all_conditions_is_listed():
+def test_the_deletion_list_contains_a_key_that_meets_all_conditions():
     assert find_reason() is None
 
 
@@ -67,11 +67,11 @@ def test_a_key_that_meets_all_conditions_is_listed():
         (OmissionReason.BACK, {"source_status": "200"}),
     ],
 )
-def test_each_violated_condition_alone_omits_the_key(wanted, changes):
+def test_the_deletion_list_omits_a_key_that_violates_one_condition(wanted, changes):
     assert find_reason(**changes) is wanted
 
 
-def test_a_proof_or_a_migration_shows_the_origin_without_an_md5():
+def test_the_deletion_list_contains_a_proven_key_without_an_md5():
     parts = {"etag": f"{MD5}-2", "obs_version": (f"{MD5}-2", DELETED_KEY.modified)}
     assert find_reason(**parts) is OmissionReason.OTHERS
     assert find_reason(**parts, is_proven=True) is None
@@ -85,7 +85,7 @@ def test_a_proof_or_a_migration_shows_the_origin_without_an_md5():
     # rclone writes "/" so, and would delete a/b.
     + [(key, False) for key in ("a／b", "．", "‛a", "a␀", "a\ufffd")],
 )
-def test_only_keys_that_rclone_names_exactly_are_listed(key, exact):
+def test_the_deletion_list_contains_only_keys_that_rclone_names_exactly(key, exact):
     assert is_named_exactly(key) is exact
 
 
@@ -104,17 +104,17 @@ def test_only_keys_that_rclone_names_exactly_are_listed(key, exact):
     ],
     ids=lambda case: ", ".join(case) if isinstance(case, dict) else "",
 )
-def test_each_unsafe_fact_alone_prevents_the_list(changes, part, step):
+def test_each_unsafe_fact_alone_prevents_the_deletion_list(changes, part, step):
     text = find_reason_against_list(replace(FACTS, **changes))
     assert text is not None
     assert part in text.en
     assert step is None or step in text.steps
 
 
-def test_a_listing_of_half_of_the_objects_is_accepted():
+def test_the_deletion_list_is_allowed_after_a_listing_of_half_the_objects():
     assert find_reason_against_list(replace(FACTS, source_objects=500)) is None
 
 
 @pytest.mark.parametrize(("objects", "limit"), [(99, 0), (100, 1), (50_000, 500), (100_000, 1000), (10**9, 1000)])
-def test_a_list_has_at_most_one_percent_of_the_objects_or_1000_keys(objects, limit):
+def test_the_deletion_list_has_at_most_1_percent_of_objects_or_1000_keys(objects, limit):
     assert max_default_deletions(objects) == limit

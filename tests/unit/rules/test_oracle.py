@@ -153,7 +153,7 @@ def random_facts(seed: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))
-def test_rules_and_the_oracle_agree_on_random_facts(block):
+def test_the_rules_of_a_certificate_and_an_oracle_agree_on_random_facts(block):
     outcomes: dict[str, set[str]] = {name: set() for name in CHECKS}
     for seed in range(block, WORLDS, BLOCKS):
         document = random_facts(seed)
@@ -173,7 +173,7 @@ def test_rules_and_the_oracle_agree_on_random_facts(block):
     assert {name for name, results in outcomes.items() if len(results) < 2} == set()
 
 
-def test_rules_do_not_depend_on_the_order_of_json_objects():
+def test_the_rules_of_a_certificate_ignore_the_order_of_json_fields():
     def reversed_names(value: Any) -> Any:
         if isinstance(value, dict):
             return {name: reversed_names(value[name]) for name in reversed(value)}

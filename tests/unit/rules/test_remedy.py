@@ -93,24 +93,24 @@ def iter_remedies(*classes: ObjectClass) -> Any:
         (SUSPICIOUS, "of another size", None, "not allowed to read", "compare", READ),
     ],
 )
-def test_each_class_has_the_expected_step_in_each_overwrite_mode(object_class, counts, mode, tried, job, options):
+def test_each_object_class_has_its_remedy_in_each_overwrite_mode(object_class, counts, mode, tried, job, options):
     step = remedy(object_class, COUNTS[counts], mode, TRIED[tried], is_open=True).step
     assert step == Step(job, options)
 
 
-def test_no_step_in_a_closed_project_submits_or_overwrites():
+def test_no_remedy_in_a_closed_project_submits_or_overwrites_objects():
     classes = (ObjectClass.MISSING, OLDER, OVERWRITTEN, ObjectClass.FAILED_BEFORE)
     steps = [closed.step for *_, closed in iter_remedies(*classes)]
     assert all(step is None or (step.job, "deep" in step.options) == ("compare", True) for step in steps)
 
 
-def test_reading_is_a_step_only_if_it_can_prove_objects():
+def test_a_remedy_reads_objects_only_if_reading_can_prove_them():
     for *_, tried, open_, closed in iter_remedies(*ObjectClass):
         for step in filter(None, (open_.step, closed.step)):
             assert not (step.options.get("deep") and tried.deep and not tried.missing_rights)
 
 
-def test_no_step_submits_objects_that_oms_skips():
+def test_no_remedy_submits_objects_that_oms_skips():
     for _, counts, mode, _, open_, _ in iter_remedies(OVERWRITTEN):
         is_skipped = (
             mode is NEVER
@@ -123,21 +123,21 @@ def test_no_step_submits_objects_that_oms_skips():
             )
 
 
-def test_the_remedy_of_a_key_is_no_wider_than_the_key():
+def test_the_remedy_for_a_key_overwrites_no_other_key():
     for _, counts, *_, open_, _ in iter_remedies(OLDER, OVERWRITTEN):
         options = open_.step.options
         if counts.key and open_.step != Step("compare", RESTART):
             assert "k" in (options.get("key"), options.get("prefix"), *(options.get("prefix") or ()))
 
 
-def test_no_migration_is_a_remedy_beside_a_task_that_overwrites_nothing():
+def test_no_remedy_is_a_migration_if_the_sync_task_never_overwrites():
     texts = [
         (open_.text.en, open_.step) for _, _, mode, tried, open_, _ in iter_remedies(*ObjectClass) if mode is NEVER
     ]
     assert not [text for text, step in texts if "migrate --overwrite" in text or step == Step("migrate", MIGRATE)]
 
 
-def test_a_mode_that_oms_adds_later_has_the_remedies_of_the_default():
+def test_an_unknown_overwrite_mode_has_the_remedies_of_the_default_mode():
     for object_class, counts, tried in product(ObjectClass, COUNTS.values(), TRIED.values()):
         later, default = (remedy(object_class, counts, mode, tried, is_open=True) for mode in (LATER, DEFAULT))
         assert later.text.en == default.text.en.replace(DEFAULT.value, LATER.value)
@@ -145,7 +145,7 @@ def test_a_mode_that_oms_adds_later_has_the_remedies_of_the_default():
 
 
 @pytest.mark.parametrize("object_class", [ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE, ObjectClass.UNKNOWN])
-def test_a_class_that_is_equal_or_only_acceptable_has_no_remedy(object_class):
+def test_an_equal_or_only_acceptable_object_class_has_no_remedy(object_class):
     assert not remedy(object_class, Counts(1), None, Attempts(), is_open=True).text.en
 
 
