@@ -1,8 +1,7 @@
 """Bandwidth limits of a task group by the time of day, and the measured progress of a group under such limits.
 
 Source: support.huaweicloud.com/api-oms, CreateTaskGroup and UpdateTaskGroup: at most five windows, which neither
-overlap nor cross midnight. OMS documents no time zone; the project assumes China's, and checks this assumption by the
-progress.
+overlap nor cross midnight. OMS documents no time zone; the project assumes China's.
 """
 
 from __future__ import annotations
@@ -38,9 +37,8 @@ NIGHT_WINDOWS = (Window("08:00", "23:59", MIN_BANDWIDTH),)
 class CopySpeed:
     """Measurements of a task group's progress, between two changes of its bandwidth windows.
 
-    - `group`: the group's id.
-    - `samples`: each sample has a time in seconds since 1970, and the number of bytes that the group had copied until
-      then.
+    Each of the `samples` has a time in seconds since 1970, and the number of bytes that the group had copied until
+    then.
     """
 
     group: str

@@ -69,8 +69,8 @@ class CertifiedScope:
 class ClosedMark(Mark):
     """The mark in the log bucket that closes the project.
 
-    - `written`: the time at which OSS stored the mark, by OSS's clock.
-    - `opened`: the time at which the project was last opened before the close.
+    `written` is the time at which OSS stored the mark, and `opened` the time at which the project was last opened
+    before.
     """
 
     opened: str
@@ -103,8 +103,8 @@ class RemainingOmsWork:
 class CertifiedMigration:
     """An unfinished migration of the existing objects.
 
-    - `begun`: the start of the migration, or empty if it is unknown.
-    - `group`: the progress of the migration's task group, or None if OMS does not report the progress.
+    `begun` is its start, or empty if unknown. `group` is the progress of its task group, or None if OMS does not report
+    it.
     """
 
     begun: str
@@ -113,11 +113,7 @@ class CertifiedMigration:
 
 @dataclass(frozen=True)
 class OmsQueryFailure:
-    """A failed query about the sync task.
-
-    - `reason`: the name of the reason.
-    - `status`: the HTTP status of OMS's response, or None without a response.
-    """
+    """A failed query about the sync task: the name of the reason, and the HTTP status or None without a response."""
 
     reason: str
     status: int | None
@@ -249,7 +245,7 @@ class CertifiedWaitingKeys:
 class FailureLists:
     """The state of OMS's lists of failed copies, which replay reads.
 
-    - `looked`: the start of replay's last complete reading of the lists, or empty if no reading is complete.
+    - `looked`: the start of replay's last complete reading of the lists, or empty.
     - `unread`: the number of unreadable lines.
     - `is_refused`: True if the lists could not be read at the last attempt.
     """
@@ -264,7 +260,7 @@ class Rehearsal:
     """The result of a rehearsal: a forecast of the cutover.
 
     - `would_be`: the verdict that the cutover would have.
-    - `minutes`: the duration of each step of the cutover, and the total; a duration is None if it is unknown.
+    - `minutes`: the duration of each step of the cutover, and the total, or None if it is unknown.
     - `failing`: the ids of the checks that would prevent a GO.
     """
 
@@ -285,9 +281,7 @@ class LostEvents:
 class ExtraFacts:
     """Facts that a certificate shows although its verdict does not depend on them.
 
-    - `trigger`: the number of lost events.
-    - `migrations`: the finished migrations of the existing objects.
-    - `lag`: the delays of objects until OMS accepted and copied them.
+    `trigger` is the number of lost events, and `lag` the delays of objects until OMS accepted and copied them.
     """
 
     trigger: LostEvents | None
@@ -329,7 +323,6 @@ class CutoverFacts(WaitingFacts):
 
     - `open_projects`: the other projects of the sync task that were not closed in time.
     - `missing_permissions`: in a rehearsal without a sample, the permissions that reading a sample would need.
-    - `keys_a_minute`: the number of keys that the project submits per minute.
     """
 
     task: str

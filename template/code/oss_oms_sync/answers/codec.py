@@ -64,10 +64,7 @@ def timestamp(time: datetime) -> str:
 
 
 def parse_timestamp(text: str) -> datetime:
-    """Return the UTC time of a timestamp such as 2026-01-31T08:00:00Z.
-
-    Raises ValueError for any other text.
-    """
+    """Return the UTC time of a timestamp such as 2026-01-31T08:00:00Z. Raises ValueError for any other text."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
 
 
@@ -90,7 +87,6 @@ def _read_digest(text: str) -> int:
 
 
 def _write_text(text: Text, prefix: str = "") -> dict[str, Any]:
-    """Return the fields of a text in JSON: its English, its Chinese, and its commands if it has any."""
     english, chinese, steps = _name_text_fields(prefix)
     json_fields: dict[str, Any] = {english: text.en, chinese: text.zh}
     return {**json_fields, steps: [to_json(step) for step in text.steps]} if text.steps else json_fields

@@ -82,8 +82,6 @@ class DeletionsAnswer:
 
     - `unlisted`: the keys of the page that cannot be written in a list for rclone.
     - `after`: the last key of the page if other pages follow, otherwise None.
-
-    The page is empty if the facts permit no list.
     """
 
     facts: DeletionFacts

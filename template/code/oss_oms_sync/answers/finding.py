@@ -89,7 +89,7 @@ class Finding:
 
     - `wanted`, `actual`: the required and the actual state.
     - `keys`: the first affected keys.
-    - `next`, `step`: the remedy, and the remedy's command.
+    - `next`, `step`: the remedy, and its command.
     - `gates`: True if the verdict depends on the check.
     - `waits`: True if the check may pass later without any action.
     """

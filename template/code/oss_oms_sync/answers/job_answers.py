@@ -66,10 +66,9 @@ class ReplayRun:
 
 @dataclass(frozen=True)
 class BackToSource:
-    """The back-to-source rules of a bucket in OBS, which only an administrator can read.
+    """The back-to-source rules of a bucket in OBS, which only an administrator can read with `ops.py checklist`.
 
-    - `at`: the time at which `ops.py checklist` read the rules.
-    - `rules`: the number of rules, or None if they could not be read.
+    `at` is the time of reading. `rules` is the number of rules, or None if they could not be read.
     """
 
     bucket: str
@@ -81,9 +80,9 @@ class BackToSource:
 class Migration:
     """An unfinished migration of the existing objects. A field is empty if its value is unknown.
 
-    - `begun`: the time at which the migration began.
-    - `group`: the id of the migration's task group in OMS.
-    - `keys`: the ids of the migration's access keys.
+    - `begun`: the start of the migration.
+    - `group`: the id of its task group in OMS.
+    - `keys`: the ids of its access keys.
     """
 
     begun: str
@@ -95,7 +94,7 @@ class Migration:
 class FinishedMigration:
     """A finished migration of the existing objects, with its counts of objects.
 
-    - `group`: the id of the migration's task group in OMS.
+    - `group`: the id of its task group in OMS.
     - `how`: the end of the migration: "done", "removed", "refused", or "resent" if replay took over the keys of all
       failed objects.
     """
@@ -139,11 +138,9 @@ class StepSeconds:
 class StoryAnswer:
     """The history and the state of a single key, and the next step.
 
-    - `object`: the object in the source.
-    - `success`: the success record of the key.
-    - `in_obs`: the object in OBS.
+    - `object`, `in_obs`: the object in the source, and in OBS.
     - `in_obs_unknown`: the reason why OBS did not answer.
-    - `failed`: the content of the key's failed record.
+    - `success`, `failed`: the contents of the key's records.
     - `step`: the command that submits the key now.
     - `well`: True if the current version is in OBS, or if OMS may still copy it.
     """
@@ -164,10 +161,9 @@ class StoryAnswer:
 
 @dataclass(frozen=True)
 class DoctorCheck:
-    """The result of a check of doctor.
+    """The result of a check of doctor, with the remedy for a fault.
 
-    - `state`: "ok", "warning", "fault", "unknown" or "skipped".
-    - `fix`: the remedy for a fault.
+    `state` is "ok", "warning", "fault", "unknown" or "skipped".
     """
 
     name: Text
@@ -215,10 +211,9 @@ class MarkAnswer:
 
 @dataclass(frozen=True)
 class LookAnswer(MarkAnswer):
-    """The state of the project, the valid GO, and the checks that a cutover repeats after the close.
+    """The state of the project, the document of the valid GO, and the checks that a cutover repeats after the close.
 
-    - `go`: the document of the GO.
-    - `migration`: the unfinished migration of the existing objects, or None.
+    `migration` is the unfinished migration of the existing objects, or None.
     """
 
     go: Json

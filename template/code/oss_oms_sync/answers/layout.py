@@ -52,7 +52,6 @@ def is_long(task_id: str, kind: Kind, key: str) -> bool:
 
 
 def record_name(task_id: str, kind: Kind, key: str) -> str:
-    """Return the name of the record of `key`; it contains the key itself, or the hash of a long key."""
     if not is_long(task_id, kind, key):
         return f"{record_prefix(task_id, kind)}{key}"
     return f"{record_prefix(task_id, kind, long=True)}{hashlib.sha256(key.encode()).hexdigest()}"
@@ -74,7 +73,7 @@ def current_migration_name(task_id: str, project: str) -> str:
 def finished_migrations_prefix(task_id: str, project: str) -> str:
     """Return the prefix of the names of the records of finished migrations.
 
-    Records of another project have the same prefix if its name begins with this project's name.
+    Another project has the same prefix if its name begins with this project's name.
     """
     return f"{state_folder(task_id)}migrated-{project}-"
 

@@ -16,9 +16,8 @@ class SampleResult:
     - `asked`: the requested size of the sample.
     - `population`: the number of objects from which `keys` were drawn.
     - `read`: the number of objects that were read, including those that differ.
-    - `unread`: the keys that were not read.
     - `unreadable`: the keys that could not be read and were replaced by others.
-    - `problem`: the problem that ended the reading early: TIME_IS_UP, BACK_TO_SOURCE, or the code of a cloud's error.
+    - `problem`: the reason for an early end of the reading: TIME_IS_UP, BACK_TO_SOURCE, or the code of a cloud's error.
     """
 
     asked: int

@@ -77,8 +77,7 @@ class CodeFailures:
 class CopyFailureCounts:
     """The numbers of objects that OMS failed to copy, by their present state.
 
-    - `counted`: the number of failed objects by OMS's counts. The states add up to it, unless OMS's counts are delayed.
-    - `codes`: the `waiting` and `stuck` objects by OMS's error code.
+    `counted` is the number of failed objects by OMS's counts. The states add up to it, unless OMS's counts are delayed.
     """
 
     counted: int
@@ -112,10 +111,9 @@ class WaitingKey:
 
 @dataclass(frozen=True)
 class AbandonedRunFiles:
-    """The run files of an inactive project: their number, and their folder in the log bucket.
+    """The run files of an inactive project: the keys that replay has taken to resend them.
 
-    A run file has the keys that a run of replay has taken to resend them. `last_run` is the last recorded time at which
-    a job of the project ran.
+    `folder` is their folder in the log bucket, and `last_run` the last recorded time at which a job of the project ran.
     """
 
     project: str
@@ -205,7 +203,7 @@ class ObsSummary:
 class UnreadLines:
     """The number of unreadable lines in OMS's lists of failed copies, with an example.
 
-    `problem` is the reason why no list can be read, or empty if the lists can be read.
+    `problem` is the reason why no list can be read, or empty.
     """
 
     unread: int

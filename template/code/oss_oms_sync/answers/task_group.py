@@ -65,10 +65,7 @@ _STORAGE_POLICIES = {
 
 
 def storage_policy(policy: str | None) -> Text:
-    """Return a sentence about the storage class of copies in OBS.
-
-    `policy` is OMS's dst_storage_policy, or None if OMS does not report it.
-    """
+    """Return a sentence about the storage class of copies in OBS, by OMS's dst_storage_policy (None if unknown)."""
     if policy is None:
         return t("OMS does not report the storage class in OBS")
     return _STORAGE_POLICIES.get(policy, t("storage class in OBS: {policy}", policy=policy))
@@ -77,8 +74,8 @@ def storage_policy(policy: str | None) -> Text:
 def storage_class_plan(keeping_step: Step, *, keeps_class: bool) -> Text:
     """Return a sentence of a migration's plan about the storage class of copies.
 
-    `keeps_class` is True if the copies keep the source's storage class. `keeping_step` is the command that would keep
-    the class, which the sentence names if `keeps_class` is False.
+    If they do not keep the source's class (`keeps_class`), it names `keeping_step`, the command that would keep the
+    class.
     """
     if keeps_class:
         return t(
@@ -199,7 +196,7 @@ class GroupProgress:
     """The progress of a task group, with its state and its numbers of objects.
 
     - `total`: the number of all objects, or 0 until OMS has listed the source.
-    - `resent`: True if replay took over the keys of all failed objects, so that the group has no work left.
+    - `resent`: True if replay took over the keys of all failed objects.
     """
 
     state: GroupState
@@ -257,7 +254,6 @@ class TaskGroup(GroupProgress):
     - `can_retry_failed`: True if OMS can retry the failed objects alone.
     - `lists`: the prefix of the lists of failed objects in the destination.
     - `why`: the reason of a failure.
-    - `bandwidth`: the bandwidth limits by the time of day.
     """
 
     id: str
@@ -274,7 +270,6 @@ class TaskGroup(GroupProgress):
 
     @property
     def can_be_resent(self) -> bool:
-        """True if replay resends the objects that the group failed to copy."""
         return self.state is GroupState.FAILED and bool(self.lists) and 0 < self.failed <= MAX_RESENT_OBJECTS
 
     @classmethod
@@ -320,8 +315,7 @@ class TaskGroup(GroupProgress):
 def max_submissions(keys_a_second: float) -> float:
     """Return the number of objects up to which submitting them is faster than a task group, which starts slowly.
 
-    At twenty calls of ten keys per second the number is 370,000 objects, which take 31 minutes. The result ignores the
-    costs of the calls and records that submissions cause.
+    At twenty calls of ten keys per second the number is 370,000 objects, which take 31 minutes.
     """
     seconds_saved = 1 / keys_a_second - 1 / LISTED_OBJECTS_PER_SECOND
     return _START_SECONDS / seconds_saved if seconds_saved > 0 else math.inf

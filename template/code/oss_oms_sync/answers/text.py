@@ -93,7 +93,6 @@ def untranslated(text: str) -> Text:
 
 
 def sentences(*parts: Text | None) -> Text:
-    """Return a Text that joins sentences; a part that is None is left out."""
     return Text("{parts:sentences}", {"parts": [part for part in parts if part is not None]})
 
 
@@ -144,7 +143,6 @@ def _format_list(elements: Sequence[Sequence[str | Step]], joining_word: str, la
 
 
 def _is_ended(sentence: Sequence[str | Step]) -> bool:
-    """Return True if a sentence ends with a character that needs no full stop after it."""
     last_part = [part for part in sentence if part][-1:]
     return any(isinstance(part, str) and part.endswith(_SENTENCE_ENDS) for part in last_part)
 

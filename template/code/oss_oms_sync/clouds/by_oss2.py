@@ -99,7 +99,6 @@ class _OssResponse:
 
 
 def make_foreign_answer_error(status: int) -> requests.ConnectionError:
-    """Return the error for a response that another host sent instead of OSS."""
     return requests.ConnectionError(
         f"something else than OSS answered {status}: check OSS_ENDPOINT, and that no proxy stands in between"
     )

@@ -69,8 +69,8 @@ class RetryBudget:
         """Attempt `call` until it succeeds or another attempt would not help, and return the last result.
 
         - `get_unattempted_result` makes the result if the deadline passed before the first attempt.
-        - `reconnect` is called after each lost connection. After the first lost connection, the next attempt follows
-          immediately, because the connection may have died while the instance was frozen.
+        - `reconnect` is called after each lost connection. After the first, the next attempt follows immediately: the
+          connection may have died while the instance was frozen.
         """
         attempt: Attempt[T] | None = None
         attempts = 0

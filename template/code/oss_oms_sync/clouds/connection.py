@@ -55,9 +55,8 @@ POOL_WIDTH = 20
 class Connections(contextlib.AbstractContextManager["Connections"]):
     """Kept-alive connections to the cloud at `url`, for the life of an instance.
 
-    Another thread can close them while a call is using them. The class replaces a session of the library requests,
-    which would follow redirects and keep cookies. A request must not be sent to another host, because its headers
-    contain the security token.
+    Another thread can close them while a call is using them. A session of the library requests would follow redirects
+    and keep cookies, but a request must not be sent to another host, because its headers contain the security token.
     """
 
     def __init__(self, url: str, clock: Clock) -> None:
@@ -245,8 +244,8 @@ def _reset(opened_socket: socket.socket) -> None:
 def read_body(response: requests.Response, max_bytes: int) -> bytes:
     """Read the body of a streamed response, or only its first `max_bytes` bytes.
 
-    - The response to a HEAD has no body, whatever its Content-Length; reading it frees the connection.
-    - The body is not decompressed, because no request permits compression.
+    The response to a HEAD has no body; reading it frees the connection. The body is not decompressed, because no
+    request permits compression.
 
     Raises requests.ReadTimeout, and requests.ConnectionError if the body is shorter than its Content-Length.
     """

@@ -70,7 +70,7 @@ class Dialect:
     - `parse_seconds`: a function that parses a time, and returns seconds since 1970.
     - `time_end`: a regular expression for the end of a time.
     - `has_types`: True if a page states the types of its objects.
-    - `has_token`: True if a page has a token for its continuation.
+    - `has_token`: True if a page has a token to request the next page.
     """
 
     unquote_name: Callable[[str], str]
@@ -224,11 +224,10 @@ def _find_shared_class(first_object: str, text: str) -> str:
 
 @lru_cache(maxsize=64)
 def _make_expression(form: str, time_end: str, storage_class: str) -> re.Pattern[str] | None:
-    """Return the regular expression for objects of the form `form`, and the white space after an object.
+    """Return the regular expression for objects of the form `form`, the text of an object without its values.
 
-    - `form`: the text of an object without its values. The result is None if it is not the form of an object.
-    - `time_end`: the expression for the end of a time.
-    - `storage_class`: the class of all objects; if it is empty, the expression captures the classes.
+    The result is None if `form` has another structure. `time_end` is the expression for the end of a time.
+    `storage_class` is the class of all objects; if it is empty, the expression captures the classes.
     """
     if not _OBJECT_PATTERN.fullmatch(form) or any(form.count(f"<{tag}/>") > 1 for tag in _VALUE_PATTERNS):
         return None

@@ -55,10 +55,10 @@ T = TypeVar("T")
 class HeaderChange(NamedTuple):
     """A change of the headers of an object in place.
 
-    - `expires`: the time until which OBS accepts the change, in seconds since 1970 by OBS's clock.
     - `headers`: the headers to set, by their HTTP names.
+    - `expires`: the time until which OBS accepts the change, in seconds since 1970 by OBS's clock.
     - `replaces`: True if OBS removes the headers that have no new value.
-    - `version`: the object's version in a bucket with versioning, otherwise empty.
+    - `version`: the object's version, or empty in a bucket without versioning.
     """
 
     name: str
@@ -182,10 +182,6 @@ class ObsBucket(Bucket):
         )
 
     def head(self, name: str) -> ObjectHead | None:
-        """Return the result of HEAD for an object, or None if the object does not exist.
-
-        Raises ObsError.
-        """
         (result,) = self.try_head_all([name])
         return none_if_missing(result)
 

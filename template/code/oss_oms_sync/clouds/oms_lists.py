@@ -65,10 +65,8 @@ def read_lines(body: bytes, start: int, *, has_list_start: bool, has_list_end: b
     """Read lines from the position `start` on, until `max_failures` of the lines named an object.
 
     If `start` is in the middle of a line, the line is skipped, because an earlier call has read its beginning.
-
-    - `has_list_start`: True if `body` begins with the first line of the list.
-    - `has_list_end`: True if `body` ends with the last line. Otherwise its last MAX_LINE_BYTES bytes are not read,
-      because a line in them may be incomplete.
+    `has_list_start` and `has_list_end` are True if `body` has the first and the last line of the list. Without the last
+    line, the last MAX_LINE_BYTES bytes are not read, because a line in them may be incomplete.
     """
     newline = b"\n" if b"\n" in body else b"\r"
     failures: list[CopyFailure] = []

@@ -123,7 +123,6 @@ class OssBucket(Bucket):
         return [result if isinstance(result, StorageError) else None for result in results]
 
     def put(self, stored_object: StoredObject) -> None:
-        """Write a single object. Raises StorageError if OSS does not confirm the write."""
         require_success(self._call_all("oss:PutObject", [partial(_put_object, stored_object)]))
 
     def try_get_all(self, names: Sequence[str]) -> list[StoredObject | StorageError]:
@@ -135,17 +134,9 @@ class OssBucket(Bucket):
         return self._call_all("oss:GetObject", [partial(_head_object, name) for name in names])
 
     def get_all(self, names: Sequence[str]) -> list[StoredObject | None]:
-        """Read objects in parallel. The result is None for an object that does not exist.
-
-        Raises StorageError for any other failure.
-        """
         return [none_if_missing(result) for result in self.try_get_all(names)]
 
     def get(self, name: str) -> bytes | None:
-        """Return the body of an object, or None if the object does not exist.
-
-        Raises StorageError for any other failure.
-        """
         (stored_object,) = self.get_all([name])
         return stored_object.body if stored_object else None
 

@@ -24,11 +24,7 @@ _MAX_TEXT_BYTES = 2000
 
 @dataclass(frozen=True)
 class _Robot:
-    """A type of webhook, with the format of its messages.
-
-    - `make_body`: a function that makes the body of a message from a text and fields.
-    - `is_accepted`: a function that returns True if the status and the body of a response confirm the message.
-    """
+    """A type of webhook: functions that make the body of a message, and check if a response confirms the message."""
 
     title: str
     make_body: Callable[[str, Mapping[str, object]], object]
@@ -39,7 +35,7 @@ def post(invocation: Invocation, text: str, fields: Mapping[str, object]) -> tup
     """Post a message to the webhook in ALERT_WEBHOOK, without a retry.
 
     A chat's robot receives the text, and any other webhook a JSON object with `fields` and the text. Return the type of
-    the webhook, and the reason why the message may not have arrived, or "" if the webhook accepted it.
+    the webhook, and the reason why the message may not have arrived, or "".
     """
     settings, seconds = invocation.settings, invocation.deadline.cap(_MESSAGE_SECONDS)
     robot = _ROBOTS.get(urlsplit(settings.alert_webhook).hostname or "", _JSON_ROBOT)

@@ -117,8 +117,8 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
 
     - An invocation ends by writing an object to the log bucket, and the event of this write continues its range of
       keys. Such a call returns the fields to log.
-    - A timer event starts a pass if the last pass started at least COMPARE_PERIOD ago. Otherwise it continues ranges
-      without a working invocation.
+    - A timer event starts a pass if the last pass started at least COMPARE_PERIOD ago. Otherwise it continues ranges on
+      which no invocation works.
     - A manual call with CompareOptions continues or starts a pass, and waits for its end. With `look` it only reports;
       with `dry_run` it lists all keys itself, without submissions.
     - A call for a pass of headers is left to `headers.run`.

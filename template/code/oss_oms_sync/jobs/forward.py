@@ -100,9 +100,9 @@ class _ThrottledSubmission:
 def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline) -> Submission:
     """Submit `keys` if the project is open; while OMS throttles calls, leave a random share of the events to replay.
 
-    OMS limits the number of calls, and a call by replay has ten keys, mostly one by forward. Each instance adapts its
-    share of events like TCP adapts its rate: a throttled submission halves the share, which then grows linearly with
-    time.
+    OMS limits the number of calls. A call by replay has ten keys, a call by forward mostly one. Each instance adapts
+    its share of events like TCP adapts its rate: a throttled submission halves the share, which then grows linearly
+    with time.
     """
     share = _current_share(invocation)
     if random.random() >= share:

@@ -163,10 +163,7 @@ class _HeadersJob:
         return MOVES_TIME_TEXT if self._effect.moves_time and not scope.cutover else None
 
     def process_range(self, pass_: Pass, start_piece: Piece, _open_ranges: int, seconds: float) -> RangeResult:
-        """Process the keys of a range, for at most `seconds`.
-
-        The work begins after the last key of `start_piece`, the work of the previous invocation.
-        """
+        """Process the keys of a range after the last key of `start_piece`, the work of the previous invocation."""
         if refusal_text := self._find_refusal(pass_.scope):
             return RangeResult(
                 replace(start_piece, kind=PieceKind.RESTING, stopped=Stopped(Stop.HEADERS, refusal_text.en))
@@ -285,7 +282,7 @@ class _RangeWork:
     def _find_standstill_outcome(self, entry: Entry, row: HeadersRow) -> HeadersOutcome | None:
         """Return the outcome of an object in a standstill pass, or None if its headers have to be read.
 
-        Objects of every class are checked, but the headers of only a limited number of objects are read.
+        The headers of only a limited number of objects are read.
         """
         if row.is_recorded:
             return HeadersOutcome.RECORDED
@@ -299,7 +296,6 @@ class _RangeWork:
         return self._judge.judge(entry).object_class is ObjectClass.EQUAL_CONTENTS
 
     def _find_record_of_long_key(self, key: str) -> ObjectSummary | None:
-        """Return the record of a key that is too long for a record's name; for all other keys, return None."""
         if not is_long(self._invocation.task_id, "mended", key):
             return None
         (record,) = self._invocation.log_bucket.find_all([record_name(self._invocation.task_id, "mended", key)])

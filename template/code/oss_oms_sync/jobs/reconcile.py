@@ -54,7 +54,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     - An invocation ends by writing an object to the log bucket, and the event of this write continues its range of
       keys. Such a call returns the fields to log.
     - A timer event starts a pass if the last pass started at least RECONCILE_PERIOD ago. Otherwise it continues ranges
-      without a working invocation.
+      on which no invocation works.
     - A manual call with ReconcileOptions continues or starts a pass, and waits for its end. With `look` it only
       reports; with `dry_run` or `limit` it works without a stored pass.
 
@@ -136,8 +136,7 @@ def _build_answer(answer: PassAnswer, tally: Tally, missing_keys: Sequence[str] 
 class ReconcileCount(Count):
     """The counts of a range of keys in a pass of reconcile. Objects without a record of their version are submitted.
 
-    `classifier` gives each object its class, without a request to OBS. An object is covered if its success record shows
-    that OMS accepted the object's current version.
+    `classifier` gives each object its class, without a request to OBS.
     """
 
     def __init__(self, classifier: Classifier, key_filter: KeyFilter, start_tally: Tally) -> None:

@@ -39,10 +39,7 @@ class CutoverOptions:
 
     @classmethod
     def parse(cls, event: bytes | str, now: datetime) -> CutoverOptions:
-        """Return the options in the payload `event` of a call at the time `now`.
-
-        Raises PayloadError if an option is invalid, or two options exclude each other.
-        """
+        """Return the options in the payload `event` of a call at the time `now`. Raises PayloadError."""
         payload = options.parse(event, cls)
         frozen_since, freeze_time = payload.frozen_since, payload.freeze_time
         conditions = (

@@ -289,8 +289,7 @@ def _select_due_keys(
 ) -> list[WaitingGroup] | None:
     """Return a group for each waiting key whose object can be copied and is not proven equal in OBS.
 
-    The result is None if OBS does not answer. Other keys prevent no GO: replay keeps their records for longer than a
-    freeze lasts.
+    The result is None if OBS does not answer. Other keys cannot prevent a GO.
     """
     single_groups = list[WaitingGroup]()
     # Equal contents are equal at any age of the object.

@@ -42,9 +42,7 @@ def query_remaining_work(
 ) -> RemainingOmsWork:
     """Return the objects that OMS has not finished, by OMS's counts and, if `mark` closes the project, by the records.
 
-    `largest` is the size in bytes of the largest object, which may take the longest to copy.
-
-    Raises StorageError if the records cannot be listed.
+    `largest` is the size in bytes of the largest object, which may take the longest to copy. Raises StorageError.
     """
     counts, unfinished_by_months, record_counts = (
         query_progress(invocation, *_STATISTICS_DAYS),
@@ -118,8 +116,9 @@ class _RecordCounts:
     def count_missing_in(self, counts: OmsProgress) -> int:
         """Return the number of records that OMS's `counts` do not cover.
 
-        The result is the largest difference of the sums from any minute to the end. In a total, a key that OMS accepted
-        twice, with a single record, could hide a missing acceptance.
+        For each minute, the records from this minute on are compared with OMS's count of acceptances from this minute
+        on; the largest difference counts. In a mere total, a key that OMS accepted twice could hide a missing
+        acceptance.
         """
         record_count = missing_count = 0
         for begin, minute_count in sorted(self.steps.items(), reverse=True):

@@ -277,8 +277,8 @@ def check_back_to_source(context: CheckContext) -> Finding:
 def check_read_permissions(context: CheckContext) -> Finding:
     """Check the permissions to read objects in both buckets, which a sample and a deep comparison require.
 
-    Compare and certify may have other roles than doctor. So the check first reports objects that the last comparison
-    could not read.
+    Compare and certify may have other roles than doctor, so objects that the last comparison could not read are
+    reported first.
     """
     last_comparison = context.last_comparison
     if last_comparison and (missing_texts := describe_missing_permissions(last_comparison.tally)):

@@ -312,9 +312,8 @@ class CopyRecords:
     ) -> StoredObject:
         """Return the failed record of a failed copy.
 
-        - `success_record`: the success record of this version.
-        - `existing_key`: the data of the key's existing failed record.
-        - `attempt`: the number of the sync task's next attempt after a failed copy, from 1.
+        `existing_key` has the data of the key's existing failed record. `attempt` is the number of the sync task's next
+        attempt after a failed copy, from 1.
         """
         invocation = self._invocation
         first_failure = existing_key.first_failure if existing_key else ""
@@ -327,10 +326,9 @@ class CopyRecords:
 
 
 def _find_failure_time(copy_failure: CopyFailure, list_time: int) -> float:
-    """Return the time of a copy failure, in seconds since 1970.
+    """Return the time of a copy failure in seconds since 1970; if it is unreliable, return the later time of its list.
 
-    If this time is unreliable, return the later time of its list. With too early a time, the last acceptance would seem
-    to follow the failure, and the failure would be ignored.
+    With too early a time, the last acceptance would seem to follow the failure, and the failure would be ignored.
     """
     failure_time = copy_failure.at.timestamp() if copy_failure.at else list_time
     return failure_time if list_time - _MAX_LIST_DELAY_SECONDS <= failure_time <= list_time else list_time

@@ -42,9 +42,7 @@ class Pause(NamedTuple):
 class ReplayState:
     """The state that a run of replay stores for the next run.
 
-    - `after`: the name of the record after which the next run continues.
-    - `resting`: the pauses of records.
-    - `last`: the result of this run.
+    `after` is the name of the record after which the next run continues, and `last` the result of this run.
     """
 
     after: str = ""

@@ -237,7 +237,7 @@ class _StatusReport:
     def _acknowledge(
         self, task: TaskInfo | Failure, last_day: Statistics | Failure, list_positions: ListPositions
     ) -> None:
-        """Store OMS's current counters as acknowledged, unless OMS does not report them."""
+        """Store OMS's current counts of failed copies as acknowledged, unless OMS does not report them."""
         if isinstance(task, Failure):
             return
         statistics = None if isinstance(last_day, Failure) else last_day
@@ -248,10 +248,7 @@ class _StatusReport:
     def _query_months(
         self, task: TaskInfo | Failure, installation_time: datetime, acknowledgement: Acknowledgement | None
     ) -> list[Month] | Failure:
-        """Return OMS's counters of each month since the last acknowledgement or the installation, or OMS's failure.
-
-        The current month is the last.
-        """
+        """Return OMS's counters of each month since the last acknowledgement or the installation, or OMS's failure."""
         if isinstance(task, Failure):
             return task
         first_month_start = find_first_month(installation_time, acknowledgement)

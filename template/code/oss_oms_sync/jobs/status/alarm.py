@@ -141,7 +141,6 @@ def read_webhook_problem(invocation: Invocation) -> str:
 
 
 def _send_message(invocation: Invocation, name: str, text: str, fields: Mapping[str, object]) -> str:
-    """Send a message to the webhook; return the reason why the webhook did not accept it, or ""."""
     webhook_kind, problem = post(invocation, text, fields)
     entry = {"alert": name, "webhook": webhook_kind}
     if problem:

@@ -61,10 +61,7 @@ class Acknowledgement:
     def of_all_failures(
         cls, now: datetime, counts: MonthCounts, last_day: Statistics | None, listed: LineCount
     ) -> Acknowledgement | None:
-        """Return an acknowledgement of all failures in `counts` and in this month's lists.
-
-        Return None if a counter of the month is missing.
-        """
+        """Return an acknowledgement of all failures, or None if a counter is missing in `counts`."""
         if counts.difference is None or counts.failed is None:
             return None
         recent_objects, unlisted_lines = 0, max(0, counts.failed - listed.lines)
@@ -110,10 +107,6 @@ class CopyProgress:
         now: datetime,
         lines_by_month: Mapping[str, LineCount],
     ) -> CopyProgress:
-        """Return the conclusions at the time `now`, for a project installed at `installation_time`.
-
-        `lines_by_month` has the number of lines in OMS's lists, by month.
-        """
         if isinstance(months, Failure):
             return cls(task, months, last_day, acknowledgement)
         counted_months = _subtract_acknowledged_counts(acknowledgement, months)
@@ -156,7 +149,7 @@ class CopyFailures(CopyFailureCounts):
 
     @classmethod
     def classify(
-        cls, counted_count: int, listed_lines: LineCount, waiting_keys: Sequence[FailedKey], max_unread_keys: float
+        cls, failure_count: int, listed_lines: LineCount, waiting_keys: Sequence[FailedKey], max_unread_keys: float
     ) -> CopyFailures:
         """Classify the failures that OMS counted, by the lines in OMS's lists.
 
@@ -166,14 +159,14 @@ class CopyFailures(CopyFailureCounts):
         codes = Counter(_find_failure_code(key) for key in waiting_keys)
         stuck_codes = Counter(_find_failure_code(key) for key in waiting_keys if _is_stuck(key))
         stuck_count = stuck_codes.total()
-        listed_count = min(counted_count, listed_lines.lines)
+        listed_count = min(failure_count, listed_lines.lines)
         outside_count = min(listed_count, listed_lines.outside)
         # The other listed objects are done, except those that an unread record may name.
         unproven_count = max(0, listed_count - outside_count - len(waiting_keys))
         done_count = unproven_count - int(min(max_unread_keys, unproven_count))
-        unknown_count = max(0, counted_count - outside_count - len(waiting_keys) - done_count)
+        unknown_count = max(0, failure_count - outside_count - len(waiting_keys) - done_count)
         return cls(
-            counted_count,
+            failure_count,
             done=done_count,
             waiting=len(waiting_keys) - stuck_count,
             stuck=stuck_count,
@@ -192,7 +185,6 @@ class CopyFailures(CopyFailureCounts):
 
     @property
     def outcome_counts(self) -> list[int]:
-        """The numbers of objects by outcome. They add up to `counted`, the number of failures that OMS counted."""
         return [self.done, self.waiting, self.stuck, self.outside, self.unknown]
 
 
@@ -289,7 +281,6 @@ def _find_recent_start(statistics: Statistics, now: datetime) -> datetime:
 
 
 def _count_remaining_after(time: datetime, statistics: Statistics) -> int:
-    """Return the minimum number of unfinished objects that OMS accepted in intervals that start after `time`."""
     start_seconds = time.timestamp()
     return count_min_unfinished(
         accepted - finished for begin, accepted, finished in statistics.steps if begin > start_seconds

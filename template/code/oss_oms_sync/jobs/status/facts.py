@@ -142,7 +142,6 @@ class ObsState:
 
     @property
     def start_time(self) -> str:
-        """The start of the last comparison of all objects; empty before the first comparison."""
         return self.last_comparison.state.started if self.last_comparison and self.last_comparison.state else ""
 
     @property
@@ -164,7 +163,6 @@ class ObsState:
 
     @property
     def equal_count(self) -> int:
-        """The number of equal objects, whether or not they are proven equal."""
         return self.count(*EQUAL_CLASSES)
 
     @property

@@ -305,7 +305,6 @@ _RULES: Sequence[Callable[[Facts], Iterable[Verdict]]] = (
 
 
 def _describe_open_passes(passes: OpenPasses) -> Text | None:
-    """Return a sentence about the newest unfinished pass and the number of the others, or None if there is none."""
     if not passes:
         return None
     newest_pass, progress = max(passes, key=lambda open_pass: open_pass[0].started)

@@ -149,7 +149,6 @@ def check_unsubmitted(facts: Facts) -> Iterator[Verdict]:
 
 
 def check_missing(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict if objects are missing or outdated in OBS, by the last comparison."""
     obs_state = facts.obs_state
     if not obs_state.last_comparison or not obs_state.missing_count:
         return
