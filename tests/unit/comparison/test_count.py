@@ -71,7 +71,7 @@ def test_the_counts_of_key_ranges_add_up_to_those_of_a_single_range(world, cuts,
         patch.object(tallies, "MAX_WRITTEN", 3),
         patch.object(counts, "MAX_WRITTEN", 3),
     ):
-        whole, summed = count(entries), reduce(Tally.merged, map(count, parts), Tally())
+        whole, summed = count(entries), reduce(Tally.plus, map(count, parts), Tally())
         piece = Tally()
         for part in parts:
             piece = count(part, from_json(Tally, json.loads(json.dumps(to_json(piece)))))
