@@ -202,7 +202,7 @@ def main() -> None:
         call = invocation()
         scope = Scope(call.settings.key_filter, None, everything=False, standstill=True)
         comparison_job = compare._ComparisonJob(call)
-        pass_ = comparison_job.driver.describe_pass(scope, note=False)
+        pass_ = comparison_job.driver.describe_pass(scope, record_installation=False)
         outcome = comparison_job._build_range_walk(pass_, Piece()).run()
         assert sum(mark.objects for mark in outcome.piece.tally.marks) == OBJECTS, outcome
 
