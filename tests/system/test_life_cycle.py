@@ -72,7 +72,7 @@ def test_two_projects_each_submit_their_own_keys(box, deploy):
     assert records(box, "failed_object/") == {}
 
 
-CLOSED = "nothing is submitted. For the next step: python3 ops.py status"
+CLOSED = "and submits nothing. For the next step: python3 ops.py status"
 
 
 @pytest.fixture(params=["python3.12", "python3.10"])

@@ -36,7 +36,7 @@ def project_with_copies(deployed: Sandbox) -> Sandbox:
 # In an order in which no command changes the output of the next.
 SHOWN = [
     ("doctor", 0, "Setup OK: "),
-    ("status", 1, "Unknown\n  Nothing waits, but no full reconcile"),
+    ("status", 1, "Unknown\n  Nothing waits to be resent, but no full reconcile"),
     ("story a/1", 0, "'a/1': The object is in OBS with equal contents."),
     ("story nowhere", 1, "'nowhere': The object does not exist"),
     ("replay", 0, "Nothing is left to resend."),

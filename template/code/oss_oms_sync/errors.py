@@ -163,7 +163,7 @@ class Reason(Enum):
         " remedy for the code. Replay resends the key automatically: at once, after 10 minutes, then at doubling"
         " intervals of up to a day."
     )
-    UNEXPECTED = t("OMS returned an undocumented response. Check its status and message, and SYNC_URL.")
+    UNEXPECTED = t("OMS returned an undocumented response. Check SYNC_URL, and the status and message of the response.")
 
     def __init__(self, fix: Text) -> None:
         self.fix = fix

@@ -33,7 +33,7 @@ SETTINGS = {
         ),
     ),
     "HW_SK": Setting(None, t("secret access key (SK) that belongs to the AK")),
-    "HW_SECURITY_TOKEN": Setting("", t("only for temporary access keys")),
+    "HW_SECURITY_TOKEN": Setting("", t("security token, only for temporary access keys")),
     "LOG_BUCKET": Setting(
         None,
         t("OSS bucket for the records, in the function's region and different from the source bucket"),
@@ -98,7 +98,7 @@ SETTINGS = {
     ),
     "STATUS_PERIOD": Setting(
         "15m",
-        t("only for doctor: the interval of status's timer, or `off`"),
+        t("only for doctor: the interval of status's timer, or `off` if there is none"),
     ),
     "DESTINATION_REGION": Setting(
         "",
@@ -131,5 +131,5 @@ SETTINGS = {
         ),
     ),
     "ALERT_LANGUAGE": Setting("en", t("language of the alarms: `en` or `zh`")),
-    "LOG_LEVEL": Setting("INFO", t("`DEBUG`, `INFO`, `WARNING`, `ERROR`")),
+    "LOG_LEVEL": Setting("INFO", t("log level: `DEBUG`, `INFO`, `WARNING` or `ERROR`")),
 }

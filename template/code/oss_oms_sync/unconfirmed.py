@@ -94,8 +94,8 @@ UNCONFIRMED = {
         t("the order of OBS's listings"),
         t("by UTF-8 bytes"),
         t(
-            "a listing in another order is an error, never the end of the listing: no comparison would"
-            " finish, so no cutover could end in GO"
+            "a listing in another order counts as an error, and never as the end of the listing: no comparison"
+            " would finish, so no cutover could end in GO"
         ),
         ("listing.order",),
         as_assumed=("bytes",),
@@ -166,7 +166,7 @@ UNCONFIRMED = {
         t("either"),
         t(
             "the time of submission: within seconds, or by `reconcile` within a day. `headers` finds the object in"
-            " any case, by its time"
+            " any case, by the time of its last change"
         ),
         ("header_change.event",),
     ),

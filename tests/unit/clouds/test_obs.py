@@ -292,7 +292,7 @@ def _other_secret(world: World) -> None:
             404,
             "NoSuchBucket",
             lambda world: world.obs.remove_bucket("photos-obs"),
-            "OBS has no bucket photos-obs in that region",
+            "OBS has no bucket photos-obs in the task's region",
             "没有桶 photos-obs",
         ),
         (

@@ -278,8 +278,8 @@ def test_the_sender_submits_no_key_in_a_closed_project(world):
     assert not world.oms.requests
     assert not world.recorded_keys("failed")
     assert world.sender.stopped.why == (
-        "The project has been closed since 2026-01-02T00:00:00Z (Li Lei: cut over): nothing is submitted. For"
-        " the next step: python3 ops.py status"
+        "The project has been closed since 2026-01-02T00:00:00Z (Li Lei: cut over) and submits nothing. For the"
+        " next step: python3 ops.py status"
     )
 
 

@@ -126,7 +126,7 @@ def test_the_description_of_a_closed_mark_has_time_user_and_reason():
     assert text.en.startswith("The project has been closed since 2026-01-02T00:00:00Z (Li Lei: cut over)")
     assert text.zh.startswith("项目自 2026-01-02T00:00:00Z 起已关闭（Li Lei: cut over）")
     assert CloseMark("2026-01-02T00:00:00Z", "", "").text.en.startswith(
-        "The project has been closed since 2026-01-02T00:00:00Z: nothing is submitted"
+        "The project has been closed since 2026-01-02T00:00:00Z and submits nothing"
     )
 
 

@@ -280,7 +280,7 @@ READ_SAMPLE["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "n
             "en",
             [
                 *("  4 objects could not be read: archived, or encrypted", "      'archived'\n"),
-                "  2 objects differ, or are encrypted in OBS: to find out which, the IAM user of HW_AK needs",
+                "  2 objects differ or are encrypted in OBS: to find out which, the IAM user of HW_AK needs",
                 "(4 objects are not proven equal)",
             ],
         ),

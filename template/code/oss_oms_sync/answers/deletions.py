@@ -18,7 +18,7 @@ class OmissionReason(Enum):
 
     meaning: Text
 
-    YOUNG = ("young", t("absent for less than a day when the last comparison began"))
+    YOUNG = ("young", t("absent from the source for less than a day when the last comparison began"))
     NAME = ("name", t("an rclone list cannot represent the key exactly"))
     WAITS = ("waits", t("a failed record or a run file contains the key"))
     RECORDED = ("recorded", t("OMS accepted the key after the last comparison began"))

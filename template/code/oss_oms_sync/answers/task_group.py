@@ -60,7 +60,7 @@ _STORAGE_POLICIES = {
     "IA": t("storage class in OBS: IA"),
     "ARCHIVE": t("storage class in OBS: Archive"),
     "DEEP_ARCHIVE": t("storage class in OBS: Deep Archive"),
-    SOURCE_CLASS_POLICY: t("storage class in OBS: same as the source"),
+    SOURCE_CLASS_POLICY: t("storage class in OBS: same as at the source"),
 }
 
 
@@ -79,8 +79,9 @@ def storage_class_plan(keeping_step: Step, *, keeps_class: bool) -> Text:
     """
     if keeps_class:
         return t(
-            "Storage class in OBS: same as the source. OBS bills IA objects for at least 30 days, Archive objects"
-            " for 90 and Deep Archive objects for 180. Archived objects must be restored before they can be read."
+            "Storage class in OBS: same as at the source. OBS bills IA objects for at least 30 days, Archive"
+            " objects for 90 and Deep Archive objects for 180. Archived objects must be restored before they can be"
+            " read."
         )
     return t(
         "Storage class in OBS: Standard, even for source objects of another class. To keep their class: {command}",

@@ -60,9 +60,9 @@ class CloseMark:
         """The mark as a sentence without the next step."""
         detail = ": ".join(filter(None, (self.person, self.reason)))
         if not detail:
-            return t("The project has been closed since {since}: nothing is submitted", since=self.closed_at)
+            return t("The project has been closed since {since} and submits nothing", since=self.closed_at)
         return t(
-            "The project has been closed since {since} ({detail}): nothing is submitted",
+            "The project has been closed since {since} ({detail}) and submits nothing",
             since=self.closed_at,
             detail=detail,
         )

@@ -114,7 +114,7 @@ def check_oms_finished(facts: WaitingFacts) -> Finding:
         return OMS_FINISHED.finding(Result.NOT_RUN, text)
     if (reason := _find_reason_to_wait(facts)) is not None:
         return OMS_FINISHED.finding(
-            Result.NOT_RUN, reason, t("Wait a minute, then check again"), cutover_step(facts), waits=True
+            Result.NOT_RUN, reason, t("Wait a minute, then continue the cutover"), cutover_step(facts), waits=True
         )
     if oms_work.left != 0:
         return _report_unfinished_work(facts)

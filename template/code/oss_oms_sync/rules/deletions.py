@@ -58,8 +58,8 @@ def find_reason_against_list(facts: DeletionFacts) -> Text | None:
         )
     if facts.go:
         return t(
-            "A GO was given ({go}): since then applications own the objects in OBS, and the source no longer"
-            " shows which of them to delete",
+            "A GO was given ({go}): since then applications own the objects in OBS, and the source no longer shows"
+            " which objects to delete",
             go=facts.go,
         )
     if not facts.comparison:

@@ -84,7 +84,7 @@ def test_the_check_metadata_needs_no_sample_if_all_objects_have_records(world):
     assert finding["gates"] is True
     assert asked == []
     assert "4 by records, each as of the record's time, and 0 by reading both sides" in finding["actual"]
-    assert "headers of 4 objects were compared: all are equal in OBS, as of each record" in document["text"]
+    assert "headers of 4 objects were compared: all are equal in OBS, each as of its record" in document["text"]
 
 
 def test_a_standstill_pass_reads_headers_without_a_record_only_once(world):

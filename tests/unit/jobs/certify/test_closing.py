@@ -230,7 +230,7 @@ def test_after_a_go_the_project_opens_only_if_confirmed(ready):
     assert ready.open_project(after_go=True)["closed"] is None
     answer = ready.close_project()
     assert answer["closed"]["go"] == ""
-    assert answer["next"].endswith("To open it: python3 ops.py open")
+    assert answer["next"].endswith("To open the project: python3 ops.py open")
     assert ready.open_project()["closed"] is None
 
 

@@ -257,7 +257,7 @@ def test_a_close_names_the_last_certificate_and_ends_submissions(world, document
     answer = world.close_project()
     assert answer["certificate"] == {name: document[name] for name in ("document", "verdict", "made")}
     assert (answer["closed"]["by"], answer["closed"]["why"]) == ("close", f"{document['document']}: GO")
-    assert "nothing is submitted" in str(answer["next"])
+    assert "and submits nothing" in str(answer["next"])
     mark = world.certify()["closed"]
     assert {**mark, "go": ""}.items() >= answer["closed"].items()
 

@@ -36,7 +36,7 @@ def test_doctor_warns_of_a_region_that_may_not_offer_sync_tasks(box, run_doctor,
     ("policy", "text"),
     [
         ("STANDARD", "storage class in OBS: Standard"),
-        ("SRC_STORAGE_MAPPING", "storage class in OBS: same as the source"),
+        ("SRC_STORAGE_MAPPING", "storage class in OBS: same as at the source"),
         ("NEW_POLICY", "storage class in OBS: NEW_POLICY"),
     ],
 )
@@ -379,7 +379,7 @@ NAME = "objects in scope"
     [
         ({"OBJECT_PREFIX": "phots/"}, "OBJECT_PREFIX 'phots/'"),
         ({"OBJECT_SUFFIX": ".jpgg"}, "all keys with this prefix (2) were checked"),
-        ({"OBJECT_PREFIX": "oms_source_record/"}, "all 1 name was checked"),
+        ({"OBJECT_PREFIX": "oms_source_record/"}, "all keys with this prefix (1) were checked"),
     ],
     ids=["prefix", "suffix", "records"],
 )

@@ -307,7 +307,10 @@ def test_doctor_does_not_count_a_key_in_a_run_file_as_a_lost_event(box, run_doct
 def test_doctor_warns_of_a_closed_project_and_prints_the_open_command(box, run_doctor, run_job):
     close_project(box)
     verify_check(
-        run_doctor(), "project state", "warning", "(Li Lei): nothing is submitted. To open it: python3 ops.py open"
+        run_doctor(),
+        "project state",
+        "warning",
+        "(Li Lei) and submits nothing. To open the project: python3 ops.py open",
     )
     open_project(run_job)
     verify_check(run_doctor(), "project state", "ok")

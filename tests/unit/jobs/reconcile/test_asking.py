@@ -202,7 +202,7 @@ def test_each_call_of_reconcile_logs_its_answer(world, lines, options):
     assert lines() == [result]
 
 
-CLOSED = "nothing is submitted. For the next step: python3 ops.py status"
+CLOSED = "and submits nothing. For the next step: python3 ops.py status"
 
 
 def test_reconcile_begins_no_pass_while_the_project_is_closed():

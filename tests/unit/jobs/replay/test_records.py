@@ -169,7 +169,7 @@ def test_replay_is_not_finished_if_it_cannot_read_a_run_file(world):
 
 # While the project is closed, replay submits nothing.
 
-CLOSED = "nothing is submitted. For the next step: python3 ops.py status"
+CLOSED = "and submits nothing. For the next step: python3 ops.py status"
 ENVELOPE = {"requestContext": {}, "requestPayload": {"events": [event("a"), event("b")]}}
 
 

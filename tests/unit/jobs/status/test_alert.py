@@ -150,6 +150,6 @@ def test_an_alarm_about_an_overdue_pass_names_the_command_to_run(caplog):
     # WHEN this has lasted for two timer events, THEN an alarm is sent, and the log line has the same verdict
     world.tick_often(2)
     assert world.states == ["in step", "unknown"]
-    start = "oss-oms-sync oss-oms-sync: UNKNOWN \\(was in step\\)\nNothing waits, but "
+    start = "oss-oms-sync oss-oms-sync: UNKNOWN \\(was in step\\)\nNothing waits to be resent, but "
     assert re.match(f"{start}(.|\n)*python3 ops.py reconcile", world.alarms[-1]["message"])
     assert read_log_line(world, caplog)["verdict"] == "unknown"

@@ -21,8 +21,8 @@ def test_the_verdict_closed_names_its_time_and_the_open_command(world):
     assert report["verdict"] == {
         "state": "closed",
         "alarm": False,
-        "text": "The project has been closed since 2026-03-10T12:00:00Z (Li Lei: cut over): nothing is submitted."
-        " To open it: python3 ops.py open.",
+        "text": "The project has been closed since 2026-03-10T12:00:00Z (Li Lei: cut over) and submits nothing. To open"
+        " it: python3 ops.py open.",
         "text_zh": "项目自 2026-03-10T12:00:00Z 起已关闭（Li Lei: cut over），不提交任何对象。如需重新打开："
         "python3 ops.py open。",
         "text_steps": [{"job": "open", "options": {}}],
@@ -112,7 +112,7 @@ def test_waiting_keys_make_the_verdict_behind_after_a_project_reopens(world):
     assert report["closed"] is None
     world.bucket.add_failed_records("a", reason="CLOSED")
     world.bucket.add_failed_records("b", reason="REJECTED")
-    assert read_verdict(world)[1].startswith("2 objects waiting since")
+    assert read_verdict(world)[1].startswith("2 objects have been waiting since")
     assert world.status()["lasting"] == ["REJECTED"]
 
 
@@ -191,7 +191,10 @@ def test_status_prints_a_command_that_covers_all_changes_after_the_close(world, 
     for number, reason in enumerate(("CLOSED", "MARK_UNREAD", *["COPY_FAILED"] * 4)):
         world.advance(60)
         world.bucket.add_failed_records(str(number), reason=reason)
-    assert "(CLOSED, MARK_UNREAD): python3 ops.py replay --dry-run. If there are none: " in read_verdict(world)[1]
+    assert (
+        "(reasons CLOSED and MARK_UNREAD): python3 ops.py replay --dry-run. If there are none: "
+        in read_verdict(world)[1]
+    )
     look = Replay(world.invocation(), skips_resting=False)
     look.send_records(ReplayOptions(dry_run=True))
     assert look.answer().by_reason == {"CLOSED": 1, "MARK_UNREAD": 1, "COPY_FAILED": 4}

@@ -208,7 +208,7 @@ def test_a_keys_history_in_a_closed_project_names_the_open_command(prepare_case,
     prepare_case(world)
     world.bucket.add_mark(closed=True)
     answer = world.status(key="a")
-    words = ("The project has been closed since", "nothing is submitted. To open it: ", expected_text)
+    words = ("The project has been closed since", "and submits nothing. To open the project: ", expected_text)
     assert [word for word in words if word not in answer["next"]] == find_promises(answer["next"]) == []
     assert "起已关闭" in answer["next_zh"]
 

@@ -35,7 +35,7 @@ def test_status_says_that_obs_is_unchecked_without_a_comparison(world):
     assert world.status()["compare"] == {"last": None, "open": []}
 
 
-LACKING = "found 3 objects of 8 missing or outdated in OBS"
+LACKING = "found 3 of 8 objects missing or outdated in OBS"
 ALL_THERE = (
     "All objects written before 2026-03-10T12:00:00Z were in OBS at 2026-03-10T12:00:00Z: 7 of 7 objects, 5 proven"
     " equal and 2 not proven equal."
@@ -46,7 +46,7 @@ COMPARISONS = {
     "what it claims, beside all that there is": (
         {"equal_contents": 5, "equal_size": 2, "in_flight": 1, "failed_before": 3, "outside": 9},
         IN_STEP,
-        ["7 objects of 11, 5 proven equal", "Others: 3 failed_before, 1 in_flight."],
+        ["7 of 11 objects, 5 proven equal", "Other objects: 3 failed_before, 1 in_flight."],
     ),
     "the time of the oldest that was not there": (
         {"oldest": int((NOW - timedelta(hours=3)).timestamp()), "equal_contents": 5, "in_flight": 1},

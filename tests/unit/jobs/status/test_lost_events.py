@@ -43,7 +43,7 @@ def test_status_is_not_green_until_a_dead_trigger_works_again(world_without_pass
     # WHEN passes have submitted the objects, THEN the verdict is not green after any number of passes
     for sent in (6, 0, 0):
         assert world_without_passes.reconcile()["submitted"] == sent
-        assert shows_verdict(world_without_passes, BEHIND, "Events are missing for 6 new objects (of 10)")
+        assert shows_verdict(world_without_passes, BEHIND, "Events are missing for 6 of 10 new objects")
 
     # AND the verdict is green once a pass finds an object with an event
     world_without_passes.advance_to(NOW + timedelta(hours=1))
@@ -64,7 +64,7 @@ def test_status_detects_a_dead_trigger_despite_earlier_accepted_objects(world_wi
     assert world_without_passes.reconcile()["submitted"] == 9
 
     # THEN it is not green
-    assert shows_verdict(world_without_passes, BEHIND, "Events are missing for 9 new objects (of 9)")
+    assert shows_verdict(world_without_passes, BEHIND, "Events are missing for 9 of 9 new objects")
 
 
 def test_status_counts_lost_events_across_a_pass_over_a_prefix(world_without_passes):
@@ -75,7 +75,7 @@ def test_status_counts_lost_events_across_a_pass_over_a_prefix(world_without_pas
     world_without_passes.advance_to(NOW + timedelta(hours=4))
     world_without_passes.put_accepted("told", data="told", minutes_ago=60)
     world_without_passes.reconcile()
-    assert "Events are missing for 3 new objects (of 4)" in read_verdict(world_without_passes)[1]
+    assert "Events are missing for 3 of 4 new objects" in read_verdict(world_without_passes)[1]
 
 
 def test_status_counts_a_lost_event_once_even_if_it_stops_many_passes(world_without_passes):
@@ -130,7 +130,7 @@ def test_an_object_too_new_for_the_last_pass_counts_as_new_in_the_next(world_wit
     world_without_passes.advance_to(NOW + timedelta(minutes=20))
     assert world_without_passes.reconcile()["submitted"] == 1
     state, text = read_verdict(world_without_passes)
-    assert (state == IN_STEP, "Events are missing for 1 new object (of 1)" in text) == (is_older, not is_older)
+    assert (state == IN_STEP, "Events are missing for 1 of 1 new object" in text) == (is_older, not is_older)
 
 
 def test_status_detects_a_trigger_that_died_after_years_of_records():
@@ -141,7 +141,7 @@ def test_status_detects_a_trigger_that_died_after_years_of_records():
     world.advance_to(NOW + timedelta(days=1))
     upload_objects(world, 1)
     world.reconcile()
-    assert "Events are missing for 1 new object (of 1)" in read_verdict(world)[1]
+    assert "Events are missing for 1 of 1 new object" in read_verdict(world)[1]
 
 
 # Texts about passes.
@@ -178,9 +178,9 @@ def test_the_verdict_in_step_names_the_age_of_unchecked_objects(world, scope, ol
 @pytest.mark.parametrize(
     ("scope", "words"),
     [
-        (BACKFILL, "A backfill is running: begun 2026-03-10T12:00:00Z, 40 objects so far."),
+        (BACKFILL, "A backfill is running, begun at 2026-03-10T12:00:00Z: 40 objects so far."),
         ({**USUAL, "all": True}, "A backfill is running"),
-        (USUAL, "A pass is running: begun 2026-03-10T12:00:00Z, 40 objects so far."),
+        (USUAL, "A pass is running, begun at 2026-03-10T12:00:00Z: 40 objects so far."),
         ({**USUAL, "prefix": "a/"}, "A pass is running"),
     ],
     ids=["backfill", "all", "usual", "part"],
@@ -198,7 +198,7 @@ def test_status_reports_an_open_pass_next_to_the_verdict_in_step(world, scope, w
 def test_status_counts_the_open_passes(world):
     for prefix in ("a/", "b/", "c/"):
         world.bucket.add_pass({**USUAL, "prefix": prefix}, ended=False)
-    assert ", and 2 more." in read_verdict(world)[1]
+    assert ", and 2 other passes." in read_verdict(world)[1]
 
 
 PART = {**USUAL, "prefix": "nothing/"}
@@ -231,7 +231,7 @@ def test_status_does_not_know_lost_events_if_the_last_pass_is_too_old(period, da
 
     # AND the printed command ends this verdict, because it finds the lost objects
     world.reconcile()
-    assert "Events are missing for 1 new object (of 1)" in read_verdict(world)[1]
+    assert "Events are missing for 1 of 1 new object" in read_verdict(world)[1]
 
 
 @pytest.mark.parametrize("period", ["off", "1d"])

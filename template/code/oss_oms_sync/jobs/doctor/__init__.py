@@ -27,7 +27,7 @@ from oss_oms_sync.unconfirmed import UNCONFIRMED, Assumption
 
 C = TypeVar("C")
 
-_OPERATION_PROOF = t("confirmed by this project's operation")
+_OPERATION_PROOF = t("confirmed by this project's results")
 
 
 def _count_objects(context: CheckContext, *classes: ObjectClass) -> int:
@@ -164,7 +164,7 @@ def _run_checks(checks: Sequence[Check[C]], context: C | None, findings: dict[st
             if findings[needed_name].result not in (Result.PASSED, Result.WARNING)
         ]
         if context is None or blocking_names:
-            text = t("depends on: {checks}", checks=[_TITLES[name] for name in blocking_names])
+            text = t("depends on checks that did not pass: {checks}", checks=[_TITLES[name] for name in blocking_names])
             finding = (
                 skipped
                 if {findings[needed_name].result for needed_name in blocking_names} == {Result.SKIPPED}

@@ -251,7 +251,7 @@ def check_back_to_source(context: CheckContext) -> Finding:
     if stored_rules is None:
         return warning(
             t(
-                "unknown whether {name} has back-to-source rules: with such a rule, reading a missing object"
+                "it is unknown whether {name} has back-to-source rules: with such a rule, reading a missing object"
                 " creates the object",
                 name=name,
             ),

@@ -56,7 +56,7 @@ def check_bucket_kind(context: CheckContext) -> Finding:
         is_file_system = context.destination.is_file_system()
     except ObsError as error:
         return warning(
-            t("{error}: unknown whether the destination is a parallel file system", error=error),
+            t("{error}: it is unknown whether the destination is a parallel file system", error=error),
             error.fix,
         )
     if is_file_system:

@@ -149,7 +149,10 @@ def _connect(url: str, setting: str) -> Finding:
     except ssl.SSLError as error:
         return fault(
             t("no trusted TLS connection to {host}: {error}", host=host, error=printable_line(str(error))),
-            t("{check_host}: another server answers, or a device intercepts the connection", check_host=host_remedy),
+            t(
+                "{check_host}: another server may answer there, or a device may intercept the connection",
+                check_host=host_remedy,
+            ),
         )
     except OSError as error:
         return fault(

@@ -189,7 +189,7 @@ def check_overwrite_mode(context: CheckContext) -> Finding:
         )
     if mode is OverwriteMode.ALWAYS:
         return ok(
-            t("{mode}: no new version is skipped; objects submitted twice are copied twice", mode=name),
+            t("{mode}: OMS skips no new version, and copies an object twice if it is submitted twice", mode=name),
         )
     gap_text = t("OMS may skip a new version of the same size if it arrives while OMS writes the old version")
     if mode is OverwriteMode.CRC64:
@@ -211,8 +211,8 @@ def check_task_options(context: CheckContext) -> Finding:
         return warning(
             text,
             t(
-                "Check the task in the OMS console. A cutover with --sample compares headers; without a"
-                " sample, it asks you to accept metadata by name"
+                "Check the task in the OMS console. A cutover with --sample compares headers; without --sample, the"
+                " cutover asks you to accept metadata by name"
             ),
         )
     return warning(
@@ -234,7 +234,7 @@ def check_oms_region(context: CheckContext) -> Finding:
         return warning(
             t("{match} is not among the regions known to offer synchronization tasks", match=match[1]),
             t(
-                "If the task is not found, create it in {regions:or}",
+                "If OMS does not find the task, create a task in {regions:or}",
                 regions=[t("{name} ({region})", name=name, region=region) for region, name in _OMS_REGIONS.items()],
             ),
         )

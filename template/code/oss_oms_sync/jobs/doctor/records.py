@@ -131,7 +131,7 @@ def check_records_flow(context: CheckContext) -> Finding:
             ),
         )
     if failed_count:
-        return warning(text, t("For the reasons: {step}", step=Step("status")))
+        return warning(text, t("For the reasons of the failures: {step}", step=Step("status")))
     if not accepted_count:
         return skipped(t("{finding}. Upload an object, then run doctor again in 15 minutes", finding=text))
     if not recent_objects.has_event_proof and not _have_events_arrived(context, recent_objects.late_objects):

@@ -19,7 +19,7 @@ COPYING_TEXT = t(
     "OMS may still copy accepted objects; nothing is resent until the project is open and compare has found"
     " missing objects."
 )
-CLOSED_TEXT = t("The object is not submitted until the project is open.")
+CLOSED_TEXT = t("No job submits the object until the project is open.")
 
 
 class Story(NamedTuple):

@@ -229,7 +229,10 @@ def check_gaps(facts: Facts) -> Iterator[Verdict]:
         for _, text in reasons[1:]:
             reason = t("{first} Also: {second}", first=reason, second=text)
         yield make_unknown_verdict(
-            sentences(t("Nothing waits, but {why}", why=reason), _describe_open_passes(coverage.open_passes)), step
+            sentences(
+                t("Nothing waits to be resent, but {why}", why=reason), _describe_open_passes(coverage.open_passes)
+            ),
+            step,
         )
 
 
@@ -264,7 +267,7 @@ def conclude_in_step(facts: Facts) -> Iterator[Verdict]:
     unfinished_count = copy_progress.unfinished_counts.objects if copy_progress.unfinished_counts else 0
     text = sentences(
         t(
-            "Nothing waits; the pass of {began} checked {scanned:object|objects} and submitted {sent}.",
+            "Nothing waits to be resent; the pass of {began} checked {scanned:object|objects} and submitted {sent}.",
             began=pass_start,
             sent=pass_counts.get("submitted", 0),
             scanned=pass_counts.get("scanned", 0),

@@ -22,7 +22,7 @@ _MISSING_COUNTERS_TEXT = t(
 )
 # Reasons for a migration without progress, by the option that ends it.
 _STOPPED_TEXTS = {
-    "go_on": t("The migration of the existing objects is paused. To continue it: {step}"),
+    "go_on": t("The migration of the existing objects is paused. To continue the migration: {step}"),
     "retry": t(
         "The migration of the existing objects has ended: {failed} of {total:object|objects} failed. To retry the"
         " failed objects: {step}"
@@ -214,7 +214,7 @@ def check_unknown_migration(facts: Facts) -> Iterator[Verdict]:
     if isinstance(group, Failure):
         yield make_unknown_verdict(
             t(
-                "Nothing waits, but OMS does not report the migration's progress ({reason}): {fix}",
+                "Nothing waits to be resent, but OMS does not report the migration's progress ({reason}): {fix}",
                 reason=group.reason.name,
                 fix=group.remedy("get", "taskgroup"),
             ),
@@ -223,8 +223,8 @@ def check_unknown_migration(facts: Facts) -> Iterator[Verdict]:
     elif facts.migration and group is None:
         yield make_unknown_verdict(
             t(
-                "Nothing waits, but a migration of the existing objects has begun, and its task group is unknown."
-                " To check the migration: {step}",
+                "Nothing waits to be resent, but a migration of the existing objects has begun, and its task group"
+                " is unknown. To check the migration: {step}",
                 step=LOOK_STEP,
             ),
             LOOK_STEP,
