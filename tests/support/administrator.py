@@ -77,7 +77,7 @@ class Administrator(VirtualSandbox):
         self.dies_after = self.loses = -1
 
     def before(self) -> None:
-        """Run the call that is scheduled in `meanwhile` before the next request."""
+        """Run the call that `meanwhile` has for the next request."""
         self.meanwhile.pop(self.asked, lambda: None)()
 
     def _exchange(self, request: wire.Request) -> wire.Response:

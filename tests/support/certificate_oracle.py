@@ -261,8 +261,8 @@ def _check_nothing_waits(document: Document) -> str:
 def _check_more(document: Document) -> str:
     """Return the result of a check on waiting records that the certificate does not list.
 
-    The check fails if a cutover would open the project to resend them. A cutover does not open a project that a user
-    closed, or that has a valid GO.
+    It fails if a cutover would open the project to resend them. A cutover opens no project that a user closed, or that
+    has a valid GO.
     """
     closed = document["closed"]
     if closed is None or document["frozen_since"] is None or document["go_stands"]:

@@ -66,7 +66,7 @@ def is_post(request: Request) -> bool:
 
 
 def reads_mark(request: Request) -> bool:
-    """Return True if the request reads whether the project is closed."""
+    """Return True if the request reads the mark of a closed project."""
     return request.method == "GET" and "/state/closed" in unquote(request.raw_path)
 
 
@@ -90,7 +90,6 @@ def event(key: str, name: str = "ObjectCreated:PutObject", bucket: str = "photos
 
 
 def payload(*keys: str, **parts: Any) -> bytes:
-    """Return an OSS trigger's payload with an event for each key."""
     return json.dumps({"events": [event(key, **parts) for key in keys]}).encode()
 
 
@@ -103,7 +102,6 @@ class VirtualClock(Clock):
 
     @property
     def seconds(self) -> float:
-        """The seconds since the world began."""
         return self._world.platform.loop.time()
 
     def monotonic(self) -> float:
@@ -182,7 +180,6 @@ class Clouds(VirtualSandbox):
         self.lose_events_of(*(f"{index:0{digits}}" for index in range(number)), minutes_ago=minutes_ago)
 
     def put_accepted(self, *keys: str, data: str = "A", minutes_ago: float = 0) -> None:
-        """Write source objects that OMS accepted at once."""
         for key in keys:
             self.upload(key, data, minutes_ago)
             self.bucket.add_success_record(key, data, minutes_ago * 60)
@@ -208,7 +205,6 @@ class Clouds(VirtualSandbox):
 
     @property
     def obs_bucket(self) -> Bucket:
-        """The destination bucket in OBS."""
         return self.obs.bucket(self.destination_bucket)
 
     # OMS.

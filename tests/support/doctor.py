@@ -25,14 +25,12 @@ Change = Callable[[Sandbox, Environment], object]
 
 
 def find_free_port() -> int:
-    """Return a port on which no server listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def deploy(box: Sandbox, folder: Path, **settings: str) -> None:
-    """Deploy the rendered project, with these settings in addition to the sandbox's."""
     render(box.answers(), folder)
     box.deploy_project(folder, environment={**box.environment(), **settings})
 
@@ -44,7 +42,6 @@ def invoke_doctor(box: Sandbox) -> dict[str, Any]:
 
 
 def states(report: dict[str, Any], *wanted: str) -> list[str]:
-    """Return the names of the checks with one of these states, such as "failed"."""
     return [check["name"] for check in report["checks"] if check["state"] in wanted]
 
 

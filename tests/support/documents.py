@@ -38,7 +38,6 @@ class Document:
 
     @property
     def headings(self) -> list[tuple[int, str]]:
-        """The headings, each with its level and text."""
         pairs = zip(self._tokens, self._tokens[1:], strict=False)
         return [(int(token.tag[1]), following.content) for token, following in pairs if token.type == "heading_open"]
 
@@ -49,7 +48,6 @@ class Document:
 
     @property
     def links(self) -> list[str]:
-        """The targets of links and images."""
         targets = [token.attrs.get("href") or token.attrs.get("src") for token in self._inline()]
         return [unquote(str(target)) for target in targets if target]
 
@@ -60,7 +58,6 @@ class Document:
 
     @property
     def blocks(self) -> list[tuple[str, str]]:
-        """The blocks of code, each with its language and text."""
         return [(token.info, token.content) for token in self._tokens if token.type == "fence"]
 
     def blocks_under(self, heading: str, language: str = "sh") -> list[str]:
@@ -78,7 +75,6 @@ class Document:
 
     @property
     def tables(self) -> list[list[list[Token]]]:
-        """The tables, as rows of cells."""
         tables: list[list[list[Token]]] = []
         for token, following in zip(self._tokens, self._tokens[1:], strict=False):
             if token.type == "table_open":
@@ -100,7 +96,6 @@ class Document:
 
 
 def extract_prose(token: Token) -> str:
-    """Return the text of a token without code."""
     return "".join({"text": child.content, "softbreak": " "}.get(child.type, "") for child in token.children or ())
 
 

@@ -12,7 +12,6 @@ Key = tuple[str, str]
 
 
 def create_ram_user(box: Sandbox, document: Mapping[str, object], name: str = "user") -> Key:
-    """Create a RAM user with this policy; return the user's access key."""
     ram = box.ram.entities
     ram.create_user(name)
     ram.create_policy(name, json.dumps(document))

@@ -39,7 +39,6 @@ class Instance:
         self._credentials = Credentials(*box.function_credentials)
 
     def invocation(self, seconds: float = 60) -> Invocation:
-        """Return a new invocation whose deadline is `seconds` from now."""
         deadline = Deadline(seconds, self.clock)
         return Invocation(
             self.settings, self._oms, self._oss, self._credentials, deadline, self.clock, lambda: self._obs

@@ -67,7 +67,6 @@ class LogBucket(Stored):
         self.add_json("state/installed.json", {"at": timestamp(time or self._now() - timedelta(hours=1))})
 
     def add_mark(self, *, closed: bool, by: str = "", why: str = "") -> None:
-        """Store that a user's command closed or opened the project."""
         mark = {
             "closed": closed,
             "at": timestamp(self._now()),
@@ -173,7 +172,6 @@ class LogBucket(Stored):
         tally: Tally | None = None,
         **counts: int,
     ) -> None:
-        """Store a pass of a job that has these counts and a single range."""
         now = self._now() + timedelta(microseconds=next(self._numbers))
         identity = hashlib.sha256(json.dumps(scope).encode()).hexdigest()[:16]
         name = f"{identity}-{now.strftime('%Y%m%dT%H%M%S%fZ')}"

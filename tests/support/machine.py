@@ -1,4 +1,4 @@
-"""Programs that a machine may lack: without them a test is skipped, or fails if REQUIRE_TOOLS is set."""
+"""Programs that a machine may lack; a test without them is skipped, or fails if REQUIRE_TOOLS is set."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def skip_or_fail(reason: str) -> NoReturn:
 
 
 def find_python(version: str) -> str:
-    """Return a Python interpreter of this version, such as "3.10"; skip the test if there is none.
+    """Return a Python interpreter of this version, such as "3.10", or skip the test if there is none.
 
-    With REQUIRE_TOOLS, the test fails if the version of a runtime is missing.
+    With REQUIRE_TOOLS, the test fails if the version is that of a runtime.
     """
     name = f"python{version}"
     interpreter, actual = runtimes.find_interpreter(name)

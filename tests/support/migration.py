@@ -1,7 +1,6 @@
-"""A whole migration in process: applications, an OMS with faults, and a user of `ops.py`.
+"""A whole migration in process: applications that write to both clouds, an OMS with faults, and a user of `ops.py`.
 
-The applications write to both clouds. The user knows only the printed text. Tests read results from the buckets and
-from OMS's calls.
+The user knows only the printed text. Tests read results from the buckets and from OMS's calls.
 """
 
 from __future__ import annotations
@@ -252,7 +251,6 @@ class Migration(VirtualSandbox):
 
     @staticmethod
     def _follow(check: Any, options: CutoverOptions) -> None:
-        """Set the options that a check's step names."""
         step = check["step"]
         if check["id"] == "FROZEN" and check["result"] == "failed":
             options.frozen_since = step["options"]["frozen_since"]
@@ -270,7 +268,6 @@ def _verdict(answer: Any) -> str:
 
 
 def add_service_faults(world: Migration, until: float) -> None:
-    """Add random faults of OMS's API until the time `until`."""
     dice = world.dice
     if dice.random() < 0.5:
         faults = [Fault.status(503), Fault.drop_before(), Fault.drop_after(), Fault.slow(2)]

@@ -227,19 +227,16 @@ def invoke_output(answer: Any, error_type: str = "", logs: str = '{"level": "INF
 
 
 def failure_output(kind: str, message: str) -> str:
-    """Return the fc3 component's output for a function that raised an error."""
     return invoke_output({"errorMessage": message, "errorType": kind, "stackTrace": []}, "UnhandledInvocationError")
 
 
 def report(state: str = "behind", **changes: object) -> dict[str, Any]:
-    """Return an answer of status with this state in its verdict."""
     verdict = {"state": state, "alarm": False, "text": f"Now {state}.", "text_zh": f"现在 {state}。"}
     verdict["step"] = {"job": "replay", "options": {}}
     return {**answer("made/status"), "verdict": verdict, **changes}
 
 
 def pass_answer(**changes: Any) -> dict[str, Any]:
-    """Return an answer of reconcile about a finished pass, with these changes."""
     return {**answer("made/pass"), **changes}
 
 
@@ -277,7 +274,6 @@ def make_class_counts(source: int, destination: int, *keys: str) -> dict[str, An
 
 
 def compare_answer(classes: Mapping[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
-    """Return an answer of compare about a finished pass with objects in these classes."""
     counts_by_class = {"equal_contents": make_class_counts(1000, 1000), **(classes or {})}
     whole = answer("made/compared")
     totals = {

@@ -45,7 +45,6 @@ def begin_stuck_pass(world: World, **options: object) -> None:
 
 
 def slow_down_listings(bucket: Stored, seconds: float) -> None:
-    """Delay each later page of a bucket's listings."""
     bucket.fail(Fault.slow(seconds), "list")
 
 

@@ -66,7 +66,6 @@ def change_description(world: World, **fields: object) -> None:
 
 
 def read_verdict(world: World, **options: object) -> tuple[str, str]:
-    """Return the state and the text of status's verdict."""
     verdict = world.status(**options)["verdict"]
     assert any("\u4e00" <= letter <= "\u9fff" for letter in verdict["text_zh"])
     return verdict["state"], verdict["text"]
@@ -101,7 +100,6 @@ class WatchedWorld(World):
         return [alarm["verdict"] for alarm in self.alarms]
 
     def tick_often(self, number: int, period: timedelta = PERIOD) -> None:
-        """Fire the timer of status this number of times, each time after a period."""
         for _ in range(number):
             self.advance(period.total_seconds())
             self.tick("status")

@@ -18,7 +18,6 @@ def begin_migration(world: World, status: int = COPYING, ago: float = HOUR, **fi
 
 
 def answer_group(world: World, group: dict[str, object]) -> None:
-    """Let OMS report the task group with these fields."""
     world.oms.faults.clear()
     fault = Fault.status(200, json.dumps(group).encode())
     world.oms.faults.add(fault, where=lambda request: request.raw_path.endswith("/taskgroups/g"))

@@ -141,7 +141,6 @@ class World(Clouds):
 
     @classmethod
     def holding_copies(cls, **environment: str) -> Self:
-        """Return an installed world with `hold_copies`."""
         world = cls.installed(**environment)
         world.hold_copies()
         return world
@@ -200,7 +199,6 @@ class World(Clouds):
         raise InstanceKilled
 
     def invocation(self, seconds: float = 60) -> Invocation:
-        """Return a new invocation of the instance that ends after `seconds`."""
         clients, deadline = self._clients, Deadline(seconds, self.clock)
         credentials = Credentials(*self.function_credentials)
         return Invocation(
@@ -249,7 +247,6 @@ class World(Clouds):
             self.advance(0.01)
 
     def send_event_again(self, key: str, fate: str = "copied") -> None:
-        """Forward another event of an object's current version."""
         self.send_event(key, self.oss.objects(self.source.name)[key].etag, fate)
 
     def deliver(self, number: int = 0, *, again: bool = False) -> None:
@@ -285,7 +282,6 @@ class World(Clouds):
         return self.invoke(job, event, timeout)
 
     def tick_until_finished(self, timeout: float | None = None) -> dict[str, Any]:
-        """Fire reconcile's timer every ten minutes until the pass has finished, and return the last answer."""
         for _ in range(1000):
             answer = self.tick("reconcile", timeout=timeout)
             if answer["finished"]:
@@ -347,23 +343,19 @@ class World(Clouds):
         self.stand_still()
 
     def get_ready(self, wait: float = HOUR, **options: object) -> None:
-        """Freeze the source, and run all steps before a certificate."""
         self.freeze(wait)
         self.prove(**options)
 
     def cut_over(self, wait: float = HOUR, **options: object) -> dict[str, Any]:
-        """Run all steps of a cutover, and return its certificate."""
         self.get_ready(wait, **options)
         return self.certify()
 
     def recheck(self, **options: object) -> None:
-        """Advance an hour, compare the objects that differed once more, and run a standstill pass."""
         self.advance()
         self.open_and_compare(again=True, **options)
         self.stand_still()
 
     def certify(self, timeout: float | None = None, **options: object) -> dict[str, Any]:
-        """Return a certificate for the writes that are frozen since `freeze`."""
         self.advance(1)
         return self.invoke("certify", {"frozen_since": self.frozen, **options}, timeout)
 
