@@ -97,5 +97,4 @@ class FunctionService(KeyedService):
 
 
 def _describe_trigger(trigger: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a trigger of s.yaml as the API describes it, with its configuration as JSON text."""
     return {**trigger, "triggerConfig": json.dumps(trigger["triggerConfig"]), "status": "OK"}

@@ -47,9 +47,9 @@ def json_response(status: int, body: object) -> Response:
 def verify_signature(
     request: Request, find_credential: Callable[[str], Credential | None], find_age: Callable[[float], float]
 ) -> Credential:
-    """Return the caller's credential; raise GatewayError if the gateway refuses the request.
+    """Return the caller's credential; raise GatewayError if the request is refused.
 
-    `find_credential` looks up an access key. `find_age` returns the seconds that have passed since a Unix time.
+    `find_age` returns the seconds that have passed since a Unix time.
     """
     match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
     if match is None:
@@ -103,7 +103,7 @@ def _parse_date(date: str) -> float:
 
 
 def _check_body_hash(request: Request) -> None:
-    """Compare the body with its hash header, because the signature covers only this header."""
+    """Compare the body with the header that holds its hash, because the signature covers only this header."""
     sent_hash = request.headers.get("x-sdk-content-sha256")
     actual_hash = hashlib.sha256(request.body).hexdigest()
     is_unsigned = sent_hash == "UNSIGNED-PAYLOAD" and not request.headers.get("content-type", "").startswith(_JSON)

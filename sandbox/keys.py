@@ -53,7 +53,6 @@ class KeyedService(Service):
         policies: Callable[[], Sequence[Document]] | None = None,
         holder: str = ADMINISTRATOR,
     ) -> None:
-        """Add an access key; replace an existing key with the same identifier."""
         with self.lock:
             self._credentials[access_key] = Credential(secret, security_token, policies, holder)
 

@@ -123,7 +123,6 @@ ROBOTS = {
 
 
 def extract_text(body: bytes) -> str:
-    """Return the text of a message body in the format of any chat."""
     value = json.loads(body)
     for part in ("text", "content"):
         if isinstance(value.get(part), dict):

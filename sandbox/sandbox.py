@@ -135,7 +135,6 @@ class Sandbox:
         return platform, instances(lambda: platform.clock_lead)
 
     def environment(self) -> dict[str, str]:
-        """Return the environment variables that a user of the template sets for a function."""
         access_key, secret_key = self.huawei_credentials
         return {
             "SYNC_URL": self.task.sync_url,
@@ -234,7 +233,6 @@ class Sandbox:
         self._add_trigger(function, self._deployed[function, trigger])
 
     def remove_function(self, name: str) -> None:
-        """Remove a function and its triggers."""
         self.remove_triggers(name)
         self.fc.remove_function(name)
 
@@ -255,7 +253,6 @@ class Sandbox:
             del self._timers[function]
 
     def _list_deployed_triggers(self) -> dict[str, list[Mapping[str, Any]]]:
-        """Return the existing triggers of each deployed function, by the function's name in the cloud."""
         return {
             cloud_name: [
                 trigger
@@ -369,7 +366,6 @@ class Sandbox:
         return dict(zip(names, (*self.user_credentials, *self.huawei_credentials), strict=True))
 
     def bucket(self, name: str) -> oss2.Bucket:
-        """Return an oss2 client of a bucket, with the access key of a user."""
         return oss2.Bucket(
             oss2.AuthV4(*self.user_credentials),
             self.oss.endpoint,

@@ -49,7 +49,6 @@ class History(Generic[T]):
         self._set_versions(key, [*other_versions, version])
 
     def find(self, key: str, version_id: str) -> T | Marker | None:
-        """Return a version of a key, or None if the key has no such version."""
         return next((version for version in self._list_versions(key) if version.version_id == version_id), None)
 
     def replace(self, key: str, version: T | Marker) -> None:

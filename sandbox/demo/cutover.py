@@ -114,7 +114,6 @@ def play_cutover(box: Sandbox, console: Console) -> tuple[Inventory, dict[str, A
 
 
 def close_project(box: Sandbox, console: Console) -> None:
-    """Close the project, then wait until functions submit nothing more and OMS has finished."""
     wait_for_next_second(box)
     console.print("\npython3 ops.py close")
     box.fc.invoke("certify", json.dumps({"close": True, "run": RUN_ID}).encode())
@@ -230,5 +229,4 @@ def compare(box: Sandbox, console: Console, **options: bool) -> None:
 
 
 def count_objects(row: dict[str, Any]) -> tuple[int, int]:
-    """Return the numbers of objects in OSS and in OBS, from the row of an object class."""
     return row["source"]["objects"], row["destination"]["objects"]

@@ -21,5 +21,4 @@ def print_line(console: Console, text: str) -> None:
 
 
 def print_result(console: Console, english: str, chinese: str) -> None:
-    """Print the last sentence of an act, which states its result."""
     print_line(console, f"[bold cyan]=> {choose(english, chinese)}")

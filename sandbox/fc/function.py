@@ -48,7 +48,6 @@ class Function:
         return self.runtime.name == "python3.10"
 
     def make_setup(self, region: str) -> dict[str, Any]:
-        """Return the first message to an instance of this function, with its code, credentials and context."""
         credentials = self.credentials._asdict() if self._has_context_credentials else None
         return {
             "code": str(self.code),
@@ -84,7 +83,7 @@ class Function:
 
 
 def check_environment(environment: Mapping[str, str]) -> None:
-    """Raise ValueError if FC refuses these environment variables."""
+    """Raise ValueError if Function Compute refuses these environment variables."""
     if any(name.startswith("FC_") for name in environment):
         raise ValueError("names that begin with FC_ are reserved")
     if not all(isinstance(value, str) for value in environment.values()):

@@ -44,7 +44,7 @@ class Result:
 
 
 class Instance(Protocol):
-    """An instance that handles the events of a function one after the other."""
+    """A container that runs the code of a function and handles one event after the other."""
 
     @property
     def is_busy(self) -> bool: ...

@@ -179,7 +179,6 @@ class FunctionCompute:
         self._killer = Killer(probability, max_seconds, random.Random(seed), name)
 
     async def wait_until_idle(self) -> None:
-        """Wait until each queued event was handled, passed to a destination, or dropped."""
         await asyncio.sleep(0)  # lets an earlier `submit` take effect
         while self._deliveries:
             await asyncio.wait(self._deliveries)

@@ -39,6 +39,5 @@ class Timer:
         return float(int(number) * _UNIT_SECONDS[unit])
 
     def make_event(self, now: float) -> bytes:
-        """Return the event that the function receives at the Unix time `now`."""
         fired_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
         return json.dumps({"triggerTime": fired_at, "triggerName": self.name, "payload": self.payload}).encode()

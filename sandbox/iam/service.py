@@ -43,7 +43,6 @@ class Iam(Identities):
         self._denied_actions: set[str] = set()
 
     def deny(self, action: str) -> None:
-        """Deny a permission, such as iam:users:createUserV5, to all callers."""
         with self.lock:
             self._denied_actions.add(action)
 

@@ -325,7 +325,6 @@ class Future(Generic[T]):
         return self._result
 
     def begin_soon(self) -> None:
-        """Schedule the thread; it begins as soon as the running code waits."""
         self._state, self._begin_handle = "ready", self._platform.loop.call_soon(self._begin)
 
     def _begin(self) -> None:

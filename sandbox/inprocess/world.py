@@ -30,13 +30,11 @@ CODE = Path(__file__).parents[2] / "template" / "code"
 
 @lru_cache(10_000)
 def _encode_cached(text: str | bytes, ignores_slashes: bool) -> str:
-    """Return a text as oss2's signer percent-encodes it, from a cache if possible."""
     encoded_text: str = _OSS2_ENCODE(None, text, ignores_slashes)
     return encoded_text
 
 
 def _derive_cached(signer: object, request: Any, credentials: Any, *date_arguments: str) -> bytes:
-    """Return the signing key that oss2's signer derives for a request's day, from a cache if possible."""
     day = (*date_arguments, request.headers.get("x-oss-date"))[0][:8]
     cache_key = (credentials.get_access_key_secret(), request.region, request.product, day)
     if cache_key not in _signing_keys:

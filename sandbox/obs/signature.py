@@ -52,8 +52,7 @@ def verify_signature(
 ) -> Credential:
     """Return the caller's credential; raise ObsError if OBS refuses the request.
 
-    `resource` is the signed path. `find_credential` looks up an access key. `find_age` returns the seconds since a Unix
-    time.
+    `resource` is the signed path. `find_age` returns the seconds that have passed since a Unix time.
     """
     params, is_in_url = request.params, bool(URL_PARAMS & request.params.keys())
     if is_in_url:

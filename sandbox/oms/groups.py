@@ -55,7 +55,6 @@ class Groups:
         self._groups: dict[tuple[str, str], tuple[Group, dict[str, Any]]] = {}
 
     def list_all(self) -> list[Group]:
-        """Return the groups of all projects, the oldest first."""
         return [group for group, _ in self._groups.values()]
 
     def create(self, request: Request, project: str) -> Response:

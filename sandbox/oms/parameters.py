@@ -77,7 +77,6 @@ def try_read_keys(request: Request) -> tuple[list[str], list[str]]:
 
 
 def check_names(request: Request, params: Collection[str], has_body: bool) -> None:
-    """Refuse query parameters that `params` lacks, repeated parameters, and a body if `has_body` is False."""
     unknown_names = [name for name, _ in request.query if name not in params]
     if unknown_names:
         raise make_parameter_error(f"the sandbox does not know the parameter {unknown_names[0]}")

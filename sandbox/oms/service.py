@@ -173,7 +173,6 @@ class Oms(KeyedService):
         return list(self._tasks.values())
 
     def deny(self, action: str) -> None:
-        """Deny a permission, such as oms:synctask:get, to all callers."""
         with self.lock:
             self._denied_actions.add(action)
 

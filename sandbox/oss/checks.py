@@ -58,7 +58,6 @@ def _make_precondition_error(condition: str) -> OssError:
 
 
 def parse_number(params: Mapping[str, str], name: str, default: int, minimum: int, maximum: int) -> int:
-    """Return the number in a query parameter; raise OssError if it is out of range."""
     text = params.get(name) or str(default)  # oss2 sends parameters without a value
     if not text.isascii() or not text.isdigit() or not minimum <= int(text) <= maximum:
         raise invalid_argument(

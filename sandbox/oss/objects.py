@@ -108,7 +108,6 @@ class Trigger:
     deliver: Callable[[bytes], None]
 
     def overlaps(self, other: Trigger) -> bool:
-        """Return True if this trigger and another can match the same event."""
         prefixes, suffixes = sorted((self.prefix, other.prefix), key=len), sorted((self.suffix, other.suffix), key=len)
         can_match = prefixes[1].startswith(prefixes[0]) and suffixes[1].endswith(suffixes[0])
         return can_match and not self.events.isdisjoint(other.events)

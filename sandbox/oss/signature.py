@@ -58,7 +58,7 @@ def verify_signature(
 ) -> Credential:
     """Return the caller's credential; raise OssError if the signature is invalid, or the sandbox cannot check it.
 
-    `path` is /bucket/key. `find_credential` looks up an access key. `find_age` returns the seconds since a Unix time.
+    `path` is /bucket/key. `find_age` returns the seconds that have passed since a Unix time.
     """
     authorization = _parse_authorization(request)
     credential = find_credential(authorization.scope.access_key_id)

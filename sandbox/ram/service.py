@@ -44,7 +44,6 @@ class Ram(KeyedService):
             self.entities.denied_actions[action.removeprefix("ram:")] = denial_kind
 
     def find_key(self, access_key: str) -> Credential | None:
-        """Return the credential of a user's access key, or None for an unknown key."""
         holder = self.entities.find_holder(access_key)
         if holder is None:
             return None

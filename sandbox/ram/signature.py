@@ -28,9 +28,9 @@ _MAX_SKEW_SECONDS = 15 * 60
 def verify_signature(
     request: Request, find_credential: Callable[[str], Credential | None], find_age: Callable[[float], float]
 ) -> Credential:
-    """Return the caller's credential; raise RamError if RAM refuses the request.
+    """Return the caller's credential; raise RamError if the request is refused.
 
-    `find_credential` looks up an access key. `find_age` returns the seconds that have passed since a Unix time.
+    `find_age` returns the seconds that have passed since a Unix time.
     """
     for name in _REQUIRED_HEADERS:
         if not request.headers.get(name):
@@ -57,7 +57,6 @@ def verify_signature(
 
 
 def _check_token(request: Request, access_key: str, credential: Credential) -> None:
-    """Check the security token, and the header that names the access key of the token."""
     sent_token = request.headers.get("x-acs-security-token")
     if sent_token is None and credential.security_token is not None:
         raise RamError("MissingSecurityToken", "SecurityToken is mandatory for this action.")
@@ -77,7 +76,6 @@ def _check_date(date: str, find_age: Callable[[float], float]) -> None:
 
 
 def _check_signed_headers(request: Request, names: str) -> None:
-    """Check that the signature covers the host, the content type and all headers of ACS."""
     signed_headers = names.split(";")
     public_headers = {name for name in request.headers if name.startswith("x-acs-") or name in ("host", "content-type")}
     if signed_headers != sorted(set(signed_headers)) or not public_headers <= set(signed_headers) <= set(

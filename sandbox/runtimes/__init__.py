@@ -77,7 +77,6 @@ def find_interpreter(name: str) -> tuple[str, str]:
 
 
 def write_interpreter(libraries: Path, interpreter: str, version: str) -> None:
-    """Write the interpreter's path and version into the folder of its libraries, for `load_runtime`."""
     (libraries / _INTERPRETER).write_text(f"{interpreter}\n{version}\n")
 
 

@@ -44,7 +44,7 @@ class Fault:
 
     @staticmethod
     def status(code: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Fault:
-        """Return a fault that answers with this response and does not handle the request."""
+        """Return a fault that answers with this status, body and headers, and does not handle the request."""
         return Fault("status", code=code, body=body, headers=dict(headers or {}))
 
     @staticmethod

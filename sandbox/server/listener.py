@@ -49,16 +49,16 @@ class TcpConnection(Connection):
 class _TrackedServer(web.Server):
     """A server of aiohttp that reports each new and each lost connection to its listener."""
 
-    def __init__(self, owner: Listener) -> None:
+    def __init__(self, listener: Listener) -> None:
         super().__init__(
-            owner._handle,
+            listener._handle,
             request_factory=self._make_request,
             access_log=None,
             auto_decompress=False,
             max_line_size=_MAX_LINE_BYTES,
             max_field_size=_MAX_LINE_BYTES,
         )
-        self._owner = owner
+        self._listener = listener
 
     def _make_request(
         self,
@@ -73,11 +73,11 @@ class _TrackedServer(web.Server):
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
-        self._owner._add_connection(handler, transport)
+        self._listener._add_connection(handler, transport)
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         super().connection_lost(handler, exc)
-        self._owner._remove_connection(handler)
+        self._listener._remove_connection(handler)
 
 
 class Listener:

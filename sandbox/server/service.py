@@ -128,7 +128,6 @@ class Service(ABC):
         return self._host.endpoint
 
     def now(self) -> float:
-        """Return the time of the service's clock as Unix time in seconds."""
         return self._platform.now() + self.clock_offset
 
     def find_age(self, sent_at: float) -> float:
@@ -182,7 +181,6 @@ class Service(ABC):
         self._platform.call(self._change_connections(lambda connection: connection.reset()))
 
     def add_connection(self, make_connection: Callable[[int], Connection]) -> Connection:
-        """Add a client's connection; `make_connection` creates it from a number that identifies it."""
         self._connection_count += 1
         connection = make_connection(self._connection_count)
         self._open_connections.add(connection)
