@@ -141,7 +141,7 @@ def test_a_count_of_records_includes_the_first_second_of_its_period():
     assert (
         _RecordCounts("mark")
         .with_page([ObjectSummary("key", "", 0, time) for time in (59, 60, 61)], start_time=60)
-        .record_number
+        .record_count
         == 2
     )
 

@@ -258,11 +258,11 @@ keys = st.lists(
 @given(numbers, numbers, numbers, keys, st.one_of(numbers, st.just(math.inf)))
 def test_the_outcomes_of_copy_failures_always_add_up_to_their_count(counted, lines, outside, waiting, unread):
     copy_failures = CopyFailures.classify(counted, LineCount(lines, min(lines, outside)), waiting, unread)
-    assert min(copy_failures.parts) >= 0
+    assert min(copy_failures.outcome_counts) >= 0
     assert copy_failures.waiting + copy_failures.stuck == len(waiting)
     assert copy_failures.done + copy_failures.outside <= lines
     if counted >= lines >= copy_failures.outside + len(waiting):
-        assert sum(copy_failures.parts) == counted
+        assert sum(copy_failures.outcome_counts) == counted
         assert copy_failures.unknown >= counted - lines
     if copy_failures.done:
         assert copy_failures.done <= lines - copy_failures.outside - len(waiting) - unread
