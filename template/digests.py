@@ -13,7 +13,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 
-_RECORDS = "oms_source_record/"
+_RECORDS_PREFIX = "oms_source_record/"
 _OMS_LIST_PREFIXES = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
 
 
@@ -67,16 +67,19 @@ def main() -> None:
     if missing_variables := [name for name in required_variables[options.cloud] if not os.environ.get(name)]:
         parser.error(f"set {' and '.join(missing_variables)} in the environment")
     list_bucket = in_oss if options.cloud == "oss" else in_obs
-    excluded_prefixes = (f"{options.prefix}.oss-oms-sync-canary/", *([_RECORDS] if options.cloud == "obs" else []))
+    excluded_prefixes = (
+        f"{options.prefix}.oss-oms-sync-canary/",
+        *([_RECORDS_PREFIX] if options.cloud == "obs" else []),
+    )
     pairs = list_bucket(options.endpoint, options.bucket, options.prefix)
     objects = [pair for pair in pairs if pair[0].endswith(options.suffix) and not pair[0].startswith(excluded_prefixes)]
     print(totals(objects))
     if options.cloud == "obs":
         print(
             "OMS's own lists:",
-            totals([stored for stored in objects if stored[0].startswith(_OMS_LIST_PREFIXES)]),
+            totals([pair for pair in objects if pair[0].startswith(_OMS_LIST_PREFIXES)]),
         )
-        print("other objects:", totals([stored for stored in objects if not stored[0].startswith(_OMS_LIST_PREFIXES)]))
+        print("other objects:", totals([pair for pair in objects if not pair[0].startswith(_OMS_LIST_PREFIXES)]))
 
 
 if __name__ == "__main__":

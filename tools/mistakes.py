@@ -792,7 +792,7 @@ MISTAKES = (
         "an unread line of OMS's lists is not shown",
         f"{_UNIT}/ops/report/test_status.py::test_the_page_shows_an_example_of_unreadable_lines_of_oms_lists",
         f"{_OPS}/report/status.py",
-        'Paragraph(unread_text, "open") if lists.unread else None',
+        'Paragraph(unread_text, "open") if oms_lists.unread else None',
         'Paragraph(unread_text, "open") if lists.unread > 1 else None',
     ),
     Mistake(

@@ -17,18 +17,18 @@ from oss_oms_sync.answers.text import Text
 
 
 class OpsError(Exception):
-    """The error of a command: `happened` describes the problem, and `fix` is the remedy.
+    """The error of a command: `problem` says what went wrong, and `fix` what to do.
 
     `output` has lines of another program, such as Serverless Devs.
     """
 
     exit_code = ExitCode.FAILED
 
-    def __init__(self, happened: Text, fix: Text, output: Sequence[str] = ()) -> None:
-        self.happened = happened
+    def __init__(self, problem: Text, fix: Text, output: Sequence[str] = ()) -> None:
+        self.problem = problem
         self.fix = fix
         self.output = output
-        super().__init__(happened.en)
+        super().__init__(problem.en)
 
 
 class UsageError(OpsError):
@@ -53,11 +53,11 @@ class FunctionError(OpsError):
 
     REFUSAL = "PayloadError"
 
-    def __init__(self, error_type: str, happened: Text, fix: Text) -> None:
+    def __init__(self, error_type: str, problem: Text, fix: Text) -> None:
         self.error_type = error_type
         if error_type == self.REFUSAL:
             self.exit_code = UsageError.exit_code
-        super().__init__(happened, fix)
+        super().__init__(problem, fix)
 
 
 class UntrustedError(OpsError):

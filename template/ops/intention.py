@@ -49,7 +49,7 @@ class Holder(Protocol):
 
 
 # A function that returns the access to OMS and to the users, called only if there is a migration.
-Access = Callable[[], tuple[TaskGroups, Sequence[Holder]]]
+AccessProvider = Callable[[], tuple[TaskGroups, Sequence[Holder]]]
 
 
 @dataclass
@@ -115,11 +115,13 @@ class Intentions:
         except ValueError:
             raise UnreadableResponseError from None
 
-    def report_keys(self, session: Session, access: Access | None = None, *, is_confirmed: bool = False) -> None:
+    def report_keys(
+        self, session: Session, get_access: AccessProvider | None = None, *, is_confirmed: bool = False
+    ) -> None:
         """Print the access keys of the current migration, and the command that deletes them.
 
         If OMS has finished the migration, ask the user to end it; with `is_confirmed`, end it without a question.
-        Without `access`, only print.
+        Without `get_access`, only print.
         """
         try:
             intention = self.read()
@@ -137,13 +139,15 @@ class Intentions:
             )
         )
         try:
-            if access and intention.group:
-                self._offer_end(session, intention, access, is_confirmed)
+            if get_access and intention.group:
+                self._offer_end(session, intention, get_access, is_confirmed)
         except OpsError as error:
-            session.print_text(t("The keys were not deleted: {happened}", happened=error.happened))
+            session.print_text(t("The keys were not deleted: {happened}", happened=error.problem))
 
-    def _offer_end(self, session: Session, intention: Intention, access: Access, is_confirmed: bool) -> None:
-        groups, holders = access()
+    def _offer_end(
+        self, session: Session, intention: Intention, get_access: AccessProvider, is_confirmed: bool
+    ) -> None:
+        groups, holders = get_access()
         group = groups.show(intention.group)
         # A paused or failed group can continue, and then needs its keys.
         if group and group.state is not GroupState.DONE:

@@ -29,8 +29,8 @@ def read(file: Path, required_names: Iterable[str]) -> dict[str, str]:
         for text in texts:
             values |= _parse_values(text, "", "access")
     except ValueError as error:
-        happened, fix = str(error).rsplit(": ", 1)
-        raise UsageError(untranslated(happened), untranslated(fix)) from None
+        problem, fix = str(error).rsplit(": ", 1)
+        raise UsageError(untranslated(problem), untranslated(fix)) from None
     for name in required_names:
         if not values.get(name):
             raise UsageError(t("{file} has no {name} under vars", name=name, file=file.name), t("Add the value there"))

@@ -230,14 +230,14 @@ def _count_columns(stream: TextIO) -> int:
     return (shutil.get_terminal_size().columns or _DEFAULT_COLUMNS) if stream.isatty() else _UNLIMITED_COLUMNS
 
 
-def wrap(text: str, columns: int, hanging: int = 2) -> list[str]:
+def wrap(text: str, columns: int, hanging_indent: int = 2) -> list[str]:
     """Escape a line, and wrap it to `columns` between words or Chinese characters.
 
-    Lines after the first are indented by `hanging` more columns.
+    Lines after the first are indented by `hanging_indent` more columns.
     """
     if width(escape(text)) <= columns:
         return [escape(text)]
-    indent = " " * min(len(text) - len(text.lstrip()) + hanging, columns // 2)
+    indent = " " * min(len(text) - len(text.lstrip()) + hanging_indent, columns // 2)
     lines, current_line = [], ""
     for word in _split_words(text):
         if current_line.strip() and width(current_line) + width(word) > columns:

@@ -75,7 +75,7 @@ def main() -> int:
     try:
         print("\n".join(list_lines(read(settings, ()), options)), flush=True)
     except UsageError as error:
-        sys.exit(f"{error.happened.en}: {error.fix.en}")
+        sys.exit(f"{error.problem.en}: {error.fix.en}")
     except BrokenPipeError:  # the program that reads the output has ended
         sys.stderr.close()
         return 1
@@ -149,11 +149,11 @@ def creation_commands(roles: list[Role], settings: Mapping[str, str]) -> Iterato
     yield "# You can run the script again."
     yield SHELL_CODE
     for name, same_name_roles in group_roles(roles):
-        yield f"\n# The role of {purposes(same_name_roles)}. An existing role is not changed."
-        trust = json.dumps(trust_policy(same_name_roles))
-        yield ram_command("EntityAlreadyExist", "CreateRole", RoleName=name, AssumeRolePolicyDocument=trust)
+        yield f"\n# The role of {join_purposes(same_name_roles)}. An existing role is not changed."
+        trust_document = json.dumps(trust_policy(same_name_roles))
+        yield ram_command("EntityAlreadyExist", "CreateRole", RoleName=name, AssumeRolePolicyDocument=trust_document)
         for role in same_name_roles:
-            yield f"\n# Permissions of {purposes([role])}. RAM keeps five versions; the oldest is replaced."
+            yield f"\n# Permissions of {join_purposes([role])}. RAM keeps five versions; the oldest is replaced."
             yield from (f"#   {permission.en}" for permission in list_permissions(role.document))
             yield f"document={shlex.quote(json.dumps(role.document))}"
             document_option = ' --PolicyDocument "$document"'
@@ -166,7 +166,7 @@ def creation_commands(roles: list[Role], settings: Mapping[str, str]) -> Iterato
                 + document_option
             )
             yield ram_command("EntityAlreadyExist", "CreatePolicy", PolicyName=role.policy) + document_option
-            yield ram_command("EntityAlreadyExist", "AttachPolicyToRole", **attachment(role))
+            yield ram_command("EntityAlreadyExist", "AttachPolicyToRole", **attachment_parameters(role))
 
 
 def removal_commands(roles: list[Role]) -> Iterator[str]:
@@ -174,14 +174,14 @@ def removal_commands(roles: list[Role]) -> Iterator[str]:
     yield "# After `s remove`: pipe this script to bash. You can run the script again."
     yield SHELL_CODE
     for name, same_name_roles in group_roles(roles):
-        yield f"\n# The role of {purposes(same_name_roles)}. If it has other policies, it is kept."
+        yield f"\n# The role of {join_purposes(same_name_roles)}. If it has other policies, it is kept."
         for role in same_name_roles:
-            yield ram_command("EntityNotExist", "DetachPolicyFromRole", **attachment(role))
+            yield ram_command("EntityNotExist", "DetachPolicyFromRole", **attachment_parameters(role))
             yield ram_command("EntityNotExist", "DeletePolicy", PolicyName=role.policy, CascadingDelete="true")
         yield ram_command("EntityNotExist|DeleteConflict.Role.Policy", "DeleteRole", RoleName=name)
 
 
-def purposes(roles: list[Role]) -> str:
+def join_purposes(roles: list[Role]) -> str:
     return ", ".join(purpose for role in roles for purpose in role.purposes)
 
 
@@ -194,7 +194,7 @@ def ram_command(tolerated_codes: str, action: str, **parameters: str) -> str:
     return shlex.join(["tolerate", tolerated_codes, "aliyun", "ram", action, *words])
 
 
-def attachment(role: Role) -> dict[str, str]:
+def attachment_parameters(role: Role) -> dict[str, str]:
     return {"PolicyName": role.policy, "RoleName": role.name, "PolicyType": "Custom"}
 
 

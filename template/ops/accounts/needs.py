@@ -127,11 +127,11 @@ class Need:
         advice = self.permission_advice(error)
         if self.manual_steps:
             state = ResourceState.BY_HAND if self.is_settled() else ResourceState.WAIT
-            return Line(state, error.happened, advice, steps=self.manual_steps)
+            return Line(state, error.problem, advice, steps=self.manual_steps)
         return self._unread_line(error, sentences(advice, self.other_cause))
 
     def _unread_line(self, error: OpsError, fix: Text) -> Line:
-        return Line(ResourceState.UNREADABLE, t("cannot be read: {happened}", happened=error.happened), fix)
+        return Line(ResourceState.UNREADABLE, t("cannot be read: {happened}", happened=error.problem), fix)
 
 
 def with_reason(need: Need, reason: Text | None) -> Need:
@@ -265,7 +265,7 @@ class PendingGrants:
             except RefusedError as error:
                 if not is_new and error.code in _WRONG_KEY_CODES:
                     raise UsageError(
-                        t("{what}: the key belongs to no user ({happened})", what=purpose, happened=error.happened),
+                        t("{what}: the key belongs to no user ({happened})", what=purpose, happened=error.problem),
                         t("Run this again with the user's access key and secret"),
                     ) from None
                 if error.code not in _NEW_KEY_CODES:
@@ -277,7 +277,7 @@ class PendingGrants:
                         t(
                             "{what}: the new key still lacks the permission ({happened})",
                             what=purpose,
-                            happened=error.happened,
+                            happened=error.problem,
                         ),
                         RUN_AGAIN_TEXT,
                     ) from None

@@ -177,7 +177,7 @@ class _Run:
         except KeyboardInterrupt:
             return False
         except OpsError as error:
-            self._session.print_text(error.happened, "bad")
+            self._session.print_text(error.problem, "bad")
             self._session.print_text(error.fix)
             return False
 
@@ -275,7 +275,7 @@ class _Run:
         try:
             accounts.log.put(name, json.dumps(to_json(canary_result)).encode(), {"Content-Type": "application/json"})
         except OpsError as error:
-            session.print_text(error.happened, "bad")
+            session.print_text(error.problem, "bad")
             session.print_text(
                 t("Doctor cannot use the results of this canary, because they were not stored: run another canary")
             )

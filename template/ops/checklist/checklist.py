@@ -217,7 +217,7 @@ def _store_rule_count(session: Session, log: OssBucketClient, name: str, bucket:
         session.print_text(
             t(
                 "The number of OBS's back-to-source rules was not stored for doctor: {happened}",
-                happened=error.happened,
+                happened=error.problem,
             ),
             "open",
         )
@@ -277,9 +277,9 @@ def _read_side(bucket: BucketClient, side: SettingQuery) -> SideReading:
             return SideReading(
                 unread_reason=t("cannot be read: the permission {right} is missing", right=side.permission)
             )
-        return SideReading(unread_reason=t("cannot be read: {happened}", happened=error.happened), refusal=error)
+        return SideReading(unread_reason=t("cannot be read: {happened}", happened=error.problem), refusal=error)
     except UnreadableResponseError as error:
-        return SideReading(unread_reason=t("cannot be read: {happened}", happened=error.happened))
+        return SideReading(unread_reason=t("cannot be read: {happened}", happened=error.problem))
 
 
 def _side_phrase(reading: SideReading, language: str) -> Phrase:

@@ -177,14 +177,14 @@ class RefusedError(OpsError):
         self.endpoint = response.endpoint
         self.is_elsewhere = response.status in _REDIRECT_STATUSES or bool(response.endpoint)
         self.is_denied = _is_denied(response) and not self.is_elsewhere
-        happened = (
+        problem = (
             t("{host} refused {action}: {status} {code}, {kind}, {policy} (request {number})")
             if response.denial.action
             else t("{host} refused {method}: {status} {code} (request {number})")
         )
         super().__init__(
             # A request contains access keys, so that only these parts of it are printed.
-            happened.filled(
+            problem.filled(
                 host=urlsplit(request.url).netloc,
                 method=request.method,
                 status=response.status,
@@ -333,6 +333,6 @@ def _unreachable_error(request: Request, error: Exception) -> UnreachableError:
     url = urlsplit(request.url)
     proxy = _find_proxy(url)
     reason = str(error) if isinstance(error, OSError) else ""
-    happened = t("{host} does not respond: {error}", host=url.netloc, error=reason or type(error).__name__)
+    problem = t("{host} does not respond: {error}", host=url.netloc, error=reason or type(error).__name__)
     step = _PROXY_STEP.filled(value=f"{proxy.hostname}:{proxy.port or 80}") if proxy else _DIRECT_STEP
-    return UnreachableError(happened, _TRUST_STEP if isinstance(error, ssl.SSLCertVerificationError) else step)
+    return UnreachableError(problem, _TRUST_STEP if isinstance(error, ssl.SSLCertVerificationError) else step)

@@ -174,7 +174,7 @@ def _settings_file_name(file: Path | None) -> str:
 def _report_error(session: Session, error: OpsError) -> int:
     for line in error.output:
         session.screen.print_line(f"| {line}")
-    session.print_text(error.happened, "bad")
+    session.print_text(error.problem, "bad")
     session.screen.print_line(f"-> {sentence(error.fix, session.lang)}")
     return error.exit_code
 
@@ -188,13 +188,13 @@ def _print_answer(session: Session, options: Namespace, answer: Any, kind: str, 
     if options.html and not view.has_page:
         raise UsageError(t("This result has no web page"), t("Omit --html"))
     if recognize_answer(answer) != kind:
-        raise ToolError(tool_output.UNKNOWN_FORM, tool_output.DEPLOY)
+        raise ToolError(tool_output.UNKNOWN_FORM_TEXT, tool_output.DEPLOY_REMEDY)
     parsed_answer = view.parse(answer)
     try:
         report, code = view.report(parsed_answer, session.lang, *details), view.exit_code(parsed_answer)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError):
         error = UntrustedError if kind == "certificate" else ToolError
-        raise error(tool_output.UNKNOWN_FORM, tool_output.DEPLOY) from None
+        raise error(tool_output.UNKNOWN_FORM_TEXT, tool_output.DEPLOY_REMEDY) from None
     session.show(options, report, answer)
     return code
 

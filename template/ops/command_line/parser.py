@@ -162,10 +162,12 @@ class _HelpFormatter(argparse.HelpFormatter):
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         columns = width - len(indent)
-        return "\n".join(f"{indent}{part}" for line in text.splitlines() for part in wrap(line, columns, hanging=0))
+        return "\n".join(
+            f"{indent}{part}" for line in text.splitlines() for part in wrap(line, columns, hanging_indent=0)
+        )
 
     def _split_lines(self, text: str, width: int) -> list[str]:
-        return wrap(text, width, hanging=0)
+        return wrap(text, width, hanging_indent=0)
 
     def format_help(self) -> str:
         return re.sub(r"^([\u4e00-\u9fff]+):$", "\\1：", super().format_help(), flags=re.MULTILINE)

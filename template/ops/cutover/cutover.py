@@ -19,7 +19,7 @@ from ops.cutover.freeze import CutoverPlan
 from ops.errors import CloudError, FunctionError, ToolError
 from ops.functions import tool_output
 from ops.functions.call import Payload
-from ops.functions.tool_output import DEPLOY, UNKNOWN_FORM
+from ops.functions.tool_output import DEPLOY_REMEDY, UNKNOWN_FORM_TEXT
 from ops.report import jobs
 from ops.report.comparison import counted_classes
 from ops.session import Session, pause, run_pass
@@ -43,7 +43,7 @@ _FIRST_RECHECKS = 3
 # Seconds between two checks of OMS, which counts in steps of five minutes, and the maximum for all checks.
 _OMS_SECONDS, _OMS_SECONDS_IN_SANDBOX, _MAX_OMS_SECONDS = 60.0, 300.0, 24_000.0
 # Seconds between two checks of replay, whose timer reads OMS's lists every minute, and the maximum for all checks.
-_LISTS_SECONDS, _MAX_LISTS_SECONDS = 30.0, 180.0
+_REPLAY_CHECK_SECONDS, _MAX_REPLAY_SECONDS = 30.0, 180.0
 # Number of rechecks without a change after which the wait ends, unless all remaining objects only need time.
 _MAX_UNCHANGED_RECHECKS = 3
 # Classes whose objects only need time, and classes whose objects OMS, replay or a pass can still copy to OBS.
@@ -63,7 +63,9 @@ _STOPPED_TEXT = t("stopped: {why}")
 
 _MIGRATION_TEXT = t("The migration of the existing objects is not finished, so the project cannot be closed yet")
 _NOT_CLOSED_TEXT = t("The project is not closed: some objects must be repaired or proven first.")
-_HEADERS_LEFT = t("The project is not closed, because not all headers in OBS are finished. Run the same command again.")
+_HEADERS_LEFT_TEXT = t(
+    "The project is not closed, because not all headers in OBS are finished. Run the same command again."
+)
 _REFUSAL_TEXT = t(
     "The project is not closed, so the cutover cannot end in GO. Run the same command with --close, or in a terminal."
 )
@@ -248,7 +250,7 @@ class Cutover:
         try:
             answer = self._repeat_recheck(comparison)
         except FunctionError as error:
-            problem, is_refusal = error.happened, error.error_type == FunctionError.REFUSAL
+            problem, is_refusal = error.problem, error.error_type == FunctionError.REFUSAL
         if not answer.finished:
             problem = _STOPPED_TEXT.filled(why=answer.stopped or answer.next)
         if problem:
@@ -314,13 +316,13 @@ class Cutover:
             answer = run_pass(session, "headers", {**payload, "cutover": True, **_RESTART_OPTIONS})
         except FunctionError as error:
             # The check METADATA decides about headers, by a sample.
-            self._print_result(False, error.happened)
+            self._print_result(False, error.problem)
             return True
         if not isinstance(answer, HeadersAnswer) or not answer.finished:
             self._print_result(False, _STOPPED_TEXT.filled(why=answer.stopped or answer.next))
             is_allowed = answer.stop is not Stop.HEADERS
             if is_allowed:
-                session.print_text(_HEADERS_LEFT)
+                session.print_text(_HEADERS_LEFT_TEXT)
             return not is_allowed
         unsettled_count = sum(number for outcome, number in answer.outcomes.items() if not outcome.is_settled)
         self._print_result(
@@ -411,13 +413,13 @@ class Cutover:
             document = session.caller.ask("certify", payload)
             certificate = _derive_certificate(document)
             sample, waiting_ids = certificate.sample, {check.id for check in certificate.checks if check.waits}
-            has_time = not plan.freeze_time and session.clock.monotonic() - start_seconds < _MAX_LISTS_SECONDS
+            has_time = not plan.freeze_time and session.clock.monotonic() - start_seconds < _MAX_REPLAY_SECONDS
             # Another call helps only if the last call read more objects than the call before.
             if sample and "SAMPLE" in waiting_ids and sample.read > read_objects:
                 read_objects = sample.read
                 session.progress(t("reading the sample: {read} of {drawn}", read=read_objects, drawn=sample.drawn))
             elif "NOTHING_WAITS" in waiting_ids and has_time:
-                pause(session, _LISTS_SECONDS, t("waiting for replay to read OMS's lists. Next check in {left}"))
+                pause(session, _REPLAY_CHECK_SECONDS, t("waiting for replay to read OMS's lists. Next check in {left}"))
             else:
                 return document
 
@@ -457,5 +459,5 @@ def _derive_certificate(document: Any) -> Certificate:
     """
     certificate = read_certificate(document)
     if certificate is None:
-        raise ToolError(UNKNOWN_FORM, DEPLOY)
+        raise ToolError(UNKNOWN_FORM_TEXT, DEPLOY_REMEDY)
     return certificate

@@ -72,7 +72,7 @@ def _choose_freeze_time(session: Session, options: Namespace) -> datetime | None
         try:
             return _parse_freeze_time(time_text, session)
         except UsageError as error:
-            session.print_text(error.happened)
+            session.print_text(error.problem)
     raise UsageError(t("The start of the freeze is missing"), _FREEZE_REMEDY)
 
 

@@ -37,7 +37,7 @@ _UNCOMPARED_TEXT = t(
 )
 # Maximum number of attempts to set the mark: a late write by another command may undo it.
 _MAX_MARK_ATTEMPTS = 3
-_ANY_FREEZE: Payload = {}
+_NO_FREEZE_OPTION: Payload = {}
 
 PROGRESS_STEP = t("Check the progress: {command}", command=Step("migrate", {"look": True}))
 
@@ -64,7 +64,7 @@ _MAX_SHOWN_KEYS = 5
 _YES = "yes"
 
 
-def close(session: Session, run: str = "", freeze_option: Payload = _ANY_FREEZE) -> LookAnswer:
+def close(session: Session, run: str = "", freeze_option: Payload = _NO_FREEZE_OPTION) -> LookAnswer:
     """Close the project by its mark, wait until no function submits objects, and read the mark again.
 
     - `run` is the id of the cutover that closes the project, or empty if a user closes it by hand.

@@ -51,7 +51,10 @@ class BacklogOverview:
 
 @dataclass(frozen=True)
 class CopyingOverview:
-    """The counts of objects that OMS has accepted but not finished, or None if OMS did not report them."""
+    """The counts of objects that OMS has accepted but not finished.
+
+    `unfinished` is None if OMS did not report the counts.
+    """
 
     unfinished: UnfinishedCounts | None
 

@@ -53,7 +53,7 @@ def report(members: Sequence[Member], pages: Mapping[Path, Path], language: str)
         Column(translate("compared")),
     ]
     steps = [block for member in members_to_act_on for block in _describe_step(member, translate)]
-    rows = [_row(member, pages.get(member.folder), translate) for member in members]
+    rows = [_member_row(member, pages.get(member.folder), translate) for member in members]
     word = translate("Fleet")
     return Report(
         Hero(word, "open" if members_to_act_on else "good", explanation, None),
@@ -66,7 +66,7 @@ def report(members: Sequence[Member], pages: Mapping[Path, Path], language: str)
     )
 
 
-def _row(member: Member, page: Path | None, translate: Translator) -> list[Phrase | Cell]:
+def _member_row(member: Member, page: Path | None, translate: Translator) -> list[Phrase | Cell]:
     word, overview = verdict_word(member), member.overview
     tone = "bad" if overview and overview.verdict.alarm else _VERDICT_LABELS[member.verdict][1]
     name = Link(page.name, member.name) if page and overview else member.name

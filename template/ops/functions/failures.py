@@ -98,9 +98,9 @@ def tool_error(job: str, output: str, errors: str, code: int) -> OpsError:
     plain_texts = [tool_output.remove_colours(text).strip() for text in (output, errors)]
     last_lines = [line for text in plain_texts for line in text.splitlines()[-_MAX_TAIL_LINES:]]
     tool_text = "\n".join(map(tool_output.remove_logs, plain_texts))
-    for pattern, error_class, happened, fix in _TOOL_ERRORS:
+    for pattern, error_class, problem, fix in _TOOL_ERRORS:
         if re.search(pattern, tool_text):
-            return error_class(happened, fix, last_lines)
+            return error_class(problem, fix, last_lines)
     return ToolError(
         t("`s {job}` returned no answer (exit code {code})", job=job, code=code),
         t("Check the output above"),

@@ -21,8 +21,8 @@ _COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 T = TypeVar("T")
 
-UNKNOWN_FORM = t("The answer has a form unknown to this ops.py")
-DEPLOY = t("Deploy this project so that the versions match: {command}", command=Step("deploy"))
+UNKNOWN_FORM_TEXT = t("The answer has a form unknown to this ops.py")
+DEPLOY_REMEDY = t("Deploy this project so that the versions match: {command}", command=Step("deploy"))
 
 
 class ToolInvocation(NamedTuple):
@@ -73,7 +73,7 @@ def convert_answer(answer_type: type[T], answer: object) -> T:
     try:
         return from_json(answer_type, answer)
     except UnreadableError:
-        raise ToolError(UNKNOWN_FORM, DEPLOY) from None
+        raise ToolError(UNKNOWN_FORM_TEXT, DEPLOY_REMEDY) from None
 
 
 def convert_compare_answer(answer: object) -> CompareAnswer:

@@ -208,12 +208,12 @@ class ProjectMigration:
                 intention.bandwidth or (),
                 intention.keep_storage_class,
             )
-            intention.group = self._hand_over(
-                intention, lambda: self._adopt(intention) or self._groups.create(request, source, destination)
+            intention.group = self._start_with_keys(
+                intention, lambda: self._adopt_group(intention) or self._groups.create(request, source, destination)
             )
         except OpsError as error:
             self._own_keys.check(intention)
-            if self._adopt(intention):
+            if self._adopt_group(intention):
                 self._own_keys.release(intention)
                 return self._own_group.read(intention)
             if not isinstance(error, (UnreachableError, UnreadableResponseError)):
@@ -228,7 +228,7 @@ class ProjectMigration:
         self._session.hint = None
         return self._own_group.read(intention)
 
-    def _adopt(self, intention: Intention) -> str:
+    def _adopt_group(self, intention: Intention) -> str:
         """Return the id of the existing task group, and record its access keys. Return "" if there is no task group."""
         task_group = self._own_group.find(intention)
         if task_group:
@@ -252,7 +252,7 @@ class ProjectMigration:
         )
         return source, destination, region
 
-    def _hand_over(self, intention: Intention, call: Callable[[], T]) -> T:
+    def _start_with_keys(self, intention: Intention, call: Callable[[], T]) -> T:
         """Call `call`, which starts OMS with the new keys, until OMS accepts them; return the result.
 
         Raises TakenOverError if another command has taken over the migration, and the errors of `call`.
@@ -267,7 +267,7 @@ class ProjectMigration:
         if self._own_group.read(intention).state is group.state:
             source, destination, _ = self._make_keys(intention)
             try:
-                self._hand_over(intention, lambda: call(source, destination))
+                self._start_with_keys(intention, lambda: call(source, destination))
             except UnreachableError:
                 if self._own_group.read(intention).state is group.state:
                     raise
@@ -298,14 +298,14 @@ class ProjectMigration:
             pause=Step("migrate", {"pause": True}),
         )
         session.screen.begin()
-        first_group, start_seconds, interval = group, session.clock.monotonic(), _FIRST_CHECK_SECONDS
+        initial_group, start_seconds, interval = group, session.clock.monotonic(), _FIRST_CHECK_SECONDS
         while group.state in states:
-            passed_seconds, finished_count = (
+            elapsed_seconds, finished_count = (
                 session.clock.monotonic() - start_seconds,
-                group.finished - first_group.finished,
+                group.finished - initial_group.finished,
             )
             seconds_left = (
-                (group.total - group.finished) * passed_seconds / finished_count if finished_count > 0 else None
+                (group.total - group.finished) * elapsed_seconds / finished_count if finished_count > 0 else None
             )
             session.progress(messages.progress_line(group, seconds_left))
             session.clock.sleep(interval)
@@ -331,9 +331,9 @@ class ProjectMigration:
 
         Return None unless the group is copying and has finished an object.
         """
-        passed_seconds = self._session.clock.now().timestamp() - group.started
+        elapsed_seconds = self._session.clock.now().timestamp() - group.started
         is_copying = group.state is GroupState.COPYING and group.finished and group.started
-        return (group.total - group.finished) * passed_seconds / group.finished if is_copying else None
+        return (group.total - group.finished) * elapsed_seconds / group.finished if is_copying else None
 
     def _read_current(self, *states: GroupState) -> tuple[Intention, TaskGroup]:
         """Return the current migration and its group.

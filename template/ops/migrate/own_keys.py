@@ -1,8 +1,8 @@
 """The access keys of a migration: a single command at a time creates them, and any command deletes them.
 
-A command that makes keys and starts OMS with them first writes its id into the migration's record, and checks that id
-before each change. Another command can take over, because the first machine may be lost. It first waits until requests
-of the first command must have arrived.
+A command first writes its id into the migration's record; then it makes keys and starts OMS with them. It checks the id
+before each change, because another command can take over. That command waits until the first command's requests must
+have arrived.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ops.session import Session, T, pause
 from oss_oms_sync.answers.text import t
 
 # Maximum seconds of a request: a minute each for its connect and its answer.
-_IN_FLIGHT_SECONDS = 120.0
+_MAX_REQUEST_SECONDS = 120.0
 _TAKEN_OVER_TEXT = t("Another command has taken over this migration; this command ended without further changes")
 
 
@@ -51,7 +51,7 @@ class OwnKeys:
         intention.maker = self._command
         if earlier_intention.maker:
             reason = t("Waiting {left} until the previous command's requests for this migration have ended")
-            pause(self._session, _IN_FLIGHT_SECONDS, reason)
+            pause(self._session, _MAX_REQUEST_SECONDS, reason)
             self.check(intention)
 
     def check(self, intention: Intention) -> None:

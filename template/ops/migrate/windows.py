@@ -28,13 +28,13 @@ def read_windows(options: Namespace) -> list[Window] | None:
             t("--bandwidth: OMS takes at most {n} windows", n=MAX_WINDOWS),
             t("Combine some of the windows, and start again"),
         )
-    for window, following in pairwise(windows):
-        if window.end > following.start:
+    for window, next_window in pairwise(windows):
+        if window.end > next_window.start:
             raise UsageError(
                 t(
                     "--bandwidth: the windows {first} and {second} overlap",
                     first=f"{window.start}-{window.end}",
-                    second=f"{following.start}-{following.end}",
+                    second=f"{next_window.start}-{next_window.end}",
                 ),
                 t("Make each window end before the next window starts"),
             )

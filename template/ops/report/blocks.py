@@ -35,9 +35,9 @@ class Span(NamedTuple):
 
 
 class Time(NamedTuple):
-    """A time: `written` is its form in the answer, `text` its form for readers, and `age` its age or None."""
+    """A time: `written_time` is its form in the answer, `text` its form for readers, and `age` its age or None."""
 
-    written: str
+    written_time: str
     text: str
     age: str | None
 
@@ -57,11 +57,11 @@ class Part(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A bar made of parts; `label` is its text for screen readers, and `thin` makes it lower."""
+    """A bar made of parts; `label` is its text for screen readers, and `is_thin` makes it lower."""
 
     parts: Sequence[Part]
     label: str
-    thin: bool = False
+    is_thin: bool = False
 
 
 class ShareBar(NamedTuple):
@@ -155,16 +155,16 @@ class Picture(NamedTuple):
 class Chart(NamedTuple):
     """A chart of counts from `start` to `end`, in time spans of equal length; `label` is the text for screen readers.
 
-    - `copied` and `requested` share one scale, and `failures` have another.
+    - `copied_counts` and `requested_counts` share a scale, and `failure_counts` have another.
     - `titles` are the titles of the three series, and `peaks` the maximums of the two scales, as text.
     """
 
     label: str
     start: datetime
     end: datetime
-    copied: Sequence[int]
-    requested: Sequence[int]
-    failures: Sequence[int]
+    copied_counts: Sequence[int]
+    requested_counts: Sequence[int]
+    failure_counts: Sequence[int]
     titles: tuple[str, str, str]
     peaks: tuple[str, str]
     note: Paragraph | None

@@ -181,17 +181,17 @@ def folders(both_buckets: BothBuckets, translate: Translator) -> Block:
     return Table(columns, rows, [(translate("total"), *_folder_cells(total, translate))])
 
 
-def lag(lags: Lags, amended: str | None, translate: Translator) -> Blocks:
+def lag(lags: Lags, recheck_time: str | None, translate: Translator) -> Blocks:
     """Return blocks on the time from a write until OMS accepted the object, and until OBS had the object.
 
-    `amended` is the time of the comparison's last recheck, or None. A recheck does not change the lag.
+    `recheck_time` is the time of the comparison's last recheck, or None. A recheck does not change the lag.
     """
-    late_tone = "open" if amended else "bad"
+    late_tone = "open" if recheck_time else "bad"
     return [
         *_describe_lag(lags.accepted, translate("Time from write to acceptance by OMS"), late_tone, translate),
         *_describe_lag(lags.copied, translate("Time from write to OBS"), late_tone, translate),
         Paragraph(translate(_RESENT_TEXT, number=lags.again), "note") if lags.again else None,
-        Paragraph(translate("As of the comparison, before the recheck."), "note") if amended else None,
+        Paragraph(translate("As of the comparison, before the recheck."), "note") if recheck_time else None,
     ]
 
 
@@ -241,7 +241,7 @@ def _folder_name(name: str, folder: _Folder, translate: Translator) -> Phrase:
     label = translate(", ").join(
         translate("{name} {number}", name=translate(_TONE_LABELS[part.tone]), number=part.number) for part in parts
     )
-    return special_name or Span("key", name), Bar(parts, label, thin=True)
+    return special_name or Span("key", name), Bar(parts, label, is_thin=True)
 
 
 def _folder_cells(folder: _Folder, translate: Translator) -> list[Phrase | Cell]:

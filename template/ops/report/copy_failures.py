@@ -44,16 +44,18 @@ class Cause(NamedTuple):
     group: str
 
 
-def tables(title: str, causes: Iterable[Cause], translate: Translator) -> Blocks:
+def cause_tables(title: str, causes: Iterable[Cause], translate: Translator) -> Blocks:
     """Return a table for each group of causes, with the most frequent cause first; `title` names the first column."""
     sorted_causes = sorted(causes, key=lambda cause: (-cause.objects, cause.name))
     causes_by_group = {group: [cause for cause in sorted_causes if cause.group == group] for group in _GROUP_LABELS}
     return [
-        _table(title, group, group_causes, translate) for group, group_causes in causes_by_group.items() if group_causes
+        _cause_table(title, group, group_causes, translate)
+        for group, group_causes in causes_by_group.items()
+        if group_causes
     ]
 
 
-def _table(title: str, group: str, causes: list[Cause], translate: Translator) -> Block:
+def _cause_table(title: str, group: str, causes: list[Cause], translate: Translator) -> Block:
     # Each group has its own scale, so that a few lasting causes remain visible beside many passing causes.
     max_objects, (tone, title_of_group) = causes[0].objects, _GROUP_LABELS[group]
     columns = [Column(title), Column(translate("remedy"), "wide"), Column(translate("objects"), "n")]
@@ -120,4 +122,4 @@ def _tabulate_codes(codes: Mapping[str, CodeFailures], translate: Translator) ->
         )
         causes.append(Cause(code or "–", code_failures.objects, fix, "passing" if code_failures.passes else "lasting"))
     title = Paragraph(translate("Waiting and stuck objects, by OMS's codes"), "note") if causes else None
-    return [title, *tables(translate("OMS's code"), causes, translate)]
+    return [title, *cause_tables(translate("OMS's code"), causes, translate)]

@@ -30,15 +30,15 @@ _EXPENSE_LABELS = {
 _OPTIONAL_EXPENSE = "deep"
 
 
-def report(plan: Workload, estimate: Estimate, language: str) -> Report:
+def report(workload: Workload, estimate: Estimate, language: str) -> Report:
     translate = Translator(language)
     explanation = translate(
         "{objects:object|objects} of {size:size}, {a_day} new objects per day, {lanes:lane|lanes}; list prices in US"
         " dollars",
-        objects=plan.objects,
-        size=plan.size,
-        a_day=plan.a_day,
-        lanes=plan.lanes,
+        objects=workload.objects,
+        size=workload.size,
+        a_day=workload.a_day,
+        lanes=workload.lanes,
     )
     *steps, total = ((name, f"{minutes:,}") for name, minutes in estimate.freeze_minutes.items())
     blocks: Blocks = [

@@ -360,12 +360,15 @@ def _describe_scope(scope: CertifiedScope, translate: Translator) -> Phrase:
     return parts or translate("the whole bucket")
 
 
-def _describe_pass(certified_pass: CertifiedPass | None, amended: str | None, translate: Translator) -> Phrase:
+def _describe_pass(certified_pass: CertifiedPass | None, recheck_time: str | None, translate: Translator) -> Phrase:
     if certified_pass is None:
         return Span("", translate("none"), "open")
     recheck_note = (
-        Span("below", translate("late objects rechecked at {time}", time=units.date_and_time(parse_timestamp(amended))))
-        if amended
+        Span(
+            "below",
+            translate("late objects rechecked at {time}", time=units.date_and_time(parse_timestamp(recheck_time))),
+        )
+        if recheck_time
         else None
     )
     return units.pass_times(

@@ -14,7 +14,7 @@ from oss_oms_sync.answers.text import Text, t
 
 # Maximum number of headers, and of folders, in a report.
 _MAX_ROWS = 20
-_NEVER_CARRIED = t(
+_UNCOMPARED_TEXT = t(
     "ACLs and tags are never compared or changed. Tags are counted only if compare's role has oss:GetObjectTagging;"
     " ACLs are not counted (docs/objects.md)."
 )
@@ -56,7 +56,7 @@ def report(answer: HeadersAnswer, language: str) -> Report:
             keys(answer.tagged_examples),
         ]
     if answer.finished:
-        blocks.append(Paragraph(translate(_NEVER_CARRIED), "note"))
+        blocks.append(Paragraph(translate(_UNCOMPARED_TEXT), "note"))
     step = answer.step or (Step("headers") if HeadersOutcome.DIFFERS in answer.outcomes else None)
     return Report(
         Hero("", tone, translate(explanation), None),
@@ -95,8 +95,8 @@ def _verdict(answer: HeadersAnswer) -> tuple[Text, str]:
     if answer.has_no_objects:
         return t("No object is in scope: check the source bucket, the prefix and the suffix for typos."), "open"
     if answer.work == HeadersMode.UNDO.value:
-        restored = t("The headers that OBS had before the changes are restored.")
-        return (t("Not all headers could be restored."), "open") if code else (restored, "good")
+        restored_text = t("The headers that OBS had before the changes are restored.")
+        return (t("Not all headers could be restored."), "open") if code else (restored_text, "good")
     if code is ExitCode.OK:
         return t("All objects in OBS have the headers of the source."), "good"
     if answer.work == HeadersMode.LOOK.value:

@@ -28,7 +28,7 @@ from ops.report.blocks import (
     StepBlock,
     Table,
 )
-from ops.report.copy_failures import Cause, failures, tables
+from ops.report.copy_failures import Cause, cause_tables, failures
 from ops.report.copying import copying, drain_estimate, throughput
 from ops.report.existing_objects import report_failures
 from ops.report.words import COUNT_LABELS, LOST_EVENTS_TEXT, NO_COMPARISON_TEXT, UTC_NOTE, Translator, purpose
@@ -223,7 +223,7 @@ def _tabulate_reasons(answer: StatusAnswer, translate: Translator) -> Blocks:
         group = "unknown" if fix is None else "lasting" if name in answer.lasting else "passing"
         causes.append(Cause(name, number, translate(fix) if fix else None, group))
     heading = translate("By reason, from {number:record|records}", number=answer.backlog.read)
-    return [Paragraph(heading, "note"), *tables(translate("reason"), causes, translate)]
+    return [Paragraph(heading, "note"), *cause_tables(translate("reason"), causes, translate)]
 
 
 def _tabulate_keys(keys: Sequence[WaitingKey], now: datetime, translate: Translator) -> Block | None:
@@ -265,22 +265,22 @@ def _text_with_age(time_text: str, text: Text, now: datetime, translate: Transla
 
 
 def _list_problems(answer: StatusAnswer, translate: Translator) -> Blocks:
-    lists = answer.oms_lists
+    oms_lists = answer.oms_lists
     problem_text = (
         translate("OMS's lists of failures cannot be read"),
         translate(": "),
-        Span("outside", lists.problem),
+        Span("outside", oms_lists.problem),
     )
     unread_text = (
         translate("Unreadable lines in OMS's lists of failures"),
         translate(": "),
-        f"{lists.unread:,}",
+        f"{oms_lists.unread:,}",
         " ",
-        Span("key", lists.example),
+        Span("key", oms_lists.example),
     )
     return [
-        Paragraph(problem_text, "open") if lists.problem else None,
-        Paragraph(unread_text, "open") if lists.unread else None,
+        Paragraph(problem_text, "open") if oms_lists.problem else None,
+        Paragraph(unread_text, "open") if oms_lists.unread else None,
     ]
 
 

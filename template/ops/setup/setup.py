@@ -200,9 +200,9 @@ class SetupRun:
         try:
             need.change()
         except NotYetError as error:
-            return Line(ResourceState.WAIT, error.happened, error.fix, steps=need.manual_steps)
+            return Line(ResourceState.WAIT, error.problem, error.fix, steps=need.manual_steps)
         except RefusedError as error:
-            text = t("{what}: {happened}", what=need.title, happened=error.happened)
+            text = t("{what}: {happened}", what=need.title, happened=error.problem)
             if not error.is_denied:
                 raise OpsError(text, error.fix) from None
             if not need.manual_steps:

@@ -252,9 +252,9 @@ def _draw_chart(chart: Chart, translate: Translator) -> Markup:
     return element(
         "figure",
         element("figcaption", element("span", *legend), peaks[0]),
-        draw_columns(chart.copied, "copied", chart.requested),
+        draw_columns(chart.copied_counts, "copied", chart.requested_counts),
         element("figcaption", element("span", _draw_phrase(Span("swatch", tone="bad")), failures_title), peaks[1]),
-        draw_columns(chart.failures, "failures"),
+        draw_columns(chart.failure_counts, "failures"),
         element(
             "p", *(element("span", f"{time:%Y-%m-%d %H:%M:%S}") for time in (chart.start, chart.end)), class_="ends"
         ),
@@ -267,7 +267,7 @@ def _draw_chart(chart: Chart, translate: Translator) -> Markup:
 def draw_bar(bar: Bar) -> Markup:
     """Return a bar in which each part is as wide as its share. A part above 0 is always visible."""
     parts = [element("i", class_=part.tone, style=f"flex-grow:{part.number}") for part in bar.parts if part.number > 0]
-    return element("div", *parts, class_="bar thin" if bar.thin else "bar", role="img", aria_label=bar.label)
+    return element("div", *parts, class_="bar thin" if bar.is_thin else "bar", role="img", aria_label=bar.label)
 
 
 def draw_share_bar(share_bar: ShareBar) -> Markup:

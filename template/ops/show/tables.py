@@ -74,7 +74,7 @@ def _fit_widths(grid: Grid, natural_widths: Sequence[int], available_width: int)
 
 
 def _wrap_row(row: Sequence[str], widths: Sequence[int], number_columns: set[int]) -> Iterator[str]:
-    cells = [wrap(cell, column_width, hanging=0) for cell, column_width in zip(row, widths, strict=True)]
+    cells = [wrap(cell, column_width, hanging_indent=0) for cell, column_width in zip(row, widths, strict=True)]
     return (_join_cells(line_cells, widths, number_columns) for line_cells in zip_longest(*cells, fillvalue=""))
 
 

@@ -89,7 +89,7 @@ def test_the_command_secrets_refuses_and_does_not_show_an_invalid_secret(
     monkeypatch.setattr("os.environ", {name: value})
     with pytest.raises(UsageError, match=problem) as raised:
         run_secrets(name)
-    assert value not in raised.value.happened.en + raised.value.happened.zh
+    assert value not in raised.value.problem.en + raised.value.problem.zh
 
 
 @pytest.mark.parametrize(
@@ -120,4 +120,4 @@ def test_an_error_about_a_refused_secret_does_not_show_the_secret(stand_in, tmp_
     stand_in.plan({"*": {"out": "unknown option SK0002", "err": "SK0002", "code": 1}})
     with pytest.raises(ToolError) as raised:
         Tool(None, tmp_path).keep_secret("sync_HW_SK", "SK0002")
-    assert "SK0002" not in "".join([raised.value.happened.en, *raised.value.output])
+    assert "SK0002" not in "".join([raised.value.problem.en, *raised.value.output])

@@ -433,7 +433,7 @@ def test_the_error_of_a_refused_request_shows_no_access_key(box, oss):
     with pytest.raises(wire.RefusedError) as refused:
         oss.put(KEY, b"hello")
     assert refused.value.code == "InvalidAccessKeyId"
-    text = f"{refused.value} {refused.value.happened} {refused.value.fix}"
+    text = f"{refused.value} {refused.value.problem} {refused.value.fix}"
     assert not any(user_credential in text for user_credential in box.user_credentials)
 
 

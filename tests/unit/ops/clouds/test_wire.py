@@ -119,7 +119,7 @@ def test_ops_calls_the_hosts_of_no_proxy_directly(monkeypatch, tunnel, excepted)
 
 def in_both_languages(error: OpsError) -> list[str]:
     """Return the texts of an error, in both languages."""
-    return [text.of(language) for text in (error.happened, error.fix) for language in ("en", "zh")]
+    return [text.of(language) for text in (error.problem, error.fix) for language in ("en", "zh")]
 
 
 def test_the_error_of_an_unreachable_host_names_the_proxy(monkeypatch):
@@ -130,7 +130,7 @@ def test_the_error_of_an_unreachable_host_names_the_proxy(monkeypatch):
 
     cloud = f"https://127.0.0.1:{find_free_port()}/"
     error = fails(cloud)
-    assert "Connection refused" in error.happened.en
+    assert "Connection refused" in error.problem.en
     assert "set HTTPS_PROXY" in error.fix.en
     monkeypatch.setenv("HTTPS_PROXY", f"http://me:p%40ss@127.0.0.1:{find_free_port()}")
     error = fails(cloud)
@@ -139,7 +139,7 @@ def test_the_error_of_an_unreachable_host_names_the_proxy(monkeypatch):
 
     with listen(reply(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")) as port:
         monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{port}")
-        assert "407" in fails(cloud).happened.en
+        assert "407" in fails(cloud).problem.en
 
 
 def test_ops_does_not_retry_a_request_after_an_untrusted_certificate(monkeypatch, tunnel):

@@ -91,7 +91,7 @@ def test_ops_explains_why_a_function_gave_no_answer(stand_in, tmp_path, output, 
     stand_in.plan({"*": {way: output, "code": 101}})
     with pytest.raises(error) as raised:
         Tool(None, tmp_path).ask("doctor", {})
-    message = f"{raised.value.happened.en}\n{raised.value.fix.en}"
+    message = f"{raised.value.problem.en}\n{raised.value.fix.en}"
     assert fix in message
     assert [*raised.value.output] == output.splitlines()
 

@@ -97,7 +97,7 @@ def test_ops_finds_no_answer_in_a_text_without_an_answer(text):
 def test_ops_distinguishes_errors_of_a_function_and_of_function_compute(kind, error, says):
     with pytest.raises(error) as raised:
         require_answer("replay", tool_output.find(failure_output(kind, "because")))
-    message, fix = raised.value.happened.en, raised.value.fix
+    message, fix = raised.value.problem.en, raised.value.fix
     assert bool(fix.en)
     assert bool(fix.zh)
     assert message == says
