@@ -286,7 +286,7 @@ def change(request: pytest.FixtureRequest) -> Change:
     return CHANGES[request.param]
 
 
-def test_a_likely_change_needs_only_the_files_that_contributing_names(change: Change) -> None:
+def test_a_likely_change_needs_only_files_that_contributing_md_names(change: Change) -> None:
     (named,) = (files for row, files in files_by_row().items() if row.startswith(change.row))
     if change.most:
         assert named == change.files

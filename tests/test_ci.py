@@ -65,14 +65,14 @@ def test_a_missing_python_version_ends_ci_before_any_test(machine):
     assert notes[-1].startswith("python -m sandbox.runtimes ")
 
 
-def test_missing_programs_of_a_bare_machine_are_installed(machine):
+def test_ci_installs_missing_programs_on_a_bare_machine(machine):
     (machine / "bin" / "node").unlink()
     done, notes = run(machine)
     assert done.returncode == 0, done.stderr
     assert [line.split()[-4] for line in notes if line.startswith("apt-get install")] == ["nodejs"]
 
 
-def test_each_test_with_more_cases_under_extras_has_the_marker_part():
+def test_each_test_with_more_cases_in_the_extras_has_the_marker_part():
     files = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
     tries_a_part = re.compile(r"^from support\.law import .*\b(EXTRAS|schedules|sweep)\b", re.MULTILINE)
     sized = {path for path, text in files.items() if tries_a_part.search(text)}

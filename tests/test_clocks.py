@@ -76,7 +76,7 @@ def readings(text: str) -> Iterator[tuple[int, str]]:
             yield node.lineno, name
 
 
-def test_only_listed_files_read_the_machines_clock():
+def test_only_listed_test_files_read_the_machines_clock():
     files = [path for folder in ("tests", "sandbox") for path in sorted((ROOT / folder).rglob("*.py"))]
     places = {str(path.relative_to(ROOT)): [*readings(path.read_text())] for path in files}
     assert {name: lines for name, lines in places.items() if lines and name not in READERS} == {}
@@ -98,10 +98,10 @@ def test_only_listed_files_read_the_machines_clock():
         "from email.utils import formatdate; formatdate(usegmt=True)",
     ],
 )
-def test_a_clock_reading_is_noticed_under_any_name(text):
+def test_this_check_detects_a_reading_of_the_clock_under_any_name(text):
     assert len([*readings(text)]) == 1
 
 
-def test_durations_and_times_in_arguments_are_no_clock_readings():
+def test_this_check_allows_durations_and_times_in_arguments():
     text = "import time; from datetime import datetime; time.monotonic(), time.gmtime(0), datetime.fromtimestamp(0)"
     assert [*readings(text)] == []

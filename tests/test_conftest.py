@@ -18,7 +18,7 @@ def test_counts(count_schedule, number):
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_the_fault_schedules_of_all_processes_are_added_up(tmp_path, workers):
+def test_the_test_summary_adds_up_the_fault_schedules_of_all_processes(tmp_path, workers):
     # GIVEN tests that count six schedules between them
     shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")

@@ -84,7 +84,7 @@ def wait_for_changes_in_obs(world: Migration) -> bool:
 
 @pytest.mark.part
 @pytest.mark.parametrize("rehearsed", [True, False])
-def test_a_cutover_interrupted_at_any_request_ends_the_same_when_repeated(rehearsed):
+def test_a_repeated_cutover_completes_an_interrupted_cutover(rehearsed):
     # GIVEN the requests of an uninterrupted cutover
     with frozen_world() as world, after_each_request(lambda _: None) as requests:
         uninterrupted = world.ops(*cutover_words(world.moment(FREEZE), is_rehearsal=rehearsed))
@@ -139,7 +139,7 @@ def test_two_cutovers_at_the_same_time_do_not_undo_each_other():
         assert not wait_for_changes_in_obs(world)
 
 
-def test_late_writes_are_submitted_after_a_no_go_opens_the_project():
+def test_replay_submits_late_writes_after_a_no_go_reopened_the_project():
     with frozen_world() as world:
         records = f"oms_source_record/{world.task_id}/failed_object/"
         recorded: list[str] = []
@@ -162,7 +162,7 @@ def test_late_writes_are_submitted_after_a_no_go_opens_the_project():
         assert world.in_obs("b") == CONTENTS["C"]
 
 
-def test_a_no_go_ends_the_earlier_go_and_a_larger_sample_is_read():
+def test_a_no_go_ends_the_effect_of_an_earlier_go():
     with frozen_world() as world:
         # GIVEN a GO with unread objects accepted by name, of which OBS has other bytes of the same size
         objects_in_obs = world.obs.bucket(world.destination_bucket).objects
@@ -177,7 +177,7 @@ def test_a_no_go_ends_the_earlier_go_and_a_larger_sample_is_read():
         assert world.ops(*command_words).answer["verdict"] == "NO-GO"
 
 
-def test_a_project_opened_during_a_cutover_is_not_reported_closed():
+def test_a_cutover_does_not_report_an_opened_project_as_closed():
     with frozen_world() as world:
         exit_codes: list[int] = []
 
@@ -194,7 +194,7 @@ def test_a_project_opened_during_a_cutover_is_not_reported_closed():
 
 
 @pytest.mark.parametrize("cloud", ["oms", "obs"])
-def test_a_short_outage_of_a_cloud_opens_no_project(cloud):
+def test_a_short_outage_of_a_cloud_during_a_cutover_opens_no_project(cloud):
     with frozen_world() as world:
         broken_clouds: list[str] = []
 

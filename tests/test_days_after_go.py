@@ -74,7 +74,7 @@ def world() -> Iterator[WorldAfterGo]:
         yield new_world
 
 
-def test_late_writers_are_named_and_recorded_and_a_rollback_works(world):
+def test_compare_names_late_writes_after_a_go_and_a_rollback_works(world):
     # WHEN both buckets are compared, THEN the classes say who wrote where, and nothing is submitted
     assert classes(world.run("python3 ops.py compare").answer) == {
         "unknown": ["new"],

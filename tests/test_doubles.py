@@ -29,12 +29,12 @@ def find_doubles(source: str) -> Iterator[str]:
                 yield node.name
 
 
-def test_no_class_in_tests_answers_as_a_cloud():
+def test_no_class_in_tests_simulates_a_cloud():
     doubles_by_file = {
         f"{path.relative_to(TESTS)}: {name}" for path in TESTS.rglob("*.py") for name in find_doubles(path.read_text())
     }
     assert doubles_by_file - NO_CLOUDS == set()
 
 
-def test_a_class_that_answers_as_a_cloud_is_noticed():
+def test_this_check_detects_a_class_that_simulates_a_cloud():
     assert list(find_doubles("class Fake:\n    def try_put_all(self, objects): return []")) == ["Fake"]

@@ -44,7 +44,7 @@ def test_each_library_of_a_runtime_has_its_locked_version(name):
     assert find_unpinned(distributions(path=[str(ROOT / ".runtimes" / name)]), file) == []
 
 
-def test_no_lock_file_names_the_host_of_a_package_index():
+def test_no_requirements_file_names_the_host_of_a_package_index():
     for file in (ROOT / "constraints.txt", *ROOT.glob("requirements*.txt"), *ROOT.glob("sandbox/runtimes/*.txt")):
         assert "://" not in file.read_text(), file.name
     assert '"resolved"' not in (ROOT / "package-lock.json").read_text()
@@ -89,5 +89,5 @@ DEMO = {*(ROOT / "sandbox").rglob("*.py"), *(ROOT / "tools").rglob("*.py")} - PI
     [(DEMO, ["requirements.txt"]), (PICTURES, ["requirements.txt", "requirements-bench.txt"])],
     ids=["the demo", "the pictures"],
 )
-def test_every_import_is_in_the_requirements_of_its_importer(modules, requirements):
+def test_the_requirements_of_a_program_name_each_package_it_imports(modules, requirements):
     assert find_missing_requirements(modules, *requirements) == []

@@ -189,7 +189,7 @@ def check(world: HeadersMigration, document: Any, result: HeadersResult) -> None
 @pytest.mark.part
 @pytest.mark.law
 @pytest.mark.parametrize("block", range(4))
-def test_headers_are_equal_in_obs_if_the_check_metadata_passed(block, count):
+def test_a_go_with_the_check_metadata_means_equal_headers_in_obs(block, count):
     seeds, number = choose_seeds(block, MIGRATIONS), 0
     for seed in seeds:
         result = play(seed)

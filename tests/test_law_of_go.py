@@ -196,7 +196,7 @@ def check_after_go(world: Migration, played: GoResult, document: Any, keys: list
 @pytest.mark.part
 @pytest.mark.law
 @pytest.mark.parametrize("block", range(4))
-def test_after_a_go_both_sides_stay_equal(block, count):
+def test_the_buckets_stay_equal_after_a_go(block, count):
     seeds, number = choose_seeds(block, MIGRATIONS), 0
     for seed in seeds:
         played = play(seed)

@@ -235,7 +235,7 @@ def next_command(document: Any) -> list[str]:
 @pytest.mark.part
 @pytest.mark.law
 @pytest.mark.parametrize("block", range(4))
-def test_the_printed_steps_lead_to_a_go_without_needless_acceptances(block, count, measure):
+def test_the_printed_next_steps_lead_to_a_go(block, count, measure):
     commands: list[int] = []
     freezes: list[float] = []
     for seed in choose_seeds(block, WORLDS):

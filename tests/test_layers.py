@@ -43,7 +43,7 @@ def test_no_two_classes_of_the_template_have_the_same_name():
     assert [name for name, number in names.items() if number > 1] == []
 
 
-def test_no_module_imports_from_a_layer_above(code):
+def test_no_module_of_the_template_imports_from_a_higher_layer(code):
     done = check(code)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -84,7 +84,7 @@ UPWARDS = [
 ]
 
 
-def test_an_import_upwards_is_an_error_in_any_place(code):
+def test_import_linter_reports_an_import_from_a_higher_layer_anywhere(code):
     for module, line, _ in UPWARDS:
         with (code / module).open("a") as file:
             file.write(f"\n{line}\n")
@@ -93,7 +93,7 @@ def test_an_import_upwards_is_an_error_in_any_place(code):
     assert [what for _, _, what in UPWARDS if what not in done.stdout] == [], done.stdout
 
 
-def test_a_module_that_has_no_layer_is_an_error_in_each_package(code):
+def test_import_linter_reports_a_module_without_a_layer_in_each_package(code):
     for folder in PACKAGES:
         (code / folder / "homeless.py").write_text("")
     done = check(code)

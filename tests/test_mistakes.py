@@ -17,14 +17,16 @@ def test_each_mistake_replaces_exactly_one_text(mistake: Mistake) -> None:
 
 @pytest.mark.extras
 @pytest.mark.parametrize("seeds", sorted({mistake.seeds for mistake in MISTAKES}))
-def test_no_test_fails_without_a_mistake(project_copy: ProjectCopy, seeds: str) -> None:
+def test_the_tests_named_with_mistakes_pass_without_a_mistake(project_copy: ProjectCopy, seeds: str) -> None:
     code, printed = project_copy.run(sorted({mistake.test for mistake in MISTAKES if mistake.seeds == seeds}), seeds)
     assert code == 0, printed
 
 
 @pytest.mark.extras
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda case: case.name)
-def test_each_mistake_is_noticed_by_its_test(mistake: Mistake, project_copy: ProjectCopy) -> None:
+def test_the_test_named_with_a_mistake_fails_if_the_mistake_is_made(
+    mistake: Mistake, project_copy: ProjectCopy
+) -> None:
     with project_copy.change(mistake.changes):
         code, printed = project_copy.run([mistake.test], mistake.seeds)
     # Only 1 shows that the test ran and failed.

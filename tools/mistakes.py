@@ -11,7 +11,7 @@ from dataclasses import dataclass
 _CODE, _OPS = "template/code/oss_oms_sync", "template/ops"
 _UNIT = "tests/unit"
 _JOBS = f"{_UNIT}/jobs"
-_GO = "tests/test_law_of_go.py::test_after_a_go_both_sides_stay_equal[0]"
+_GO = "tests/test_law_of_go.py::test_the_buckets_stay_equal_after_a_go[0]"
 _CLOSING = f"{_UNIT}/test_law_of_closing.py"
 _ABANDONED = f"{_UNIT}/clouds/test_given_up.py"
 _CERTIFY = f"{_JOBS}/certify/test_law_of_certify.py::test_certify_judges_the_comparison_that_was_rechecked_last"
@@ -19,7 +19,7 @@ _DELETIONS = f"{_JOBS}/certify/test_law_of_deletions.py::test_the_deletion_list_
 _BESIDE = f"{_UNIT}/comparison/test_beside_a_group.py"
 _SETUP = f"{_UNIT}/ops/setup"
 _HEADERS = f"{_JOBS}/headers/test_law_of_headers.py"
-_CHECKED = "tests/test_law_of_checked_headers.py::test_headers_are_equal_in_obs_if_the_check_metadata_passed[0]"
+_CHECKED = "tests/test_law_of_checked_headers.py::test_a_go_with_the_check_metadata_means_equal_headers_in_obs[0]"
 _WHOSE, _TASK_KEYS = f"{_SETUP}/test_whose.py", f"{_SETUP}/test_task_keys.py"
 _VERSIONS = f"{_JOBS}/replay/test_law_of_versions.py"
 
@@ -663,7 +663,7 @@ MISTAKES = (
     ),
     Mistake(
         "a command for what OMS skips that changes nothing",
-        "tests/test_law_of_liveness.py::test_the_printed_steps_lead_to_a_go_without_needless_acceptances[0]",
+        "tests/test_law_of_liveness.py::test_the_printed_next_steps_lead_to_a_go[0]",
         f"{_CODE}/rules/remedy.py",
         "resend_text,\n            _make_migration_step(counts, mode) or _RESTART_STEP,",
         "resend_text,\n            _RESTART_STEP,",

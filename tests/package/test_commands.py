@@ -55,7 +55,7 @@ def find_unknown_commands(document: Document, help_of: Callable[..., str]) -> It
             yield " ".join(words)
 
 
-def test_each_tool_command_in_the_documents_is_in_the_tools_help(help_of):
+def test_the_help_of_serverless_devs_has_each_command_in_the_documents(help_of):
     for path in DOCUMENTS:
         assert list(find_unknown_commands(Document.read(path), help_of)) == [], path.name
 
@@ -63,7 +63,7 @@ def test_each_tool_command_in_the_documents_is_in_the_tools_help(help_of):
 @pytest.mark.parametrize(
     "command", ["s init oss-oms-sync --directory x", "s secret remove --key x", "s config add --key x"]
 )
-def test_a_command_that_is_not_in_the_help_is_noticed(command, help_of):
+def test_the_check_of_documents_detects_a_command_that_the_help_lacks(command, help_of):
     assert list(find_unknown_commands(Document(f"```sh\n{command}\n```"), help_of)) == [command]
 
 
@@ -71,7 +71,7 @@ def resources(folder: Path) -> dict[str, object]:
     return yaml.safe_load((folder / "s.yaml").read_text(encoding="utf-8"))["resources"]
 
 
-def test_no_resource_has_the_name_of_a_command(tmp_path):
+def test_no_resource_in_s_yaml_has_the_name_of_a_command(tmp_path):
     render(ANSWERS, tmp_path)
     assert resources(tmp_path).keys().isdisjoint({*RESERVED["component"], *RESERVED["tool"]})
 
@@ -85,7 +85,7 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_tool_runs_the_documented_commands_of_each_resource(tool, project):
+def test_serverless_devs_runs_the_documented_commands_of_each_resource(tool, project):
     # GIVEN a deployed project, and a component that has fc3's commands
     names = resources(project)
     documented = {tuple(words) for path in DOCUMENTS for words in Document.read(path).commands if words[0] == "s"}
@@ -107,7 +107,7 @@ def test_the_tool_runs_the_documented_commands_of_each_resource(tool, project):
             assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}"
 
 
-def test_a_resource_with_the_name_of_a_command_is_refused(tool, project):
+def test_serverless_devs_refuses_a_resource_with_the_name_of_a_command(tool, project):
     rewrite(project / "s.yaml", {"\n  forward:": "\n  sync:"})
     with standing_in(tool):
         done = tool.run("sync", "invoke", cwd=project)

@@ -121,7 +121,7 @@ def test_init_with_parameters_creates_a_project_that_deploys(tool, built, tmp_pa
     assert_no_secret(printed, output, project, tool.home)
 
 
-def test_answers_at_the_prompts_make_a_project_that_shows_no_secret(tool, built, tmp_path):
+def test_init_with_prompts_creates_a_project_that_contains_no_secret(tool, built, tmp_path):
     # GIVEN answers at the prompts, some of them after wrong answers
     project, temporary = tmp_path / "out", tmp_path / "tmp"
     temporary.mkdir()
@@ -164,7 +164,7 @@ def test_answers_at_the_prompts_make_a_project_that_shows_no_secret(tool, built,
         subprocess.run([*git, "check-ignore", "-q", name], check=True)
 
 
-def test_the_project_satisfies_the_fc3_components_schema(tmp_path):
+def test_a_created_project_satisfies_the_schema_of_the_component_fc3(tmp_path):
     # `s init` renders the same: see the first test.
     render.render(ANSWERS, tmp_path)
     kinds = {"oss": "IOssTriggerConfig", "timer": "ITimerTriggerConfig"}
@@ -178,7 +178,7 @@ def test_the_project_satisfies_the_fc3_components_schema(tmp_path):
             jsonschema.Draft7Validator(kind).validate(trigger["triggerConfig"])
 
 
-def test_the_component_accepts_a_network_with_a_fixed_address(tmp_path):
+def test_the_component_fc3_accepts_a_network_with_a_fixed_address(tmp_path):
     # GIVEN a project with the document's lines in s.yaml
     render.render(ANSWERS, tmp_path)
     (lines,) = Document.read(ROOT / "docs" / "lifecycle.md").blocks_under("A fixed address", "yaml")
@@ -198,7 +198,7 @@ def test_the_component_accepts_a_network_with_a_fixed_address(tmp_path):
 
 if (original := ROOT.parent / "shared" / "fc3-schema.json").exists():  # on its authors' machines
 
-    def test_the_stored_schema_is_a_part_of_the_components_schema():
+    def test_the_stored_schema_is_a_part_of_the_schema_of_the_component_fc3():
         whole = json.loads(original.read_text())
         for name, part in SCHEMA.items():
             if name in ("properties", "definitions"):
@@ -208,7 +208,7 @@ if (original := ROOT.parent / "shared" / "fc3-schema.json").exists():  # on its 
 
 
 @pytest.mark.parametrize("prefix", HOSTILE)
-def test_hostile_answers_are_values_of_valid_yaml(prefix, tmp_path):
+def test_init_writes_hostile_answers_as_values_of_valid_yaml(prefix, tmp_path):
     # The tool renders the same: see the first test.
     render.render({**ANSWERS, "objectPrefix": prefix, "objectSuffix": prefix}, tmp_path)
     document = yaml.safe_load((tmp_path / "s.yaml").read_text(encoding="utf-8"))
@@ -219,13 +219,13 @@ def test_hostile_answers_are_values_of_valid_yaml(prefix, tmp_path):
 
 
 @pytest.mark.parametrize("prefix", ["/photos/", "a<%= 1 %>", "a\nb", "a\x1bb", "a\x85b", "a\u2028b"], ids=ascii)
-def test_an_answer_that_its_question_refuses_is_not_rendered(prefix, tmp_path):
+def test_init_refuses_an_answer_that_its_question_does_not_allow(prefix, tmp_path):
     with pytest.raises(ValueError, match="objectPrefix is not as its question asks for"):
         render.render({**ANSWERS, "objectPrefix": prefix}, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_hostile_answers_reach_the_project_through_the_tool(tool, built, tmp_path):
+def test_hostile_answers_reach_the_project_unchanged_through_init(tool, built, tmp_path):
     project, rendered = tmp_path / "out", tmp_path / "rendered"
     answers = {**KEYLESS, "objectPrefix": HOSTILE[4], "objectSuffix": HOSTILE[5]}
     init(tool, built, project, answers)
@@ -242,7 +242,9 @@ def test_hostile_answers_reach_the_project_through_the_tool(tool, built, tmp_pat
         ("ENOENT: no such file or directory, open '$PWD/out'", 1),
     ],
 )
-def test_an_init_that_lists_its_folder_too_early_is_repeated_once(tool, built, tmp_path, monkeypatch, message, times):
+def test_these_tests_repeat_an_init_that_lists_its_folder_too_early_once(
+    tool, built, tmp_path, monkeypatch, message, times
+):
     # GIVEN a tool that always fails and leaves a folder
     monkeypatch.setattr(Tool, "repeated_inits", 0)
     stumbling = tmp_path / "s"

@@ -11,7 +11,7 @@ from support.answers import ANSWERS, KEYLESS
 from tools.serverless import serve_package
 
 
-def test_the_printed_next_steps_run_in_a_shell(tool, built, shell):
+def test_the_next_steps_that_init_prints_run_in_a_shell(tool, built, shell):
     # GIVEN a project in a folder with a quote in its name
     change, git, roles, *deploy = commands_in(init(tool, built, shell.folder / "it's mine", ANSWERS))
     assert deploy == ["s deploy -y", "python3 ops.py doctor"]
@@ -24,7 +24,7 @@ def test_the_printed_next_steps_run_in_a_shell(tool, built, shell):
     assert shell.run("git branch --format='%(refname:short)'").split() == ["main", "template"]
 
 
-def test_inside_a_repository_the_next_steps_do_not_call_git(tool, built, tmp_path):
+def test_the_next_steps_of_init_inside_a_repository_do_not_call_git(tool, built, tmp_path):
     # GIVEN a repository whose .gitignore does not end with a line end
     subprocess.run(["git", "init", "-q", tmp_path / "out"], check=True)
     (tmp_path / "out" / ".gitignore").write_text("mine\n.env")
@@ -54,7 +54,7 @@ NOTE = "is not among the regions known to offer sync tasks"
     ids=["the other Shanghai", "a host", "the Shanghai that has them"],
 )
 @pytest.mark.usefixtures("require_tool")
-def test_an_unknown_region_of_oms_adds_a_note_to_the_scope(built, tmp_path, host, note):
+def test_init_prints_a_note_about_an_unknown_region_of_oms(built, tmp_path, host, note):
     url = ANSWERS["SYNC_URL"].replace("oms.cn-north-4.myhuaweicloud.com", host)
     done = run_hook(built, tmp_path / "out", {**KEYLESS, "SYNC_URL": url})
     assert done.returncode == 0
@@ -65,7 +65,7 @@ def test_an_unknown_region_of_oms_adds_a_note_to_the_scope(built, tmp_path, host
 
 
 @pytest.mark.usefixtures("require_tool")
-def test_a_chinese_user_gets_chinese_steps_and_alarms_after_upgrades(built, tmp_path):
+def test_init_prints_its_steps_in_chinese_for_a_chinese_user(built, tmp_path):
     url = ANSWERS["SYNC_URL"].replace("cn-north-4", "cn-south-1")
     answers = {name: value for name, value in KEYLESS.items() if name != "alertLanguage"} | {"SYNC_URL": url}
     printed = run_hook(built, tmp_path / "out", answers, LANG="zh_CN.UTF-8").stdout

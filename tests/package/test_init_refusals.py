@@ -55,7 +55,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: ", ".join(wrong))
-def test_invalid_parameters_are_refused_before_any_file_is_written(tool, built, tmp_path, wrong):
+def test_init_refuses_invalid_parameters_before_it_writes_a_file(tool, built, tmp_path, wrong):
     # GIVEN a folder with a file, which the tool would delete
     project = tmp_path / "out"
     project.mkdir()
@@ -80,7 +80,7 @@ def test_invalid_parameters_are_refused_before_any_file_is_written(tool, built, 
 
 
 @pytest.mark.usefixtures("require_tool")
-def test_a_folder_with_files_is_refused_and_unchanged(built, tmp_path):
+def test_init_refuses_a_folder_with_files_and_does_not_change_it(built, tmp_path):
     project = tmp_path / "out"
     (project / ".git").mkdir(parents=True)
     done = run_hook(built, project, ANSWERS)
@@ -91,7 +91,7 @@ def test_a_folder_with_files_is_refused_and_unchanged(built, tmp_path):
 
 
 @pytest.mark.usefixtures("require_tool")
-def test_a_refusal_is_in_chinese_for_a_chinese_user(built, tmp_path):
+def test_init_explains_a_refusal_in_chinese_to_a_chinese_user(built, tmp_path):
     answers = {**ANSWERS, "SYNC_URL": "x", "HW_SK": "", "objectPrefx": "a/", "colour": "red", "runtime": "x"}
     # Windows sets no LANG; Intl knows there.
     (tmp_path / "locale.js").write_text(
@@ -123,7 +123,7 @@ MARS = f"--parameters={json.dumps({'region': 'mars-1'})}"
     ],
     ids=["null, in Chinese", "in one word"],
 )
-def test_the_option_yes_without_valid_parameters_is_refused(tool, built, tmp_path, words, language, sentences):
+def test_init_refuses_the_option_yes_without_valid_parameters(tool, built, tmp_path, words, language, sentences):
     with serve_package(built) as url:
         options = ("--uri", url, "-d", "out", "-y", "-a", "default", *words)
         done = tool.run("init", *options, cwd=tmp_path, env={"LANG": language})
@@ -132,7 +132,7 @@ def test_the_option_yes_without_valid_parameters_is_refused(tool, built, tmp_pat
     assert not (tmp_path / "out").exists()
 
 
-def test_the_corrected_line_of_a_refusal_creates_the_project(tool, built, shell):
+def test_the_corrected_command_that_init_prints_creates_the_project(tool, built, shell):
     # GIVEN answers with a mistake that no prompt detects
     project = shell.folder / "it's mine"
     answers = {**ANSWERS, "logBucket": "photos", "objectPrefix": 'it\'s "$HOME"/'}
@@ -181,7 +181,7 @@ def hook_alone(built: Path, project: Path, call: str, current: Path, **environme
 
 
 @pytest.mark.usefixtures("require_tool")
-def test_the_corrected_line_names_the_template_the_folder_and_the_alias(built, tmp_path):
+def test_the_corrected_command_of_init_names_template_folder_and_alias(built, tmp_path):
     project = tmp_path / "project"
 
     def lines(*words: str, current: Path, **environment: str) -> list[str]:
@@ -199,7 +199,7 @@ def test_the_corrected_line_names_the_template_the_folder_and_the_alias(built, t
 
 @pytest.mark.usefixtures("require_tool")
 @pytest.mark.parametrize("call", ["preInit(paths)", "postInit({ ...paths, artTemplate })"])
-def test_an_error_of_the_hook_ends_with_exit_code_1(built, tmp_path, call):
+def test_an_error_of_the_hook_ends_init_with_exit_code_1(built, tmp_path, call):
     questions = tmp_path / "project" / "hook" / "questions.json"
     questions.parent.mkdir(parents=True)
     questions.write_text("?")
@@ -211,7 +211,7 @@ def test_an_error_of_the_hook_ends_with_exit_code_1(built, tmp_path, call):
 
 
 @pytest.mark.usefixtures("require_tool")
-def test_a_file_that_the_package_would_replace_is_refused(built, tmp_path):
+def test_init_refuses_a_folder_whose_files_the_package_would_replace(built, tmp_path):
     project = tmp_path / "project"
     zipfile.ZipFile(built).extractall(project)
     (project / "code").mkdir()

@@ -7,7 +7,7 @@ from support.answers import ANSWERS, KEYLESS
 
 
 @pytest.mark.extras
-def test_keys_in_the_environment_reach_only_the_functions(tool, built, tmp_path):
+def test_the_access_keys_given_to_init_reach_only_the_functions(tool, built, tmp_path):
     project, temporary = tmp_path / "out", tmp_path / "tmp"
     temporary.mkdir()
     tool.environment["TMPDIR"] = str(temporary)
@@ -18,7 +18,7 @@ def test_keys_in_the_environment_reach_only_the_functions(tool, built, tmp_path)
 
 
 @pytest.mark.extras
-def test_stored_secrets_stay_until_others_replace_them(tool, built, tmp_path):
+def test_init_keeps_stored_secrets_until_other_secrets_replace_them(tool, built, tmp_path):
     for name in ("HW_AK", "HW_SK"):
         assert tool.run("secret", "add", "--key", f"my-sync_{name}", "--value", ANSWERS[name]).returncode == 0
     done = tool.init(built, tmp_path / "two", KEYLESS)
@@ -43,7 +43,7 @@ def test_stored_secrets_stay_until_others_replace_them(tool, built, tmp_path):
     assert deployed["forward"]["environmentVariables"]["HW_SK"] == "AnotherKey0000000001"
 
 
-def test_a_secret_store_that_refuses_is_reported_without_the_keys(tool, built, tmp_path):
+def test_init_reports_a_secret_store_that_refuses_the_access_keys(tool, built, tmp_path):
     (tool.home / ".s" / "secrets.yaml").mkdir()
     done = tool.init(built, tmp_path / "out", ANSWERS)
     assert done.returncode == 1

@@ -78,7 +78,7 @@ def run_registry() -> Iterator[SimpleNamespace]:
         yield registry
 
 
-def test_the_same_sources_give_the_same_bytes(built, tmp_path, mocker):
+def test_the_same_sources_make_a_package_of_the_same_bytes(built, tmp_path, mocker):
     # GIVEN a copy of the sources in another folder, with other times and permissions
     copy = tmp_path / "another clone"
     for name in (*package._NAMES, *package._READMES):
@@ -125,7 +125,7 @@ PAGES = pytest.mark.parametrize(("shown", "source"), [("readme.md", "README.zh.m
 
 
 @PAGES
-def test_the_registrys_readme_has_no_dead_links(built, shown, source):
+def test_the_readme_for_the_registry_has_no_dead_links(built, shown, source):
     # GIVEN a readme with pictures, a diagram and links into the repository
     readme = Document.read(ROOT / source)
     assert "![" in readme.text
@@ -146,7 +146,7 @@ def test_the_registrys_readme_has_no_dead_links(built, shown, source):
 
 
 @PAGES
-def test_the_registrys_page_has_the_blocks_that_its_console_needs(built, shown, source):
+def test_the_readme_in_the_package_has_the_blocks_that_the_console_needs(built, shown, source):
     # GIVEN the page of the package
     text = zipfile.ZipFile(built).read(shown).decode()
 
@@ -205,7 +205,7 @@ SERVICES = [
 ]
 
 
-def test_the_manifest_uses_the_registrys_categories_and_services():
+def test_the_manifest_has_only_categories_and_services_of_the_registry():
     manifest = package.manifest()
     assert manifest["Category"] in CATEGORIES
     assert {*manifest["Service"]} <= {*SERVICES}
@@ -254,13 +254,13 @@ def test_the_checksums_match_the_package_and_the_certificates_code(built, tmp_pa
     assert f"# code_sha256 {hash_code(tmp_path / 'package' / 'src' / 'code')}" in sums.read_text().splitlines()
 
 
-def test_no_role_has_full_access():
+def test_no_role_of_the_project_has_full_access():
     template = (path for path in (ROOT / "template").rglob("*.*") if path.suffix != ".pyc")
     for path in (ROOT / "publish.yaml", ROOT / "s.yaml", *template, *(ROOT / "hooks").iterdir()):
         assert "FullAccess" not in path.read_text(encoding="utf-8"), path
 
 
-def test_every_question_has_a_description_an_example_and_a_default():
+def test_each_question_of_init_has_a_description_an_example_and_a_default():
     parameters = package.manifest()["Parameters"]
     assert set(parameters["required"]) <= parameters["properties"].keys()
     for name, question in parameters["properties"].items():
@@ -275,14 +275,14 @@ def test_every_question_has_a_description_an_example_and_a_default():
             assert re.fullmatch(question["pattern"], default.replace("${default-suffix}", "ab12")), name
 
 
-def test_no_question_asks_for_a_setting_with_a_suitable_default():
+def test_init_does_not_ask_for_a_setting_with_a_suitable_default():
     properties = package.manifest()["Parameters"]["properties"]
     silent = {name for name, question in properties.items() if not question.get("input", True)}
     assert silent == {"runtime", "replayPeriod", "reconcilePeriod", "comparePeriod", "compareDeep", "alertLanguage"}
     assert all("default" in properties[name] for name in silent)
 
 
-def test_the_questions_keep_their_names_and_their_order():
+def test_the_questions_of_init_keep_their_names_and_their_order():
     assert list(package.manifest()["Parameters"]["properties"]) == [
         "region",
         "sourceBucket",
@@ -330,7 +330,7 @@ def test_the_registry_accepts_the_package(built, tool, tmp_path):
 
 
 @pytest.mark.parametrize("folder", ["template", "hooks"])
-def test_the_package_has_no_caches_or_hidden_files(folder, mocker):
+def test_the_package_contains_no_caches_or_hidden_files(folder, mocker):
     real = package.Path.rglob
     stray = [ROOT / folder / "__pycache__" / "x.pyc", ROOT / folder / ".env"]
     mocker.patch.object(package.Path, "rglob", lambda self, pattern: [*real(self, pattern), *stray])

@@ -24,7 +24,7 @@ WITHOUT = {name: value for name, value in ANSWERS.items() if name not in LATER}
 STOPPED = 101
 
 
-def test_empty_settings_stop_only_a_deployment(tool, built, tmp_path):
+def test_empty_settings_in_s_yaml_stop_only_a_deployment(tool, built, tmp_path):
     # GIVEN a project before setup
     project = tmp_path / "out"
     output = init(tool, built, project, WITHOUT)
@@ -55,7 +55,7 @@ def test_empty_settings_stop_only_a_deployment(tool, built, tmp_path):
 
 
 @pytest.mark.usefixtures("require_tool")
-def test_the_proposed_log_bucket_of_the_longest_name_is_valid(built, tmp_path):
+def test_init_proposes_a_valid_log_bucket_for_the_longest_source_name(built, tmp_path):
     done = run_hook(built, tmp_path / "out", {**WITHOUT, "sourceBucket": f"a{'b-' * 30}cd"})
     assert done.returncode == 0, done.stdout
     name = json.loads((tmp_path / "out" / "answers.json").read_text())["logBucket"]
@@ -89,7 +89,7 @@ def test_the_proposed_log_bucket_of_the_longest_name_is_valid(built, tmp_path):
         ("HW_SK: \"${secret('my-sync_HW_SK')}\"", 'HW_SK: &key "" # ours', "s.yaml has no HW_SK"),
     ],
 )
-def test_a_setting_that_the_cloud_would_refuse_is_named_with_its_form(tmp_path, line, other, message):
+def test_a_deployment_names_a_setting_that_the_cloud_would_refuse(tmp_path, line, other, message):
     render(ANSWERS, tmp_path)
     rewrite(tmp_path / "s.yaml", {f"  {line}": f"  {other}"})
     output = ready(tmp_path)
@@ -97,7 +97,7 @@ def test_a_setting_that_the_cloud_would_refuse_is_named_with_its_form(tmp_path, 
 
 
 @pytest.mark.usefixtures("require_tool")
-def test_a_project_from_a_web_console_names_the_section_to_read(tmp_path):
+def test_a_deployment_by_a_web_console_names_the_section_to_read(tmp_path):
     render(WITHOUT | dict.fromkeys(LATER, ""), tmp_path)
     output = ready(tmp_path, "")
     assert "A web console cannot run setup" in output
@@ -106,7 +106,7 @@ def test_a_project_from_a_web_console_names_the_section_to_read(tmp_path):
 
 
 @pytest.mark.usefixtures("require_tool")
-def test_only_the_address_in_another_settings_file_is_checked(tmp_path):
+def test_a_deployment_checks_only_the_address_of_another_settings_file(tmp_path):
     render(ANSWERS, tmp_path)
     rewrite(tmp_path / "s.yaml", {'lanes: "32"': "lanes: 32"})
     assert ready(tmp_path, "https://oms.example.com/v2/a/sync-tasks/b/events") == ""

@@ -54,7 +54,7 @@ def project(shell: Shell, fc3: Fc3, box: Sandbox, tool: Tool, created_project: t
     return shell.folder
 
 
-def test_the_manual_steps_lead_to_the_first_object_and_back(shell, fc3, box):
+def test_the_documented_steps_by_hand_bring_the_first_object_to_obs(shell, fc3, box):
     # GIVEN the steps of the page, for the sandbox's task
     making, roles, deploy = Document.read(BY_HAND).blocks_under("By hand")
     git, *_ = Document.read(LIFE_CYCLE).blocks_under("Upgrade")
@@ -91,7 +91,7 @@ def test_the_manual_steps_lead_to_the_first_object_and_back(shell, fc3, box):
 
 
 @pytest.mark.extras
-def test_access_keys_are_rotated_during_traffic(shell, project, box):
+def test_the_documented_steps_replace_the_access_keys_during_traffic(shell, project, box):
     # GIVEN the old key disabled too early
     upload(box, "before")
     new = ("SANDBOXHWAK000000002", "SANDBOXHWSK0000000000000000000000000002")
@@ -122,7 +122,7 @@ vars:
 
 
 @pytest.mark.extras
-def test_a_second_environment_is_a_file_that_extends_the_first(shell, project, fc3, box, tool):
+def test_the_documented_steps_deploy_a_second_environment(shell, project, fc3, box, tool):
     # GIVEN a file with the variables that the document names
     (project / "s.staging.yaml").write_text(STAGING)
     staging = {name: f"Staging{name[-2:]}0001" for name in ("HW_AK", "HW_SK")}
@@ -179,7 +179,7 @@ def changed_package(built: Path, folder: Path) -> Path:
 
 
 @pytest.mark.extras
-def test_an_upgrade_keeps_the_users_changes(shell, project, fc3, box, built, tmp_path):
+def test_the_documented_upgrade_keeps_the_users_changes(shell, project, fc3, box, built, tmp_path):
     # GIVEN a project in git, and changes of the user's own
     once, upgrade = Document.read(LIFE_CYCLE).blocks_under("Upgrade")
     shell.run(once)
@@ -211,7 +211,7 @@ def test_an_upgrade_keeps_the_users_changes(shell, project, fc3, box, built, tmp
 
 
 @pytest.mark.extras
-def test_an_upgrade_after_setup_merges_s_yaml_and_commits_no_ignored_file(shell, tool, box, built, tmp_path):
+def test_the_documented_upgrade_after_setup_merges_s_yaml(shell, tool, box, built, tmp_path):
     # GIVEN a project without keys, the lines that setup writes into it, and ignored files
     once, upgrade = Document.read(LIFE_CYCLE).blocks_under("Upgrade")
     project = shell.folder / "project"
@@ -243,7 +243,7 @@ def test_an_upgrade_after_setup_merges_s_yaml_and_commits_no_ignored_file(shell,
 
 
 @pytest.mark.extras
-def test_a_refused_upgrade_changes_no_committed_file(shell, project, box):
+def test_an_upgrade_that_is_refused_changes_no_committed_file(shell, project, box):
     # GIVEN a machine that does not have the keys
     once, upgrade = Document.read(LIFE_CYCLE).blocks_under("Upgrade")
     shell.run(once)
@@ -275,7 +275,9 @@ CI = {
 
 
 @pytest.mark.extras
-def test_ci_deploys_with_keys_from_its_own_store(shell, project, fc3, box, built, tool_home, tmp_path):
+def test_the_documented_ci_deploys_with_access_keys_of_its_own_store(
+    shell, project, fc3, box, built, tool_home, tmp_path
+):
     # GIVEN the project on a machine whose tool has no key
     other = Tool(shutil.copytree(tool_home, tmp_path / "machine of CI"))
     copy = tmp_path / "checkout"
@@ -326,7 +328,7 @@ def test_ci_deploys_with_keys_from_its_own_store(shell, project, fc3, box, built
 
 
 @pytest.mark.parametrize("name", ["github.yml", "yunxiao.yml"])
-def test_both_ci_files_run_the_script_with_its_requirements(name):
+def test_each_ci_file_of_the_template_runs_the_deploy_script(name):
     text = (ROOT / "template" / "ci" / name).read_text(encoding="utf-8")
     assert "bash ci/deploy.sh" in json.dumps(yaml.safe_load(text))
     needed = [*CI, "HW_AK", "HW_SK", "ALERT_WEBHOOK"]
@@ -339,7 +341,7 @@ def test_both_ci_files_run_the_script_with_its_requirements(name):
 
 
 @pytest.mark.extras
-def test_a_paused_project_submits_no_key_and_loses_none(shell, project, box):
+def test_a_project_paused_by_the_documented_step_loses_no_key(shell, project, box):
     # GIVEN a project that is paused
     (pause,) = Document.read(LIFE_CYCLE).blocks_under("Pause")
     box.tick("reconcile")

@@ -43,7 +43,7 @@ def test_the_demo_runs_setup_and_migrate_and_prints_their_steps(tmp_path):
     ("code", "line"),
     [("en", r"The timer invokes replay: 3 .+ 2 .+ 1 left\."), ("zh", r"定时触发器.+ 3 .+ 2 .+ 1 个。")],
 )
-def test_the_demo_prints_counts_in_the_language_of_the_locale(monkeypatch, code, line):
+def test_the_demo_prints_its_counts_in_the_language_of_the_locale(monkeypatch, code, line):
     monkeypatch.setattr(language, "LANGUAGE", code)
     console = Console(record=True, width=200)
     print_replay(console, {"taken": 3, "accepted": 2, "left": 1})

@@ -40,14 +40,14 @@ RECORD = "oms_source_record/00000000-0000-4000-8000-00000000005a/success_object/
         (["--trouble", "nan"], "nan is not a share"),
     ],
 )
-def test_an_invalid_option_is_refused(capsys, arguments, message):
+def test_the_interactive_sandbox_refuses_an_invalid_option(capsys, arguments, message):
     with pytest.raises(SystemExit, match=r"^2$"):
         make_parser().parse_args(arguments)
 
     assert message in capsys.readouterr().err
 
 
-def test_valid_options_are_accepted():
+def test_the_interactive_sandbox_accepts_valid_options():
     options = make_parser().parse_args(["--oms-rate", "0.5", "--trouble", "1", "--runtime", "python3.10"])
 
     assert options.oms_rate == 0.5
@@ -87,7 +87,7 @@ def test_the_printed_program_uploads_an_object_and_prints_its_record(box, tmp_pa
     assert run_python(make_upload_program(box), *options)[-1] == str([RECORD])
 
 
-def test_the_whole_project_runs_until_it_is_interrupted():
+def test_the_interactive_sandbox_runs_a_project_until_it_is_interrupted():
     """Run the commands that the sandbox prints, and check that the functions' work is printed."""
     words = [sys.executable, "-m", "sandbox"]
     with allow_interrupts(), start_process(words, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True) as process:
@@ -125,13 +125,13 @@ INVOCATION = Invocation("replay", "id", 1, b"", "returned", {}, "", "", "", (), 
         ("a line of somebody else's, even with {braces}", []),
     ],
 )
-def test_an_invocation_by_a_timer_is_printed_if_it_has_results(log, lines):
+def test_the_interactive_sandbox_prints_an_invocation_with_results(log, lines):
     assert [
         line.partition("[/] ")[2] for line in describe_invocation(replace(INVOCATION, logs=[log]), PassTotals())
     ] == lines
 
 
-def test_the_printed_numbers_add_up_to_the_accepted_keys():
+def test_the_printed_numbers_of_a_pass_add_up_to_the_accepted_keys():
     """Print the log lines of several calls of a pass; each has the pass's total."""
     totals = PassTotals()
     logs = [
@@ -142,7 +142,7 @@ def test_the_printed_numbers_add_up_to_the_accepted_keys():
     assert [int(re.search(r"(\d+) accepted", line)[1]) for line in lines] == [2, 3, 1]
 
 
-def test_the_instructions_and_the_prompt_fit_24_lines(box, monkeypatch):
+def test_the_instructions_of_the_interactive_sandbox_fit_24_lines(box, monkeypatch):
     monkeypatch.setattr("sys.executable", "/home/user/oss-oms-sync/.venv/bin/python")
     console = Console(record=True, width=80, file=io.StringIO())
     print_instructions(box, console, "http://127.0.0.1:40001", Path("/tmp/tmpabcdefgh/project"))
@@ -159,7 +159,7 @@ def run_commands(box, *lines: str) -> list[str]:
     return [Prompt(box).answer(line).rstrip("\n") for line in lines]
 
 
-def test_the_prompt_writes_changes_and_deletes_objects_in_both_clouds(box, tmp_path):
+def test_the_prompt_changes_objects_in_the_two_simulated_clouds(box, tmp_path):
     render(box.answers(), tmp_path)
     box.deploy_project(tmp_path)
     in_oss, in_obs = box.oss.objects(box.source_bucket), box.obs.objects(box.destination_bucket)
@@ -181,7 +181,7 @@ def test_the_prompt_writes_changes_and_deletes_objects_in_both_clouds(box, tmp_p
     ("break_command", "repair_command", "status"),
     [("oms down", "oms up", 503), ("key revoked", "key well", 401), ("throttle 0.001", "throttle off", 429)],
 )
-def test_the_prompt_stops_and_restores_oms(box, huawei, break_command, repair_command, status):
+def test_the_prompt_stops_and_restores_the_simulated_oms(box, huawei, break_command, repair_command, status):
     run_commands(box, break_command)
     codes = {huawei.submit("a").status_code for _ in range(2)}
     run_commands(box, repair_command)
@@ -190,7 +190,7 @@ def test_the_prompt_stops_and_restores_oms(box, huawei, break_command, repair_co
 
 
 @pytest.mark.parametrize(("mode", "calls"), [("lost", 0), ("twice", 2), ("well", 1)])
-def test_the_prompt_changes_the_deliveries_of_events(box, mode, calls):
+def test_the_prompt_changes_the_delivery_of_events(box, mode, calls):
     payloads: list[bytes] = []
     box.oss.add_trigger("mine", box.source_bucket, ["oss:ObjectCreated:PutObject"], "", "", payloads.append)
     run_commands(box, f"events {mode}", "put a")
@@ -198,7 +198,7 @@ def test_the_prompt_changes_the_deliveries_of_events(box, mode, calls):
     assert len(payloads) == calls
 
 
-def test_the_prompt_advances_the_clock(monkeypatch):
+def test_the_prompt_advances_the_clock_of_the_sandbox(monkeypatch):
     monkeypatch.delenv("SANDBOX_DATE")
     with Sandbox() as box:
         clock_line, later_line = run_commands(box, "clock", "later 15m")
@@ -224,17 +224,17 @@ def test_the_prompt_advances_the_clock(monkeypatch):
         ("delete obs nothing", "OBS has no object nothing."),
     ],
 )
-def test_an_invalid_command_at_the_prompt_is_explained(box, line, message):
+def test_the_prompt_explains_an_invalid_command(box, line, message):
     assert run_commands(box, line) == [f"{message} `help` lists the commands."]
 
 
-def test_help_names_every_command(box):
+def test_the_help_of_the_prompt_names_every_command(box):
     (text,) = run_commands(box, "help")
     names = {line.split()[0] for line in text.splitlines()}
     assert names == {name.removeprefix("do_") for name in dir(Prompt) if name.startswith("do_")} - {"EOF"}
 
 
-def test_another_shell_can_send_a_command(box):
+def test_another_shell_can_send_a_command_to_the_interactive_sandbox(box):
     with serve_control(box) as address:
         text = requests.post(f"{address}/say", data=b"put a", timeout=TIMEOUT).text
     assert text == "a is in OSS, 5 bytes.\n"

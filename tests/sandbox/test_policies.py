@@ -54,7 +54,7 @@ def allow(action, resource="*", **more):
         ),
     ],
 )
-def test_in_ram_deny_overrides_allow_and_no_allow_means_denied(statements, action, resource, context, expected):
+def test_a_deny_statement_of_ram_overrides_an_allow_statement(statements, action, resource, context, expected):
     documents = [parse_policy(json.dumps({"Version": "1", "Statement": [statement]}), "1") for statement in statements]
     assert find_denial(documents, action, resource, context) == expected
 
@@ -70,7 +70,7 @@ def test_in_ram_deny_overrides_allow_and_no_allow_means_denied(statements, actio
         ("obs:bucket:list", "obs:*:*:bucket:a", "ImplicitDeny"),
     ],
 )
-def test_huaweis_documents_ignore_the_case_of_actions_and_services(version, action, resource, expected):
+def test_policies_of_huawei_cloud_ignore_the_case_of_actions(version, action, resource, expected):
     statement = allow(action, resource) if resource else {"Effect": "Allow", "Action": [action]}
     document = parse_policy(json.dumps({"Version": version, "Statement": [statement]}), version)
     assert find_denial([document], "obs:bucket:ListBucket", "obs:*:*:bucket:a") == expected
@@ -90,7 +90,7 @@ def make_bucket(box):
     )
 
 
-def test_a_ram_users_key_has_the_permissions_of_its_policies_in_oss(box, make_bucket, ram_key):
+def test_the_simulated_oss_applies_the_policies_of_a_ram_user(box, make_bucket, ram_key):
     photos = "acs:oss:*:*:photos"
     key = ram_key(
         allow(["oss:PutObject", "oss:GetObject"], f"{photos}/mine/*"),
@@ -126,7 +126,7 @@ def test_a_ram_users_key_has_the_permissions_of_its_policies_in_oss(box, make_bu
         ("Deny", lambda bucket: bucket.put_object("a", b""), "PutObject", "ExplicitDeny"),
     ],
 )
-def test_oss_names_a_missing_permission_and_the_kind_of_denial(make_bucket, ram_key, effect, call, action, kind):
+def test_the_simulated_oss_names_a_missing_permission_and_its_denial(make_bucket, ram_key, effect, call, action, kind):
     with pytest.raises(oss2.exceptions.AccessDenied) as error_info:
         call(make_bucket(ram_key({**allow("oss:Put*"), "Effect": effect})))
     body = error_info.value.body.decode()
@@ -140,7 +140,7 @@ DENIED = (403, "AccessDenied")
 @pytest.mark.parametrize(
     ("delay", "outcome_before", "outcome_after"), [(0, 200, 200), (600, DENIED, 200), (None, DENIED, DENIED)]
 )
-def test_a_grant_takes_effect_immediately_later_or_never(
+def test_a_permission_in_the_simulated_ram_can_take_effect_later(
     box, make_bucket, ram_key, delay, outcome_before, outcome_after
 ):
     box.ram.entities.grant_delay = delay
@@ -150,7 +150,7 @@ def test_a_grant_takes_effect_immediately_later_or_never(
     assert try_call(lambda: bucket.put_object("a", b"")) == outcome_after
 
 
-def test_a_new_version_of_a_policy_is_delayed_like_a_grant(box, make_bucket, ram_key):
+def test_a_new_version_of_a_simulated_policy_can_take_effect_later(box, make_bucket, ram_key):
     bucket = make_bucket(ram_key(allow("oss:GetObject")))
     box.ram.entities.grant_delay = 60
     box.advance(60)

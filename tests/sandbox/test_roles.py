@@ -87,7 +87,7 @@ def allow_invocation(*names):
     return {"Effect": "Allow", "Action": "fc:InvokeFunction", "Resource": [f"{FUNCTIONS}/{name}" for name in names]}
 
 
-def test_the_key_of_a_function_has_the_permissions_of_its_role(box, make_role, deploy, catch_refusal):
+def test_a_simulated_function_has_only_the_permissions_of_its_role(box, make_role, deploy, catch_refusal):
     make_role(
         "function",
         "fc.aliyuncs.com",
@@ -110,7 +110,7 @@ def test_the_key_of_a_function_has_the_permissions_of_its_role(box, make_role, d
     ],
     ids=["both", "no destination", "no trigger"],
 )
-def test_triggers_and_destinations_need_a_role_with_permission_to_call(
+def test_a_simulated_trigger_needs_a_role_with_permission_to_invoke(
     box, make_role, deploy, function, trigger, invoked_functions, denied_functions
 ):
     make_role("function", "fc.aliyuncs.com", function)
@@ -124,7 +124,7 @@ def test_triggers_and_destinations_need_a_role_with_permission_to_call(
 
 
 @pytest.mark.parametrize(("service", "code"), [("", "EntityNotExist.Role"), ("oss.aliyuncs.com", "NoPermission")])
-def test_a_role_is_assumed_only_if_it_exists_and_trusts_the_service(make_role, deploy, service, code):
+def test_a_simulated_service_assumes_only_a_role_that_trusts_the_service(make_role, deploy, service, code):
     if service:
         make_role("function", service)
     with pytest.raises(RamError, match=code):

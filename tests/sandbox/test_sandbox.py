@@ -43,7 +43,7 @@ def code(tmp_path):
 
 
 @pytest.mark.parametrize("runtime", ["python3.12", "python3.10"])
-def test_an_upload_invokes_the_function_which_writes_a_record(box, photos, code, runtime):
+def test_an_upload_in_the_sandbox_invokes_forward(box, photos, code, runtime):
     box.deploy(code, runtime)
 
     photos.put_object("照片/a b.jpg", b"data")
@@ -55,7 +55,7 @@ def test_an_upload_invokes_the_function_which_writes_a_record(box, photos, code,
     assert list(box.oss.objects("photos-oms-log")) == ["records/照片/a b.jpg"]
 
 
-def test_deploying_again_leaves_a_single_trigger(box, photos, code):
+def test_a_second_deployment_in_the_sandbox_leaves_a_single_trigger(box, photos, code):
     box.deploy(code)
     box.deploy(code)
 
@@ -65,7 +65,7 @@ def test_deploying_again_leaves_a_single_trigger(box, photos, code):
     assert len(box.fc.invocations) == 1
 
 
-def test_only_completed_uploads_invoke_the_function(box, code):
+def test_only_completed_uploads_in_the_sandbox_invoke_forward(box, code):
     box.deploy(code)
 
     box.oss.put("photos", "a", b"", event="ObjectCreated:UploadPart")
@@ -126,7 +126,7 @@ def test_the_sandbox_listens_on_loopback_only(box, code):
     assert {host for host, _ in addresses} == {"127.0.0.1"}
 
 
-def test_both_clouds_serve_https_if_they_have_a_certificate(tmp_path, http):
+def test_the_simulated_clouds_serve_https_if_they_have_a_certificate(tmp_path, http):
     certificate = str(make_certificate(tmp_path))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
@@ -152,7 +152,7 @@ def handler(event, context):
 
 
 @pytest.mark.parametrize("forks", [False, True])
-def test_advancing_the_clock_changes_no_stored_time(tmp_path, catch_refusal, forks):
+def test_an_advance_of_the_sandboxs_clock_changes_no_stored_time(tmp_path, catch_refusal, forks):
     (tmp_path / "index.py").write_text(CLOCK)
     with Sandbox(forks=forks) as box:
         box.fc.create_function(
@@ -175,7 +175,7 @@ def test_advancing_the_clock_changes_no_stored_time(tmp_path, catch_refusal, for
 
 
 @pytest.mark.parametrize("date", ["2001-02-03T04:05:06Z", "2050-12-31T23:59:59Z"])
-def test_all_clocks_start_at_the_date_of_the_environment(tmp_path, monkeypatch, date):
+def test_all_clocks_of_the_sandbox_start_at_the_date_of_the_environment(tmp_path, monkeypatch, date):
     monkeypatch.setenv("SANDBOX_DATE", date)
     begin = datetime.fromisoformat(date.replace("Z", "+00:00")).timestamp()
     (tmp_path / "index.py").write_text(CLOCK)
@@ -273,13 +273,13 @@ def list_invocations(box):
     return upload_objects
 
 
-def test_each_trigger_invokes_its_function_for_its_bucket(deploy, list_invocations):
+def test_each_trigger_in_the_sandbox_invokes_its_function(deploy, list_invocations):
     deploy()
 
     assert list_invocations() == [("forward", "a.jpg"), ("reconcile", PIECE), ("reconcile", "orders/1")]
 
 
-def test_a_trigger_that_is_deployed_again_with_another_bucket_moves_there(box, deploy, list_invocations):
+def test_a_trigger_deployed_again_with_another_bucket_moves_to_that_bucket(box, deploy, list_invocations):
     deploy()
     box.oss.create_bucket("archive")
 
@@ -291,7 +291,7 @@ def test_a_trigger_that_is_deployed_again_with_another_bucket_moves_there(box, d
     assert box.fc.invocations[-1].value == ["b.jpg"]
 
 
-def test_a_function_without_triggers_is_not_invoked(box, deploy, list_invocations):
+def test_the_sandbox_does_not_invoke_a_function_without_triggers(box, deploy, list_invocations):
     deploy()
 
     box.remove_triggers("reconcile")

@@ -61,7 +61,7 @@ def run(words: list[str], folder: Path, environment: dict[str, str]) -> str:
     ("file", "locale"),
     [("playing.md", "C.UTF-8"), pytest.param("playing.zh.md", "zh_CN.UTF-8", marks=pytest.mark.extras)],
 )
-def test_the_commands_of_the_tour_print_the_shown_lines(box, tmp_path, file, locale):
+def test_the_commands_in_docs_playing_print_the_lines_that_it_shows(box, tmp_path, file, locale):
     render(box.answers(), tmp_path)
     box.deploy_project(tmp_path)
     with serve_control(box) as address:

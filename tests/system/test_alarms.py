@@ -155,18 +155,18 @@ def call_functions(box: Sandbox) -> None:
         box.fc.invoke(name, b"{}")
 
 
-def test_the_queries_count_each_call_of_status(logstore):
+def test_the_queries_of_monitoring_count_each_call_of_status(logstore):
     assert logstore.rows(SILENT) == [(2,)]
 
 
-def test_a_failing_webhook_is_named_with_its_problem(logstore):
+def test_the_queries_of_monitoring_name_a_failing_webhook(logstore):
     ((webhook, problem, times),) = logstore.rows(WEBHOOK)
     assert webhook == "JSON"
     assert times == 1
     assert "refused" in problem
 
 
-def test_the_dashboard_shows_the_last_answer_of_status(logstore):
+def test_the_dashboard_of_monitoring_shows_the_last_answer_of_status(logstore):
     looks = logstore.returned["status"]
     waiting = [look["backlog"]["failed"] + look["backlog"]["in_run_files"] for look in looks]
     verdicts = [look["verdict"]["state"] for look in looks]

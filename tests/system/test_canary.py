@@ -46,7 +46,7 @@ def test_a_canary_over_sockets_leaves_no_objects(box, canary):
     assert not any(credential in out + err for credential in (*box.user_credentials, *box.huawei_credentials))
 
 
-def test_no_program_started_by_a_canary_has_the_keys(canary, monkeypatch):
+def test_a_canary_starts_no_program_with_the_access_keys(canary, monkeypatch):
     names_left = []
     ask = cli.call.Sandbox.ask
 

@@ -243,7 +243,7 @@ def summary(totals: dict[str, Any]) -> str:
     return f"{totals['objects']} objects, {totals['bytes']} bytes, {totals['digest']}"
 
 
-def test_the_script_counts_the_objects_of_a_certificate_or_names_an_error(box, vendor_digests):
+def test_the_count_script_counts_the_objects_of_a_certificate(box, vendor_digests):
     for key in ("a.jpg", "b.tmp", "oms_source_record/x/success_object/a.jpg"):
         box.obs.put(box.destination_bucket, key, b"x")
         box.oss.put(box.source_bucket, key, b"x")
@@ -261,7 +261,7 @@ def test_the_script_counts_the_objects_of_a_certificate_or_names_an_error(box, v
 
 
 @pytest.mark.long
-def test_each_object_is_classified_and_submitted_if_its_class_asks_for_it(box, deploy_lanes, vendor_digests):
+def test_compare_submits_each_object_whose_class_requires_it_over_sockets(box, deploy_lanes, vendor_digests):
     # GIVEN objects of every class, with every combination that matches several rows of the table
     classes = fill_buckets(box, 24_000)
     expected = sums(box, classes)

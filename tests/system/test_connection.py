@@ -56,7 +56,7 @@ def serve_once(behave: Serve, certificate: Path | None = None) -> Iterator[str]:
             thread.join(10)
 
 
-def test_cookies_are_neither_stored_nor_sent(box):
+def test_a_session_neither_stores_nor_sends_cookies(box):
     box.oss.faults.add(Fault.status(200, headers={"Set-Cookie": "a=b"}))
     with Connections(box.oss.endpoint, Clock()) as session:
         for _ in range(2):
@@ -71,7 +71,7 @@ def threads() -> Callable[[], list[threading.Thread]]:
     return lambda: [thread for thread in threading.enumerate() if thread not in before]
 
 
-def test_writing_to_a_bucket_with_an_endless_response_leaves_no_thread(box, threads):
+def test_a_write_with_an_endless_response_leaves_no_thread(box, threads):
     # GIVEN an OSS that sends its answer a byte at a time and never ends
     box.oss.faults.add(Fault.drip())
     bucket = Instance(box).invocation(0.5).log_bucket
@@ -83,7 +83,7 @@ def test_writing_to_a_bucket_with_an_endless_response_leaves_no_thread(box, thre
     assert threads() == []
 
 
-def test_submitting_to_oms_with_an_endless_response_leaves_no_thread(box, threads, monkeypatch):
+def test_a_submission_with_an_endless_response_leaves_no_thread(box, threads, monkeypatch):
     monkeypatch.setattr(oms, "MAX_CALL_SECONDS", 0.2)
     box.oms.faults.add(Fault.drip())
     invocation = Instance(box).invocation(1)
@@ -94,7 +94,7 @@ def test_submitting_to_oms_with_an_endless_response_leaves_no_thread(box, thread
     assert threads() == []
 
 
-def test_a_connection_with_an_unread_response_is_not_used_again(box):
+def test_a_session_does_not_reuse_a_connection_with_an_unread_response(box):
     box.oms.faults.add(Fault.status(404, b"x" * 1_000_000), times=1)
     invocation = Instance(box).invocation()
     for key in ("a", "b", "c"):
@@ -149,7 +149,7 @@ def any_bucket(request: pytest.FixtureRequest) -> ObsBucket:
     return request.getfixturevalue(request.param)
 
 
-def test_every_object_is_listed_once_in_byte_order_page_by_page(box, any_bucket):
+def test_an_obs_client_lists_every_object_once_in_byte_order(box, any_bucket):
     names = {f"p/{number:04}" for number in range(2003)} | {f"p/{key[:300]}" for key in KEYS}
     box.obs.fill(box.destination_bucket, [*names, "outside"])
 
@@ -160,7 +160,7 @@ def test_every_object_is_listed_once_in_byte_order_page_by_page(box, any_bucket)
     assert [stored.name for objects in pages_of_objects for stored in objects] == sorted(names, key=str.encode)
 
 
-def test_an_object_of_any_key_is_read(box, any_bucket):
+def test_an_obs_client_reads_an_object_with_any_key(box, any_bucket):
     for key in KEYS:
         stored = box.obs.put(box.destination_bucket, key, b"hello")
 

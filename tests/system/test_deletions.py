@@ -28,7 +28,7 @@ def in_obs(box: Sandbox) -> set[str]:
     return {key for key in list(box.obs.objects(box.destination_bucket)) if not key.startswith("oms/")}
 
 
-def test_the_list_deletes_objects_and_compare_resubmits_a_new_one(box, deploy, ops, monkeypatch, tmp_path):
+def test_the_printed_steps_of_deletions_delete_the_listed_objects(box, deploy, ops, monkeypatch, tmp_path):
     # GIVEN objects in OBS that the source deleted, as comparisons of two days found; an object of others; no rules
     deploy(instances=2)
     upload(box, *GONE, *KEPT)

@@ -22,7 +22,7 @@ PHOTO = "photos/2026/山 与+海 100%.jpg"
 TIMEOUT = 30
 
 
-def test_every_payload_form_is_forwarded_and_recorded(deployed):
+def test_forward_submits_and_records_each_form_of_payload(deployed):
     for path in EVENTS.iterdir():
         # GIVEN an event in one of the forms that Function Compute hands over, WHEN the function handles it
         invocation = deployed.fc.invoke("forward", path.read_bytes())
@@ -40,7 +40,7 @@ def test_every_payload_form_is_forwarded_and_recorded(deployed):
 
 
 @pytest.mark.cold_starts
-def test_any_uploaded_object_reaches_the_destination(deployed):
+def test_forward_brings_each_uploaded_object_to_obs(deployed):
     # GIVEN names that clients get wrong, uploaded in each way
     bucket = deployed.bucket(deployed.source_bucket)
     for key in HOSTILE:
@@ -67,7 +67,7 @@ def test_any_uploaded_object_reaches_the_destination(deployed):
     assert all(len(call.sent_keys) <= 10 for call in deployed.oms.calls)
 
 
-def test_ten_keys_of_an_event_need_one_call_and_ten_records(deployed):
+def test_forward_makes_one_call_and_ten_records_for_an_event_of_ten_keys(deployed):
     keys = [f"key {number}" for number in range(10)]
     deployed.oss.faults.add(Fault.slow(0.3))
     for _ in range(3):
@@ -78,7 +78,7 @@ def test_ten_keys_of_an_event_need_one_call_and_ten_records(deployed):
     assert deployed.oss.connections == 10
 
 
-def test_connections_reset_during_a_freeze_need_one_quick_retry(deployed):
+def test_forward_retries_once_on_connections_reset_while_it_was_frozen(deployed):
     # GIVEN a frozen instance whose connections die meanwhile
     deployed.fc.invoke("forward", payload("first"))
     deployed.fc.freeze("forward")
@@ -102,7 +102,7 @@ NEVER_ENDING = pytest.mark.parametrize("fault", [Fault.hang(), Fault.drip()], id
 
 
 @NEVER_ENDING
-def test_if_oms_does_not_answer_keys_are_recorded_before_the_timeout(box, fault):
+def test_forward_records_keys_before_its_timeout_if_oms_does_not_answer(box, fault):
     box.deploy(CODE, timeout=3)
     box.fc.invoke("forward", b"")  # imports the handler, which a busy machine takes a while for
     box.oms.faults.add(fault)
@@ -114,7 +114,7 @@ def test_if_oms_does_not_answer_keys_are_recorded_before_the_timeout(box, fault)
 
 
 @NEVER_ENDING
-def test_if_the_log_bucket_hangs_forward_raises_before_the_timeout(box, fault):
+def test_forward_raises_before_its_timeout_if_the_log_bucket_hangs(box, fault):
     box.deploy(CODE, timeout=2)
     box.fc.invoke("forward", b"")  # imports the handler, which a busy machine takes a while for
     # The instance knows of two seconds. It has more, or a busy machine could end it before it has raised.

@@ -39,7 +39,7 @@ def headers_in_obs(box: Sandbox, monkeypatch) -> list[tuple[str, ...]]:
     return [tuple(head.get(name) for name in ("content-type", "cache-control", "team")) for head in heads]
 
 
-def test_headers_are_compared_changed_and_restored(box, deploy, ops, monkeypatch):
+def test_the_command_headers_compares_changes_and_restores_headers(box, deploy, ops, monkeypatch):
     deploy(instances=2)
     put_in_both(box)
     lost_headers, expected_headers = ("text/html", None, None), ("text/html", "max-age=60", "a b, 'c'")

@@ -58,7 +58,7 @@ def instance() -> Iterator[tuple[Sandbox, Instance]]:
 @pytest.mark.law
 @settings(max_examples=SOCKET_SCHEDULES)
 @given(keys=object_keys, refused=st.integers(0, 40), trouble=st.sampled_from([0.1, 0.5, 0.9]), seed=seeds)
-def test_no_key_is_dropped_over_sockets_by_any_fault(count_schedule, instance, keys, refused, trouble, seed):
+def test_forward_drops_no_key_over_sockets_for_any_fault(count_schedule, instance, keys, refused, trouble, seed):
     # GIVEN two clouds that fail at random, and perhaps a key that OMS always refuses
     box, function = instance
     # Unique keys, because a call of the previous schedule can arrive late.
@@ -82,7 +82,7 @@ def test_no_key_is_dropped_over_sockets_by_any_fault(count_schedule, instance, k
     count_schedule("over sockets", state)
 
 
-def test_a_silent_connection_needs_one_retry_on_a_new_connection(monkeypatch):
+def test_a_submission_retries_a_silent_connection_on_a_new_connection(monkeypatch):
     monkeypatch.setattr(oms, "_READ_SECONDS", 0.2)
     with Sandbox(forks=True) as box:
         invocation = Instance(box).invocation()

@@ -28,7 +28,7 @@ def deploy(box: Sandbox, tmp_path: Path):
     return deploy
 
 
-def test_another_sync_task_has_records_of_its_own(box, deploy):
+def test_each_sync_task_of_a_project_has_its_own_records(box, deploy):
     # GIVEN a project with an accepted and a failed key
     deploy()
     upload(box, "accepted")

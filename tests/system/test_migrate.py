@@ -7,7 +7,7 @@ import json
 OLD = 2_000
 
 
-def test_two_thousand_existing_objects_are_copied_during_a_live_upload(bare):
+def test_migrate_copies_two_thousand_existing_objects_during_an_upload(bare):
     box = bare.box
     bare.agree("--agree")
     box.oss.fill(box.source_bucket, [f"old/{number:04}" for number in range(OLD)], size=10, age=86_400)

@@ -60,7 +60,7 @@ def test_ops_prints_the_answer_of_each_function(ops, project_with_copies):
         assert out[: len(first)] == first
 
 
-def test_an_impossible_prefix_is_refused_by_ops_and_by_each_function(ops, deployed, capsys):
+def test_ops_and_each_function_refuse_an_impossible_prefix(ops, deployed, capsys):
     for job in ("replay", "reconcile", "compare"):
         before = len(deployed.fc.invocations)
         with pytest.raises(SystemExit) as ended:
@@ -84,7 +84,7 @@ def asked_functions(box: Sandbox, calls_before: int) -> set[str]:
     return {invocation.function for invocation in box.fc.invocations[calls_before:]}
 
 
-def test_a_cutover_that_cannot_succeed_ends_before_it_begins(ops, project_with_copies):
+def test_a_cutover_that_cannot_succeed_ends_before_its_comparison(ops, project_with_copies):
     # GIVEN a file that cannot be written, and an invalid option: no function is called
     before = len(project_with_copies.fc.invocations)
     assert ops("cutover", "--frozen-since", "now", "--out", "nowhere/certificate.json")[0] == 2
@@ -105,7 +105,7 @@ def test_a_cutover_that_cannot_succeed_ends_before_it_begins(ops, project_with_c
     )
 
 
-def test_after_the_remedy_of_a_no_go_a_cutover_closes_the_project(ops, project_with_copies, tmp_path):
+def test_a_cutover_closes_the_project_after_the_remedy_of_a_no_go(ops, project_with_copies, tmp_path):
     # GIVEN an object that was overwritten in OBS
     project_with_copies.obs.put(project_with_copies.destination_bucket, "a/2", b"somebody else's")
 

@@ -15,7 +15,7 @@ from benchmarks.packets import ROOT, has_namespaces
 @pytest.mark.extras
 @pytest.mark.long
 @pytest.mark.skipif(not has_namespaces(), reason="no network namespaces can be made here: run it as root on Linux")
-def test_no_request_arrives_after_its_call_was_abandoned():
+def test_no_request_reaches_a_server_after_its_call_was_abandoned():
     words = [sys.executable, "-m", "benchmarks.packets", "10", "17", "--watched", "15"]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -73,7 +73,7 @@ def nonzero_counts(total: dict[str, Any]) -> dict[str, int]:
 
 
 @pytest.mark.long
-def test_a_pass_of_killed_processes_counts_and_submits_all_objects(box, deploy_lanes):
+def test_a_reconcile_pass_counts_all_objects_despite_killed_processes(box, deploy_lanes):
     # GIVEN 60,000 objects, eight instances, and death of two in five invocations
     fill_buckets(box, 60_000)
     expected, missing = count(box)
@@ -105,7 +105,7 @@ def test_a_pass_of_killed_processes_counts_and_submits_all_objects(box, deploy_l
     assert total["ranges_done"] >= 4
 
 
-def test_a_pass_needs_no_timer_call_after_the_first(box, deploy_lanes):
+def test_a_reconcile_pass_needs_only_one_timer_event(box, deploy_lanes):
     fill_buckets(box, 6_000)
     expected, missing = count(box)
     deploy_lanes(4)

@@ -13,7 +13,7 @@ from support.world import HOUR
 from tools.render import render
 
 
-def test_a_disabled_reconcile_period_reaches_the_function(box, deploy):
+def test_a_reconcile_period_of_off_in_s_yaml_disables_the_timers_passes(box, deploy):
     deploy({"reconcilePeriod": "off"})
     box.oss.lose_events(lambda key: True)
     box.oss.put(box.source_bucket, "a", b"a")
@@ -69,7 +69,7 @@ def highest_memory(box: Sandbox) -> int:
 
 @pytest.mark.extras
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory's peak from /proc")
-def test_200_000_objects_are_reconciled_in_constant_memory(tmp_path):
+def test_reconcile_submits_200_000_objects_in_constant_memory(tmp_path):
     peaks = {}
     for number in (20_000, 200_000):
         with Sandbox(overwrite_mode="FULL_OVERWRITE", forks=True) as box:

@@ -14,7 +14,7 @@ def states(box: Sandbox) -> dict[str, int]:
     return {folder: len(records(box, f"{folder}/")) for folder in ("success_object", "failed_object", "replay")}
 
 
-def test_an_event_that_failed_for_good_reaches_replay_and_is_accepted(box, deploy):
+def test_replay_submits_the_keys_of_an_event_that_forward_gave_up(box, deploy):
     # GIVEN a log bucket and an OMS that fail as often as Function Compute tries
     deploy(max_retries=1)
     box.oms.faults.add(Fault.status(404), times=2)
@@ -43,7 +43,7 @@ def tick(box: Sandbox) -> dict:
     return answer
 
 
-def test_an_object_that_oms_failed_to_copy_is_in_obs_after_a_timer_call(deployed):
+def test_replay_by_the_timer_brings_a_failed_copy_to_obs(deployed):
     # GIVEN objects that OMS accepts and fails to copy, once each
     keys = ["a,b", "山/照片 1.jpg", "100%+", "最" * 341]
     deployed.tick("replay")

@@ -88,7 +88,7 @@ def broken_project(box, tmp_path, hook):
     assert not [text for text in made if TOKEN in text]
 
 
-def test_the_timer_sends_one_alarm_of_a_broken_project(broken_project, hook):
+def test_status_by_the_timer_sends_one_alarm_of_a_broken_project(broken_project, hook):
     broken_project.tick("status")
     (body,) = hook.messages
     alarm = json.loads(body)

@@ -35,7 +35,7 @@ def invoke(box: Sandbox, event: bytes | None = None, **environment: str) -> tupl
     ],
     ids=["no such bucket", "another region"],
 )
-def test_without_a_readable_log_bucket_the_event_stays_queued(box, settings, region, message):
+def test_an_event_stays_queued_if_forward_cannot_read_the_log_bucket(box, settings, region, message):
     box.oss.region = region
     box.deploy(CODE, environment={**box.environment(), **settings})
     invocation = box.fc.invoke("forward", payload("a", time=timestamp(from_epoch(box.now()))))
@@ -58,7 +58,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_a_single_line_names_the_wrong_setting_and_the_remedy(box, what):
+def test_one_log_line_of_forward_names_a_wrong_setting_and_its_remedy(box, what):
     settings, ends, says = WRONG[what]
     box.task.status = "STOPPED" if what == "a stopped task" else "SYNCHRONIZING"
     box.oms.clock_offset = 20 * 60 * (what == "a clock that is off")

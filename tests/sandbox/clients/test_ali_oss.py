@@ -63,7 +63,7 @@ def play(box: Sandbox, node: str) -> Callable[..., Any]:
     return run
 
 
-def test_hostile_keys_are_stored_and_listed(box, play):
+def test_the_simulated_oss_stores_and_lists_hostile_keys_of_ali_oss(box, play):
     keys = [key for key in HOSTILE if key != NORMALIZED_KEY]
 
     result = play("hostile_keys", keys)
@@ -72,7 +72,7 @@ def test_hostile_keys_are_stored_and_listed(box, play):
     assert result["list"] == result["listV2"] == list(box.oss.objects("photos")) == sorted(keys)
 
 
-def test_a_large_object_is_uploaded_in_parts(play):
+def test_the_simulated_oss_accepts_uploads_in_parts_of_ali_oss(play):
     result = play("multipart")
 
     assert result["equal"] is True
@@ -80,14 +80,14 @@ def test_a_large_object_is_uploaded_in_parts(play):
     assert all(etag.endswith('-4"') for etag in result["etags"])
 
 
-def test_an_error_names_the_failed_precondition(play):
+def test_an_error_of_the_simulated_oss_names_the_failed_precondition(play):
     error = play("failed_precondition")
 
     assert (error["status"], error["code"]) == (412, "PreconditionFailed")
     assert error["message"].endswith("(condition: If-Match)")
 
 
-def test_a_header_protects_an_existing_object_from_being_overwritten(box, play):
+def test_a_header_prevents_the_simulated_oss_from_overwriting_an_object(box, play):
     error = play("forbidden_to_overwrite")
 
     assert (error["status"], error["code"]) == (409, "FileAlreadyExists")
@@ -122,10 +122,10 @@ ERROR_CODES = {
 
 
 @pytest.mark.parametrize("scenario", RESULTS)
-def test_a_scenario_has_the_expected_result(play, scenario):
+def test_each_scenario_of_ali_oss_has_the_result_of_the_real_oss(play, scenario):
     assert play(scenario) == RESULTS[scenario]
 
 
 @pytest.mark.parametrize("scenario", ERROR_CODES)
-def test_a_wrong_request_is_refused_by_its_code(play, scenario):
+def test_the_simulated_oss_refuses_each_wrong_request_of_ali_oss(play, scenario):
     assert play(scenario)["code"] == ERROR_CODES[scenario]

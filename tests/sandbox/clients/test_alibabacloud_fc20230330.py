@@ -37,7 +37,7 @@ def list_triggers(client, function, **parameters):
     return client.list_triggers_with_options(function, models.ListTriggersRequest(**parameters), {}, CALL_OPTIONS).body
 
 
-def test_functions_and_triggers_are_listed_page_by_page(box, client_of):
+def test_the_simulated_fc_lists_functions_and_triggers_by_pages(box, client_of):
     client = client_of(*box.user_credentials)
     first_page = list_functions(client, limit=1)
     second_page = list_functions(client, limit=1, next_token=first_page.next_token)
@@ -76,12 +76,12 @@ def test_functions_and_triggers_are_listed_page_by_page(box, client_of):
         ),
     ],
 )
-def test_an_unsupported_or_wrong_parameter_is_refused(box, client_of, catch_dara_error, call, refusal):
+def test_the_simulated_fc_refuses_an_unsupported_or_wrong_parameter(box, client_of, catch_dara_error, call, refusal):
     client = client_of(*box.user_credentials)
     assert catch_dara_error(lambda: call(client)) == refusal
 
 
-def test_a_wrong_secret_is_refused(box, client_of, catch_dara_error):
+def test_the_simulated_fc_refuses_a_wrong_secret(box, client_of, catch_dara_error):
     client = client_of(box.user_credentials[0], "another")
     assert catch_dara_error(lambda: list_functions(client))[1] == "SignatureDoesNotMatch"
 
@@ -90,7 +90,9 @@ CALLS = {"fc:ListFunctions": list_functions, "fc:ListTriggers": lambda client: l
 
 
 @pytest.mark.parametrize(("granted_action", "denied_action"), [tuple(CALLS), tuple(CALLS)[::-1]])
-def test_each_call_needs_its_permission(client_of, ram_key, catch_dara_error, granted_action, denied_action):
+def test_each_call_of_the_simulated_fc_needs_its_permission(
+    client_of, ram_key, catch_dara_error, granted_action, denied_action
+):
     client = client_of(*ram_key({"Effect": "Allow", "Action": [granted_action], "Resource": ["*"]}))
     CALLS[granted_action](client)
     assert catch_dara_error(lambda: CALLS[denied_action](client)) == (403, "AccessDenied")

@@ -40,7 +40,7 @@ def list_pages(v2, limit, **details):
         yield list(paginator(limit=limit).iter_page(request(bucket="photos", **details)))
 
 
-def test_hostile_keys_are_stored_listed_and_deleted(box, v2):
+def test_the_simulated_oss_stores_lists_and_deletes_hostile_keys(box, v2):
     for key in SENDABLE:
         put(v2, key, key.encode())
 
@@ -57,12 +57,12 @@ def test_hostile_keys_are_stored_listed_and_deleted(box, v2):
     assert not box.oss.objects("photos")
 
 
-def test_a_path_that_was_normalized_after_its_signature_is_refused(box, v2):
+def test_the_simulated_oss_refuses_a_path_normalized_after_its_signature(box, v2):
     assert catch_error(lambda: put(v2, NORMALIZED_KEY)).code == "SignatureDoesNotMatch"
     assert not box.oss.objects("photos")
 
 
-def test_folders_are_listed_as_common_prefixes(v2):
+def test_the_simulated_oss_lists_folders_as_common_prefixes(v2):
     for key in ["a", "b/1", "b/2", "c"]:
         put(v2, key)
 
@@ -71,7 +71,7 @@ def test_folders_are_listed_as_common_prefixes(v2):
         assert [common_prefix.prefix for page in pages for common_prefix in page.common_prefixes or []] == ["b/"]
 
 
-def test_a_large_object_is_uploaded_and_downloaded_in_parts(v2, tmp_path):
+def test_the_simulated_oss_transfers_a_large_object_in_parts(v2, tmp_path):
     v2.uploader(part_size=PART, parallel_num=2).upload_from(
         oss.PutObjectRequest(bucket="photos", key="big"), io.BytesIO(LARGE)
     )
@@ -83,7 +83,7 @@ def test_a_large_object_is_uploaded_and_downloaded_in_parts(v2, tmp_path):
     assert v2.head_object(oss.HeadObjectRequest(bucket="photos", key="big")).etag.endswith('-4"')
 
 
-def test_ranges_and_conditions_have_the_documented_answers(v2):
+def test_the_simulated_oss_answers_ranges_and_conditions_as_documented(v2):
     etag = put(v2, "a").etag
 
     part = get(v2, "a", range_header="bytes=1-3", range_behavior="standard")
@@ -97,7 +97,7 @@ def test_ranges_and_conditions_have_the_documented_answers(v2):
     assert get(v2, "a", if_match=etag).body.read() == b"hello"
 
 
-def test_metadata_is_returned_copied_and_replaced(v2):
+def test_the_simulated_oss_returns_copies_and_replaces_metadata(v2):
     put(v2, "a", metadata={"a": "1", "a-b": "2"}, content_type="text/plain", cache_control="no-cache")
     source = {"bucket": "photos", "source_bucket": "photos", "source_key": "a"}
     v2.copy_object(oss.CopyObjectRequest(key="kept", **source))
@@ -114,7 +114,7 @@ def test_metadata_is_returned_copied_and_replaced(v2):
 
 
 @pytest.mark.parametrize("event", ["ObjectCreated:CopyObject", "ObjectModified:UpdateObjectMeta", ""])
-def test_a_copy_onto_itself_changes_headers_and_sends_the_chosen_event(box, v2, event):
+def test_a_copy_of_an_object_onto_itself_changes_its_headers(box, v2, event):
     put(v2, "a", content_type="text/plain", cache_control="no-cache")
     payloads, names = [], ["ObjectCreated:CopyObject", "ObjectModified:UpdateObjectMeta"]
     box.oss.add_trigger("all", "photos", [f"oss:{name}" for name in names], "", "", payloads.append)
@@ -134,7 +134,7 @@ def test_a_copy_onto_itself_changes_headers_and_sends_the_chosen_event(box, v2, 
     assert copy("b")[-1] == "ObjectCreated:CopyObject"
 
 
-def test_a_header_protects_an_existing_object_from_being_overwritten(box, v2):
+def test_a_header_prevents_the_simulated_oss_from_overwriting_an_object(box, v2):
     put(v2, "a", forbid_overwrite=True)
 
     assert not v2.is_bucket_exist("no-such-bucket")
@@ -145,7 +145,7 @@ def test_a_header_protects_an_existing_object_from_being_overwritten(box, v2):
     assert box.oss.objects("photos")["a"].data == b"hello"
 
 
-def test_buckets_are_listed_described_and_versioned(v2):
+def test_the_simulated_oss_lists_and_describes_buckets_with_versioning(v2):
     pages = v2.list_buckets_paginator(limit=1).iter_page(oss.ListBucketsRequest())
     assert [bucket.name for page in pages for bucket in page.buckets] == ["photos", "photos-oms-log"]
     assert v2.get_bucket_location(oss.GetBucketLocationRequest(bucket="photos")).location == "oss-cn-hangzhou"
@@ -159,7 +159,7 @@ def test_buckets_are_listed_described_and_versioned(v2):
     assert put(v2, "a").version_id == get(v2, "a").version_id
 
 
-def test_an_unsupported_feature_is_refused(v2):
+def test_the_simulated_oss_refuses_an_unsupported_feature(v2):
     put(v2, "a")
     version = oss.DeleteObject(key="a", version_id="null")
     for call in (
@@ -178,7 +178,7 @@ def test_an_unsupported_feature_is_refused(v2):
     assert get(v2, "a").body.read() == b"hello"
 
 
-def test_versions_are_listed_and_deleted_by_their_ids(box, v2):
+def test_the_simulated_oss_lists_and_deletes_versions_by_their_ids(box, v2):
     box.oss.buckets["photos"].versioning = "Enabled"
     for body in (b"1", b"2"):
         put(v2, "a b", body)
@@ -201,7 +201,7 @@ def test_versions_are_listed_and_deleted_by_their_ids(box, v2):
     assert not v2.list_object_versions(oss.ListObjectVersionsRequest(bucket="photos")).version
 
 
-def test_a_retention_rule_is_reported_and_keeps_objects(box, v2):
+def test_the_simulated_oss_keeps_objects_under_a_retention_rule(box, v2):
     put(v2, "a")
     request, delete = oss.GetBucketWormRequest(bucket="photos"), oss.DeleteObjectRequest(bucket="photos", key="a")
     assert catch_error(lambda: v2.get_bucket_worm(request)).status_code == 404
@@ -210,7 +210,7 @@ def test_a_retention_rule_is_reported_and_keeps_objects(box, v2):
     assert catch_error(lambda: v2.delete_object(delete)).code == "FileImmutable"
 
 
-def test_unfinished_uploads_are_listed_by_prefix(v2):
+def test_the_simulated_oss_lists_unfinished_uploads_by_prefix(v2):
     upload_ids = {
         key: v2.initiate_multipart_upload(oss.InitiateMultipartUploadRequest(bucket="photos", key=key)).upload_id
         for key in ("b", "a b", "a/é")

@@ -35,7 +35,7 @@ def call_ram(box):
     return call_action
 
 
-def test_a_role_is_created_changed_and_deleted(call_ram, catch_dara_error):
+def test_the_simulated_ram_creates_changes_and_deletes_a_role(call_ram, catch_dara_error):
     parameters = {
         "role_name": "sync-function",
         "assume_role_policy_document": json.dumps(TRUST),
@@ -59,7 +59,7 @@ def test_a_role_is_created_changed_and_deleted(call_ram, catch_dara_error):
     assert catch_dara_error(lambda: call_ram("get_role", role_name="sync-function")) == (404, "EntityNotExist.Role")
 
 
-def test_the_oldest_policy_version_is_deleted_at_the_limit(call_ram, catch_dara_error):
+def test_the_simulated_ram_deletes_the_oldest_policy_version_at_the_limit(call_ram, catch_dara_error):
     call_ram("create_policy", policy_name="sync", policy_document=json.dumps(DOCUMENT), description="oss-oms-sync:sync")
     version = {"policy_name": "sync", "policy_document": json.dumps(DOCUMENT), "set_as_default": True}
     for _ in range(4):
@@ -85,7 +85,7 @@ def test_the_oldest_policy_version_is_deleted_at_the_limit(call_ram, catch_dara_
 
 
 @pytest.mark.parametrize("kind", ["role", "user"])
-def test_a_policy_is_attached_and_detached(call_ram, catch_dara_error, kind):
+def test_the_simulated_ram_attaches_and_detaches_a_policy(call_ram, catch_dara_error, kind):
     holder = {f"{kind}_name": "holder"}
     call_ram(
         f"create_{kind}", **holder, **({"assume_role_policy_document": json.dumps(TRUST)} if kind == "role" else {})
@@ -112,7 +112,7 @@ def test_a_policy_is_attached_and_detached(call_ram, catch_dara_error, kind):
     call_ram(f"delete_{kind}", **holder)
 
 
-def test_a_user_has_two_keys_which_can_be_deleted(box, call_ram, catch_dara_error):
+def test_a_user_of_the_simulated_ram_has_at_most_two_access_keys(box, call_ram, catch_dara_error):
     call_ram("create_user", user_name="oms.reader", display_name="for OMS", comments="oss-oms-sync:sync")
     first_key, second_key = (call_ram("create_access_key", user_name="oms.reader").access_key for _ in range(2))
     assert (

@@ -103,7 +103,7 @@ def tagging_rules():
 
 
 @pytest.mark.parametrize("name", OSS_SETTINGS)
-def test_oss2_puts_and_gets_a_setting(box, catch_refusal, name):
+def test_the_simulated_oss_stores_each_setting_that_oss2_puts(box, catch_refusal, name):
     bucket, default = box.bucket(OSS_BUCKET), NOTHING_IN_OSS[name]
     put, get, expected = OSS_SETTINGS[name]
     value_before = (
@@ -114,7 +114,7 @@ def test_oss2_puts_and_gets_a_setting(box, catch_refusal, name):
     assert get(bucket) == expected
 
 
-def test_domains_are_listed_by_oss(box, v2, catch_refusal):
+def test_the_simulated_oss_lists_the_domains_of_a_bucket(box, v2, catch_refusal):
     assert catch_refusal(box.bucket(OSS_BUCKET).list_bucket_cname) == (404, "NoSuchCname")
     box.oss.buckets[OSS_BUCKET].domains.append("img.example.com")
     domains = (
@@ -124,7 +124,7 @@ def test_domains_are_listed_by_oss(box, v2, catch_refusal):
     assert [entry.domain for entry in domains] == ["img.example.com"] * 2
 
 
-def test_a_client_reads_settings_of_another_client(box, v2):
+def test_a_client_reads_bucket_settings_that_another_client_stored(box, v2):
     days = oss.LifecycleRuleExpiration(days=3)
     rules = oss.LifecycleConfiguration([oss.LifecycleRule(id="a", prefix="logs/", status="Enabled", expiration=days)])
     v2.put_bucket_lifecycle(oss.PutBucketLifecycleRequest(bucket=OSS_BUCKET, lifecycle_configuration=rules))
@@ -142,7 +142,7 @@ def test_a_client_reads_settings_of_another_client(box, v2):
         ({"cors": "", "policy": ""}, b"{}", "NotImplemented"),
     ],
 )
-def test_a_wrong_setting_is_refused_by_oss(box, oss_requests, params, body, code):
+def test_the_simulated_oss_refuses_a_wrong_bucket_setting(box, oss_requests, params, body, code):
     answer = oss_requests.send("PUT", "", body, params=params)
     assert f"<Code>{code}</Code>" in answer.text
     assert not box.oss.buckets[OSS_BUCKET].documents
@@ -210,7 +210,7 @@ OBS_SETTINGS = {
 
 
 @pytest.mark.parametrize("name", OBS_SETTINGS)
-def test_esdk_puts_and_gets_a_setting(obs, name):
+def test_the_simulated_obs_stores_each_setting_that_the_sdk_puts(obs, name):
     put, get, is_set, code = OBS_SETTINGS[name]
     answer_before = get(obs)
     assert (answer_before.status, answer_before.errorCode) == ((404, code) if code else (200, None))
@@ -219,13 +219,13 @@ def test_esdk_puts_and_gets_a_setting(obs, name):
     assert is_set(get(obs).body)
 
 
-def test_an_encrypted_bucket_of_obs_encrypts(box, obs):
+def test_an_encrypted_bucket_of_the_simulated_obs_encrypts_its_objects(box, obs):
     OBS_SETTINGS["encryption"][0](obs)
     assert box.obs.put(OBS_BUCKET, "a", b"a").is_encrypted
 
 
 @pytest.mark.parametrize("body", ["<Tagging>", "<CORSConfiguration/>"])
-def test_a_wrong_setting_is_refused_by_obs(box, obs, body):
+def test_the_simulated_obs_refuses_a_wrong_bucket_setting(box, obs, body):
     answer = obs._make_put_request(OBS_BUCKET, pathArgs={"tagging": None}, entity=body)
     assert (answer.status, answer.errorCode) == (400, "MalformedXML")
     assert not box.obs.bucket(OBS_BUCKET).documents

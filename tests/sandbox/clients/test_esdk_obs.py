@@ -47,12 +47,12 @@ def list_pages(client, **details):
         marker, is_truncated = answer.body.next_marker, answer.body.is_truncated
 
 
-def test_the_client_signs_by_the_scheme_that_the_sandbox_checks(box, client):
+def test_the_obs_sdk_signs_by_the_scheme_that_the_sandbox_checks(box, client):
     assert client.listObjects(BUCKET).status == 200
     assert dict(box.obs.requests[-1].headers)["authorization"].startswith("OBS ")
 
 
-def test_pages_of_a_thousand_keys_contain_each_key_once(box, client):
+def test_the_simulated_obs_lists_each_key_once_in_pages_of_a_thousand(box, client):
     keys = [f"{number:05}" for number in range(2001)]
     box.obs.fill(BUCKET, reversed(keys))
 
@@ -63,7 +63,7 @@ def test_pages_of_a_thousand_keys_contain_each_key_once(box, client):
 
 
 @pytest.mark.parametrize("page_size", [1, 3, 1000])
-def test_hostile_keys_are_listed_in_byte_order(box, client, page_size):
+def test_the_simulated_obs_lists_hostile_keys_in_byte_order(box, client, page_size):
     for key in HOSTILE:
         box.obs.put(BUCKET, key, key.encode())
 
@@ -73,7 +73,7 @@ def test_hostile_keys_are_listed_in_byte_order(box, client, page_size):
 
 
 @pytest.mark.parametrize("key", ["/leading", "a//b", "a/./b", "..", *HOSTILE], ids=ascii)
-def test_an_object_with_a_hostile_key_is_read(box, client, key):
+def test_the_simulated_obs_returns_an_object_with_a_hostile_key(box, client, key):
     box.obs.put(BUCKET, key, b"hello")
 
     answer = client.getObject(BUCKET, key, loadStreamInMemory=True)
@@ -83,7 +83,7 @@ def test_an_object_with_a_hostile_key_is_read(box, client, key):
     assert client.getObjectMetadata(BUCKET, key).status == 200
 
 
-def test_a_listing_and_head_describe_an_object_alike(box, client):
+def test_the_simulated_obs_describes_an_object_alike_in_listing_and_head(box, client):
     box.obs.bucket(BUCKET).put("a", b"hello", headers={"content-type": "text/plain", "x-obs-meta-note": "x-1"})
 
     [entry] = client.listObjects(BUCKET).body.contents
@@ -102,7 +102,7 @@ def test_a_listing_and_head_describe_an_object_alike(box, client):
 @pytest.mark.parametrize(
     ("storage_class", "status"), [("STANDARD", 200), ("WARM", 200), ("COLD", 403), ("DEEP_ARCHIVE", 403)]
 )
-def test_archived_objects_are_listed_but_not_read_or_changed(box, client, storage_class, status):
+def test_the_simulated_obs_lists_and_does_not_return_archived_objects(box, client, storage_class, status):
     box.obs.bucket(BUCKET).put("a", b"hello", storage_class=storage_class)
 
     [entry] = client.listObjects(BUCKET).body.contents
@@ -116,7 +116,7 @@ def test_archived_objects_are_listed_but_not_read_or_changed(box, client, storag
         assert (read_answer.errorCode, change_answer.errorCode) == ("InvalidObjectState", "InvalidObjectState")
 
 
-def test_prefixes_and_common_prefixes_are_listed(box, client):
+def test_the_simulated_obs_lists_keys_by_prefix_and_common_prefix(box, client):
     box.obs.fill(BUCKET, ["a/1", "a/2", "b", "c/d/e"])
 
     def list_keys(**details):
@@ -141,7 +141,7 @@ def test_prefixes_and_common_prefixes_are_listed(box, client):
         ("5-9", (416, "InvalidRange", None)),
     ],
 )
-def test_a_range_is_cut_at_the_end_and_must_begin_inside_the_object(box, client, requested_range, expected):
+def test_the_simulated_obs_cuts_a_range_at_the_end_of_the_object(box, client, requested_range, expected):
     box.obs.put(BUCKET, "a", b"hello")
 
     answer = client.getObject(BUCKET, "a", headers=GetObjectHeader(range=requested_range), loadStreamInMemory=True)
@@ -149,7 +149,7 @@ def test_a_range_is_cut_at_the_end_and_must_begin_inside_the_object(box, client,
     assert (answer.status, answer.errorCode, getattr(answer.body, "buffer", None)) == expected
 
 
-def test_errors_have_the_codes_of_obs(box, client, make_client):
+def test_the_errors_of_the_simulated_obs_have_the_codes_of_obs(box, client, make_client):
     def refusal(answer):
         return answer.status, answer.errorCode
 
@@ -165,7 +165,7 @@ def test_errors_have_the_codes_of_obs(box, client, make_client):
     assert refusal(client.listObjects(BUCKET)) == (403, "AccessDenied")
 
 
-def test_an_unsupported_feature_is_refused(box, client, http):
+def test_the_simulated_obs_refuses_an_unsupported_feature(box, client, http):
     box.obs.put(BUCKET, "a", b"hello")
     conditions = [{"if_match": "x"}, {"if_none_match": "x"}, {"if_modified_since": "x"}, {"if_unmodified_since": "x"}]
     for answer in (
@@ -196,7 +196,7 @@ def read_headers(client, key):
 
 @pytest.mark.parametrize("moves_time", [False, True])
 @pytest.mark.parametrize("has_versions", [False, True])
-def test_a_change_in_place_keeps_the_headers_that_it_does_not_name(box, client, moves_time, has_versions):
+def test_the_simulated_obs_keeps_headers_that_a_change_does_not_name(box, client, moves_time, has_versions):
     bucket = box.obs.bucket(BUCKET)
     bucket.headers_update_time, bucket.has_versions = moves_time, has_versions
     bucket.put(
@@ -218,7 +218,7 @@ def test_a_change_in_place_keeps_the_headers_that_it_does_not_name(box, client, 
     assert client.setObjectMetadata(BUCKET, "a b", headers=new_headers).errorCode == "AccessDenied"
 
 
-def test_the_directive_replace_removes_headers_that_are_not_named(box, client, http):
+def test_the_directive_replace_removes_headers_that_it_does_not_name(box, client, http):
     bucket = box.obs.bucket(BUCKET)
     bucket.has_versions = True
     old_headers = {"content-type": "text/plain", "cache-control": "no-cache", "x-obs-meta-old": "1"}
@@ -245,7 +245,7 @@ def sign_url(client, key, expires, **headers):
 
 
 @pytest.mark.parametrize("credentials", [None, ("TEMPORARY", "secret", "token+/=")])
-def test_a_signed_url_changes_headers_until_it_expires(box, make_client, http, credentials):
+def test_the_simulated_obs_accepts_a_signed_url_until_it_expires(box, make_client, http, credentials):
     if credentials:
         box.obs.add_credentials(*credentials)
     client = make_client(*(credentials or box.huawei_credentials))
@@ -270,14 +270,14 @@ def test_a_signed_url_changes_headers_until_it_expires(box, make_client, http, c
     assert refusal(url) == (403, "AccessDenied")
 
 
-def test_temporary_credentials_work_with_their_token_only(box, make_client):
+def test_the_simulated_obs_accepts_temporary_keys_only_with_their_token(box, make_client):
     box.obs.add_credentials("TEMPORARY", "secret", "token+/=")
 
     for token, status in (("token+/=", 200), ("another", 403), (None, 403)):
         assert make_client("TEMPORARY", "secret", token).listObjects(BUCKET).status == status
 
 
-def test_a_response_names_the_encryption_of_an_object(box, client):
+def test_the_simulated_obs_reports_the_encryption_of_an_object(box, client):
     box.obs.bucket(BUCKET).is_encrypted = True
     box.obs.put(BUCKET, "a", b"hello")
 
@@ -287,7 +287,7 @@ def test_a_response_names_the_encryption_of_an_object(box, client):
     assert body.etag != f'"{hashlib.md5(b"hello").hexdigest()}"'
 
 
-def test_versions_are_listed_and_deleted_by_their_ids(box, client):
+def test_the_simulated_obs_lists_and_deletes_versions_by_their_ids(box, client):
     assert not client.getBucketVersioning(BUCKET).body
     box.obs.bucket(BUCKET).has_versions = True
     assert client.getBucketVersioning(BUCKET).body == "Enabled"
@@ -307,7 +307,7 @@ def test_versions_are_listed_and_deleted_by_their_ids(box, client):
     assert not client.listVersions(BUCKET).body.versions
 
 
-def test_a_retention_rule_is_reported_and_keeps_objects(box, client):
+def test_the_simulated_obs_keeps_objects_under_a_retention_rule(box, client):
     box.obs.put(BUCKET, "a", b"hello")
     assert client.getBucketObjectLock(BUCKET).status == 404
     box.obs.bucket(BUCKET).has_retention = True

@@ -9,7 +9,7 @@ def create(obs, name, location="cn-north-4", **header):
     return answer.status, answer.errorCode
 
 
-def test_a_bucket_is_created_in_its_class_and_location(box, obs):
+def test_the_simulated_obs_creates_a_bucket_in_its_class_and_location(box, obs):
     assert obs.headBucket("new").status == 404
     assert create(obs, "new", storageClass="WARM") == (200, None)
     metadata = obs.getBucketMetadata("new").body
@@ -31,26 +31,26 @@ def test_a_bucket_is_created_in_its_class_and_location(box, obs):
         ("theirs", "cn-north-4", {}, "BucketAlreadyExists"),
     ],
 )
-def test_a_wrong_bucket_is_refused(box, obs, name, location, header, code):
+def test_the_simulated_obs_refuses_to_create_a_wrong_bucket(box, obs, name, location, header, code):
     box.obs.create_bucket("theirs", owner="another")
     names_before = list(box.obs._buckets)
     assert create(obs, name, location, **header)[1] == code
     assert list(box.obs._buckets) == names_before
 
 
-def test_an_unknown_class_is_refused(box, obs):
+def test_the_simulated_obs_refuses_an_unknown_storage_class(box, obs):
     answer = obs.createBucket("new", location="cn-north-4", extensionHeaders={"x-obs-storage-class": "HOT"})
     assert answer.status == 400
     assert answer.errorCode == "InvalidArgument"
     assert box.obs.has_bucket("new") is False
 
 
-def test_a_bucket_of_another_owner_is_denied(box, obs):
+def test_the_simulated_obs_denies_access_to_a_bucket_of_another_owner(box, obs):
     box.obs.create_bucket("theirs", owner="another")
     assert obs.headBucket("theirs").status == 403
 
 
-def test_a_new_bucket_appears_late_and_at_most_100_can_exist(box, obs):
+def test_the_simulated_obs_shows_a_new_bucket_late_and_allows_at_most_100(box, obs):
     box.obs.visibility_delay = 1
     create(obs, "new")
     assert obs.headBucket("new").status == 404

@@ -39,7 +39,7 @@ def make_key(client, user):
     return client.create_access_key_v5(v5.CreateAccessKeyV5Request(user_id=user.user_id)).access_key
 
 
-def test_a_user_is_created_with_two_keys_and_deleted(box, client):
+def test_the_simulated_iam_creates_a_user_with_at_most_two_access_keys(box, client):
     user = make_user(client)
     assert user.user_name == "sync-functions"
     assert user.description == "oss-oms-sync:sync"
@@ -59,7 +59,7 @@ def test_a_user_is_created_with_two_keys_and_deleted(box, client):
     assert box.iam.find_key(first_key.access_key_id) is None
 
 
-def test_lists_are_paged_by_a_marker(client):
+def test_the_simulated_iam_returns_lists_in_pages_by_a_marker(client):
     user_ids = [make_user(client, f"user-{number}").user_id for number in range(3)]
     first_page = client.list_users_v5(v5.ListUsersV5Request(limit=2))
     second_page = client.list_users_v5(v5.ListUsersV5Request(limit=2, marker=first_page.page_info.next_marker))
@@ -69,7 +69,7 @@ def test_lists_are_paged_by_a_marker(client):
     assert catch_refusal(lambda: client.list_users_v5(v5.ListUsersV5Request(marker="never"))) == (400, "PAP5.0010")
 
 
-def test_a_list_names_the_user_of_a_key(box, client):
+def test_the_simulated_iam_names_the_user_of_an_access_key(box, client):
     user = make_user(client)
     box.iam.add_credentials("ROOTKEY", "secret", holder="root")
     owners = [
@@ -84,7 +84,7 @@ def test_a_list_names_the_user_of_a_key(box, client):
     ]
 
 
-def test_a_policy_is_attached_and_changed_by_versions(client):
+def test_the_simulated_iam_attaches_a_policy_and_changes_it_by_versions(client):
     user, policy = make_user(client), make_policy(client)
     assert catch_refusal(lambda: make_policy(client))[0] == 409
     attach = v5.AttachUserPolicyV5Request(policy.policy_id, v5.AttachUserPolicyReqBody(user_id=user.user_id))
@@ -130,16 +130,16 @@ def test_a_policy_is_attached_and_changed_by_versions(client):
         ({"Version": "5.0", "Statement": [{"Effect": "Allow", "Action": ["a" * 6144]}]}, "PAP5.0003"),
     ],
 )
-def test_a_wrong_or_too_long_document_is_refused(client, document, code):
+def test_the_simulated_iam_refuses_a_wrong_or_too_long_policy_document(client, document, code):
     assert catch_refusal(lambda: make_policy(client, document=document))[1] == code
 
 
 @pytest.mark.parametrize("name", ["1st", "a" * 65])
-def test_an_invalid_name_is_refused(client, name):
+def test_the_simulated_iam_refuses_an_invalid_user_name(client, name):
     assert catch_refusal(lambda: make_user(client, name))[0] == 400
 
 
-def test_the_limits_are_fifty_users_and_ten_policies_a_user(client):
+def test_the_simulated_iam_allows_fifty_users_with_ten_policies_each(client):
     users = [make_user(client, f"user-{number}") for number in range(50)]
     assert catch_refusal(lambda: make_user(client, "one-more")) == (409, "PAP5.0003")
     body = v5.AttachUserPolicyReqBody(user_id=users[0].user_id)
@@ -150,7 +150,7 @@ def test_the_limits_are_fifty_users_and_ten_policies_a_user(client):
     assert catch_refusal(lambda: client.attach_user_policy_v5(surplus_request)) == (409, "PAP5.0003")
 
 
-def test_v3_lists_the_account_and_its_projects(box, client_of):
+def test_the_simulated_iam_v3_lists_the_account_and_its_projects(box, client_of):
     client = client_of(v3)
     domains = client.keystone_list_auth_domains(v3.KeystoneListAuthDomainsRequest()).domains
     assert [domain.id for domain in domains] == [DOMAIN_ID]
@@ -159,7 +159,7 @@ def test_v3_lists_the_account_and_its_projects(box, client_of):
         assert [project.id for project in projects] == expected
 
 
-def test_a_wrong_secret_and_another_domain_are_refused(box, client_of):
+def test_the_simulated_iam_refuses_a_wrong_secret_and_another_domain(box, client_of):
     for wrong_client in (client_of(v5, (box.huawei_credentials[0], "wrong")), client_of(v5, domain="another")):
         assert catch_refusal(lambda wrong_client=wrong_client: wrong_client.list_users_v5(v5.ListUsersV5Request())) == (
             401,
@@ -167,7 +167,7 @@ def test_a_wrong_secret_and_another_domain_are_refused(box, client_of):
         )
 
 
-def test_a_v5_call_needs_the_permission_and_identity_policies(box, client_of, client):
+def test_a_v5_call_of_the_simulated_iam_needs_its_permission(box, client_of, client):
     box.iam.deny("iam:users:createUserV5")
     assert catch_refusal(lambda: make_user(client)) == (403, "PAP5.0001")
     assert client.list_users_v5(v5.ListUsersV5Request()).users == []
@@ -176,7 +176,7 @@ def test_a_v5_call_needs_the_permission_and_identity_policies(box, client_of, cl
     assert client_of(v3).keystone_list_auth_domains(v3.KeystoneListAuthDomainsRequest()).domains
 
 
-def test_a_new_user_appears_late_but_its_name_is_taken_at_once(box, client):
+def test_the_simulated_iam_lists_a_new_user_late_and_reserves_its_name(box, client):
     box.iam.visibility_delay = 1
     user = make_user(client)
     assert client.list_users_v5(v5.ListUsersV5Request()).users == []

@@ -31,7 +31,7 @@ def show_task(box, client):
     return client.show_sync_task(ShowSyncTaskRequest(box.task_id, query_time=int(box.oms.now() * 1000)))
 
 
-def test_ten_keys_are_accepted_and_copied(box, client):
+def test_the_simulated_oms_accepts_and_copies_ten_keys(box, client):
     keys = [f"photos/{number} 山.jpg" for number in range(10)]
     for key in keys:
         box.oss.put(box.source_bucket, key, b"data")
@@ -43,23 +43,23 @@ def test_ten_keys_are_accepted_and_copied(box, client):
 
 
 @pytest.mark.parametrize("key", HOSTILE, ids=ascii)
-def test_a_hostile_key_arrives_unchanged(box, client, key):
+def test_the_simulated_oms_receives_a_hostile_key_unchanged(box, client, key):
     submit(box, client, [quote(key, safe="")])
 
     assert box.oms.accepted == {key: 1}
 
 
 @pytest.mark.parametrize("keys", [[f"key{number}" for number in range(11)], ["a b.txt"], ["a/b.txt"], []], ids=str)
-def test_eleven_keys_a_raw_key_or_no_keys_are_refused(box, client, keys):
+def test_the_simulated_oms_refuses_eleven_keys_a_raw_key_and_no_keys(box, client, keys):
     assert catch_refusal(lambda: submit(box, client, keys)) == (400, "OMS.0001")
     assert not box.oms.accepted
 
 
-def test_a_wrong_secret_key_is_refused(box, oms_sdk):
+def test_the_simulated_oms_refuses_a_wrong_secret_key(box, oms_sdk):
     assert catch_refusal(lambda: show_task(box, oms_sdk("wrong"))) == (401, "APIGW.0301")
 
 
-def test_a_tasks_description_counts_its_objects(box, client):
+def test_the_simulated_oms_counts_objects_in_the_description_of_a_task(box, client):
     box.oss.put(box.source_bucket, "a", b"hello")
     submit(box, client, ["a", "missing", "missing2"])
     submit(box, client, ["a"])
@@ -78,7 +78,7 @@ def test_a_tasks_description_counts_its_objects(box, client):
     assert [getattr(task, f"monthly_{name}") for name in count_names] == [4, 1, 2, 1, 5], "objects, not calls"
 
 
-def test_a_tasks_statistics_count_its_objects(box, client):
+def test_the_simulated_oms_counts_objects_in_the_statistics_of_a_task(box, client):
     box.oss.put(box.source_bucket, "a", b"hello")
     submit(box, client, ["a", "missing"])
     box.oms.wait_until_copied(TIMEOUT)
@@ -97,7 +97,7 @@ def test_a_tasks_statistics_count_its_objects(box, client):
     } == expected_counts
 
 
-def test_tasks_are_listed_by_status_and_page_by_page(box, client):
+def test_the_simulated_oms_lists_tasks_by_status_and_by_pages(box, client):
     stopped_task = box.add_task("00000000-0000-4000-8000-000000000001")
     stopped_task.status = "STOPPED"
 
@@ -112,7 +112,7 @@ def test_tasks_are_listed_by_status_and_page_by_page(box, client):
     assert catch_refusal(lambda: list_tasks(status="RUNNING")) == (400, "OMS.0001")
 
 
-def test_a_task_is_stopped_and_started_again(box, client):
+def test_the_simulated_oms_stops_and_starts_a_task(box, client):
     first_start = show_task(box, client).last_start_time
     box.oms.clock_offset = 60
 
@@ -135,7 +135,7 @@ def test_a_task_is_stopped_and_started_again(box, client):
     submit(box, client, ["a"])
 
 
-def test_only_a_stopped_task_is_deleted(box, client):
+def test_the_simulated_oms_deletes_only_a_stopped_task(box, client):
     delete = DeleteSyncTaskRequest(box.task_id)
 
     assert catch_refusal(lambda: client.delete_sync_task(delete)) == (400, "OMS.0001")
@@ -153,7 +153,7 @@ def test_only_a_stopped_task_is_deleted(box, client):
         ("delete", "delete_sync_task", DeleteSyncTaskRequest(Sandbox.task_id)),
     ],
 )
-def test_a_call_without_its_permission_is_refused(box, client, action, call, request_):
+def test_the_simulated_oms_refuses_a_call_without_its_permission(box, client, action, call, request_):
     box.oms.deny(f"oms:synctask:{action}")
 
     assert catch_refusal(lambda: getattr(client, call)(request_)) == (403, "APIGW.0302")

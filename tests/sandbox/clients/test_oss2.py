@@ -10,7 +10,7 @@ PART = 100 * 1024
 LARGE = os.urandom(3 * PART + 17)
 
 
-def test_hostile_keys_are_stored_listed_and_deleted(box, photos):
+def test_the_simulated_oss_stores_lists_and_deletes_hostile_keys(box, photos):
     for key in HOSTILE:
         photos.put_object(key, key.encode())
 
@@ -24,7 +24,7 @@ def test_hostile_keys_are_stored_listed_and_deleted(box, photos):
     assert not box.oss.objects("photos")
 
 
-def test_a_file_is_uploaded_in_parts_and_downloaded_in_ranges(photos, tmp_path):
+def test_the_simulated_oss_transfers_a_file_in_parts_and_ranges(photos, tmp_path):
     (tmp_path / "up").write_bytes(LARGE)
     upload_store, download_store = (
         store(root=str(tmp_path)) for store in (oss2.ResumableStore, oss2.ResumableDownloadStore)

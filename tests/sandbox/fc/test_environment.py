@@ -8,7 +8,7 @@ CREDENTIALS = list(Sandbox.function_credentials)
 
 
 @pytest.mark.parametrize(("runtime", "version"), [("python3.12", "2.18.6"), ("python3.10", "2.16.0")])
-def test_a_function_sees_the_runtimes_libraries_and_none_of_the_tests(box, create, runtime, version):
+def test_a_simulated_function_sees_only_the_libraries_of_its_runtime(box, create, runtime, version):
     create(
         """
         import importlib.util, sys
@@ -34,7 +34,7 @@ def handler(event, context): return dict(os.environ)
 """
 
 
-def test_the_environment_has_only_the_functions_variables(box, create, monkeypatch):
+def test_a_simulated_function_has_only_its_own_environment_variables(box, create, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     create(SHOW_ENVIRONMENT, environment={"LOG_BUCKET": "logs"})
 
@@ -84,7 +84,7 @@ def handler(event, context):
         ("python3.10", CREDENTIALS, [None, None, None]),
     ],
 )
-def test_credentials_are_passed_as_in_the_real_runtime(box, create, runtime, in_context, in_environment):
+def test_a_simulated_function_gets_credentials_as_in_the_real_runtime(box, create, runtime, in_context, in_environment):
     create(SHOW_CONTEXT, runtime=runtime, timeout=17)
 
     invocation = box.fc.invoke("f", b"")
@@ -100,7 +100,7 @@ def test_credentials_are_passed_as_in_the_real_runtime(box, create, runtime, in_
     }
 
 
-def test_no_bytecode_is_written_into_the_code_folder(box, create):
+def test_a_simulated_function_writes_no_bytecode_into_its_code_folder(box, create):
     code = create("import helper\ndef handler(event, context): return helper.VALUE")
     (code / "helper.py").write_text("VALUE = 1")
 
@@ -112,12 +112,12 @@ def test_no_bytecode_is_written_into_the_code_folder(box, create):
     ("environment", "message"),
     [({"FC_X": "1"}, "reserved"), ({"A": 1}, "strings"), ({"A": "x" * 4096}, "4 KB")],
 )
-def test_an_environment_beyond_the_rules_of_fc_is_refused(create, environment, message):
+def test_the_simulated_fc_refuses_an_environment_that_fc_would_refuse(create, environment, message):
     with pytest.raises(ValueError, match=message):
         create("", environment=environment)
 
 
-def test_without_the_runtimes_libraries_the_error_says_how_to_make_them(create, mocker, tmp_path):
+def test_the_error_about_missing_runtime_libraries_names_make_setup(create, mocker, tmp_path):
     mocker.patch("sandbox.runtimes.ROOT", tmp_path)
 
     with pytest.raises(RuntimeError, match="make setup"):

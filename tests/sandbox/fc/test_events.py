@@ -10,7 +10,7 @@ from sandbox.fc.timers import Timer
 TIMEOUT = 20
 
 
-def test_a_failed_event_is_tried_again_until_it_succeeds(box, create, outcomes):
+def test_the_simulated_fc_retries_a_failed_event_until_it_succeeds(box, create, outcomes):
     create(
         """
         calls = 0
@@ -28,7 +28,7 @@ def test_a_failed_event_is_tried_again_until_it_succeeds(box, create, outcomes):
     assert len({invocation.request_id for invocation in box.fc.invocations}) == 1
 
 
-def test_the_destination_gets_an_event_that_failed_in_all_attempts(box, create, outcomes):
+def test_the_simulated_fc_sends_an_event_that_failed_to_its_destination(box, create, outcomes):
     create("def handler(event, context): raise RuntimeError('no good')", max_retries=1, on_failure="g")
     create("def handler(event, context): return event.decode()", name="g")
 
@@ -51,7 +51,7 @@ def test_the_destination_gets_an_event_that_failed_in_all_attempts(box, create, 
     assert box.fc.dropped_events == []
 
 
-def test_waiting_for_events_raises_an_error_after_the_timeout(box, create):
+def test_the_wait_for_events_raises_an_error_after_its_timeout(box, create):
     create("import time\ndef handler(event, context): time.sleep(1000)")
     box.fc.submit("f", b"")
 
@@ -59,7 +59,7 @@ def test_waiting_for_events_raises_an_error_after_the_timeout(box, create):
         box.fc.wait_idle(0.01)
 
 
-def test_an_asynchronous_payload_over_128_kb_is_refused(box, create):
+def test_the_simulated_fc_refuses_an_asynchronous_payload_over_128_kb(box, create):
     create("def handler(event, context): return len(event)")
 
     with pytest.raises(ValueError, match="128 KB"):
@@ -91,7 +91,7 @@ def timer_box(box, tmp_path):
     return box
 
 
-def test_a_timer_fires_repeatedly(timer_box, eventually):
+def test_a_timer_of_the_simulated_fc_fires_repeatedly(timer_box, eventually):
     timer_box.start_timers(speed=600)
 
     eventually(lambda: len(timer_box.fc.invocations) >= 3)
@@ -101,7 +101,7 @@ def test_a_timer_fires_repeatedly(timer_box, eventually):
     assert json.loads(event["payload"]) == {"asked": True}
 
 
-def test_a_removed_timer_fires_no_more(timer_box, mocker, eventually):
+def test_a_removed_timer_of_the_simulated_fc_stops_firing(timer_box, mocker, eventually):
     submissions = mocker.spy(timer_box.fc, "submit")
     timer_box.start_timers(speed=600)
     eventually(lambda: submissions.call_count)
@@ -112,11 +112,11 @@ def test_a_removed_timer_fires_no_more(timer_box, mocker, eventually):
 
 
 @pytest.mark.parametrize(("expression", "seconds"), [("@every 5m", 300), ("@every 60m", 3600), ("@every 2h", 7200)])
-def test_a_timers_period_is_in_seconds(expression, seconds):
+def test_a_simulated_timer_converts_its_period_to_seconds(expression, seconds):
     assert Timer("t", expression, "{}").period == seconds
 
 
 @pytest.mark.parametrize("expression", ["0 0 2 * * *", "@every 0m", "@every 5", "every 5m"])
-def test_an_unsupported_period_is_refused(expression):
+def test_a_simulated_timer_refuses_an_unsupported_period(expression):
     with pytest.raises(ValueError, match="@every 5m"):
         _ = Timer("t", expression, "{}").period

@@ -17,7 +17,7 @@ def handler(event, context):
 """
 
 
-def test_an_instance_is_kept_for_the_next_event_even_after_an_exception(box, create):
+def test_the_simulated_fc_keeps_an_instance_after_an_exception(box, create):
     create(COUNT_CALLS)
 
     first_value, _, third_value = (box.fc.invoke("f", event).value for event in (b"", b"raise", b""))
@@ -25,7 +25,7 @@ def test_an_instance_is_kept_for_the_next_event_even_after_an_exception(box, cre
     assert third_value == [first_value[0], 3]
 
 
-def test_the_handler_is_imported_inside_the_first_invocation(box, create):
+def test_the_first_invocation_of_a_simulated_function_imports_its_handler(box, create):
     create(
         """
         import time
@@ -42,7 +42,7 @@ def test_the_handler_is_imported_inside_the_first_invocation(box, create):
     assert first_invocation.duration >= 0.3
 
 
-def test_the_time_of_an_import_counts_against_the_timeout(box, create):
+def test_the_timeout_of_a_simulated_function_includes_its_import(box, create):
     create("import time\ntime.sleep(1000)\ndef handler(event, context): pass", timeout=0.5)
 
     assert box.fc.invoke("f", b"").outcome == "timeout"
@@ -64,7 +64,7 @@ def handler(event, context):
 """
 
 
-def test_at_the_timeout_finally_blocks_run_and_the_event_is_retried(box, create, tmp_path, outcomes, process_state):
+def test_a_simulated_function_runs_its_finally_blocks_at_its_timeout(box, create, tmp_path, outcomes, process_state):
     create(WORK_AND_CLEAN_UP.format(folder=str(tmp_path), end=""), timeout=2)
 
     box.fc.submit("f", b"")
@@ -77,7 +77,9 @@ def test_at_the_timeout_finally_blocks_run_and_the_event_is_retried(box, create,
     assert any("in handler" in line for line in invocation.logs), "all stacks are dumped"
 
 
-def test_a_process_that_continues_after_the_timeout_is_killed(box, create, mocker, tmp_path, process_state):
+def test_the_simulated_fc_kills_a_process_that_continues_after_its_timeout(
+    box, create, mocker, tmp_path, process_state
+):
     mocker.patch("sandbox.fc.instance._GRACE_SECONDS", 0.2)
     create(WORK_AND_CLEAN_UP.format(folder=str(tmp_path), end="continue"), timeout=0.5)
 
@@ -87,7 +89,7 @@ def test_a_process_that_continues_after_the_timeout_is_killed(box, create, mocke
     assert process_state((tmp_path / "pid").read_text()) == "Z"
 
 
-def test_a_crash_is_a_failure_and_the_next_event_gets_a_new_instance(box, create):
+def test_the_simulated_fc_starts_a_new_instance_after_a_crash(box, create):
     create(
         """
         import os
@@ -105,7 +107,7 @@ def test_a_crash_is_a_failure_and_the_next_event_gets_a_new_instance(box, create
     assert box.fc.invoke("f", b"").value == "alive"
 
 
-def test_a_frozen_instance_stops_until_it_is_thawed(box, create, eventually, process_state):
+def test_a_frozen_instance_of_a_simulated_function_stops_until_thawed(box, create, eventually, process_state):
     create(COUNT_CALLS)
     pid, _ = box.fc.invoke("f", b"").value
 
@@ -115,7 +117,7 @@ def test_a_frozen_instance_stops_until_it_is_thawed(box, create, eventually, pro
     eventually(lambda: process_state(pid) == "S")
 
 
-def test_no_process_survives_a_parent_that_was_killed(tmp_path, eventually, process_state):
+def test_no_process_of_the_simulated_fc_survives_its_killed_parent(tmp_path, eventually, process_state):
     """Run the crashed test in its own process, because it cannot clean up after itself."""
     (tmp_path / "index.py").write_text("import os\ndef handler(event, context): return os.getpid()")
     script = f"""

@@ -11,7 +11,7 @@ from sandbox.server.faults import Fault
 from support.world import payload
 
 
-def test_a_function_receives_the_payload_and_returns_a_value(box, create):
+def test_a_simulated_function_receives_a_payload_and_returns_a_value(box, create):
     create("def handler(event, context): return {'got': event.decode(), 'type': type(event).__name__}")
 
     invocation = box.fc.invoke("f", "照片".encode())
@@ -21,7 +21,7 @@ def test_a_function_receives_the_payload_and_returns_a_value(box, create):
     assert invocation.payload == "照片".encode()
 
 
-def test_the_handler_can_be_in_another_module(box, create):
+def test_the_handler_of_a_simulated_function_can_be_in_any_module(box, create):
     code = create("", handler="pkg/door.open_it")
     (code / "pkg").mkdir()
     (code / "pkg" / "door.py").write_text("def open_it(event, context): return 'opened'")
@@ -29,7 +29,7 @@ def test_the_handler_can_be_in_another_module(box, create):
     assert box.fc.invoke("f", b"").value == "opened"
 
 
-def test_output_and_log_lines_belong_to_their_invocation(box, create):
+def test_the_simulated_fc_assigns_output_and_log_lines_to_an_invocation(box, create):
     create(
         """
         import logging, os, sys
@@ -54,7 +54,7 @@ def test_output_and_log_lines_belong_to_their_invocation(box, create):
         ]
 
 
-def test_a_write_of_over_128_kb_to_the_output_is_cut_off(box, create):
+def test_the_simulated_fc_cuts_off_an_output_of_over_128_kb(box, create):
     create(
         """
         import sys
@@ -71,7 +71,7 @@ def test_a_write_of_over_128_kb_to_the_output_is_cut_off(box, create):
     assert [len(line.encode()) for line in logs] == [131_070, 131_071, 3], "nothing is cut within a character"
 
 
-def test_a_direct_call_reports_an_exception_without_a_retry(box, create, outcomes):
+def test_the_simulated_fc_does_not_retry_a_direct_call(box, create, outcomes):
     create("def handler(event, context): raise ValueError('no good')")
 
     invocation = box.fc.invoke("f", b"")
@@ -83,7 +83,7 @@ def test_a_direct_call_reports_an_exception_without_a_retry(box, create, outcome
     assert outcomes() == [("f", 1, "raised")]
 
 
-def test_an_errors_stack_is_a_list_of_lists(box, create):
+def test_the_simulated_fc_reports_the_stack_of_an_error_as_a_list_of_lists(box, create):
     code = create(
         """\
         def deeper(): raise ValueError("no good")
@@ -108,13 +108,13 @@ def test_an_errors_stack_is_a_list_of_lists(box, create):
         ("b'bytes'", "bytes"),
     ],
 )
-def test_a_returned_value_is_sent_in_the_runtimes_json_format(box, create, returned_value, body):
+def test_the_simulated_fc_returns_values_in_the_json_format_of_the_runtime(box, create, returned_value, body):
     create(f"def handler(event, context): return {returned_value}")
 
     assert box.fc.invoke("f", b"").body == body
 
 
-def test_a_caller_stops_waiting_after_its_timeout(box, create):
+def test_a_caller_of_the_simulated_fc_stops_waiting_after_its_timeout(box, create):
     create("import time\ndef handler(event, context): time.sleep(1000)")
 
     with pytest.raises(TimeoutError):
@@ -134,7 +134,7 @@ HANDLER = "def handler(event, context): "
         (f"import sys\n{HANDLER}sys.exit(0)", "crashed", "FunctionCrashed"),
     ],
 )
-def test_an_error_at_import_or_in_the_answer_fails_each_event(box, create, source, outcome, error):
+def test_the_simulated_fc_fails_each_event_of_a_broken_function(box, create, source, outcome, error):
     create(source)
     assert [
         (invocation.outcome, invocation.error_type) for invocation in (box.fc.invoke("f", b""), box.fc.invoke("f", b""))
@@ -145,7 +145,7 @@ CODE = Path(__file__).parents[3] / "template" / "code"
 DATED_LINE = '2026-01-31T12:00:00.123Z {"job": "forward"}'
 
 
-def test_a_line_with_a_date_begins_a_record_and_others_continue_it():
+def test_a_line_with_a_date_begins_a_record_of_the_simulated_log():
     lines = [
         "FC Invoke Start",
         DATED_LINE,
@@ -158,13 +158,13 @@ def test_a_line_with_a_date_begins_a_record_and_others_continue_it():
     assert split_records(lines) == ["FC Invoke Start", "\n".join(lines[1:5]), *lines[5:]]
 
 
-def test_a_log_record_of_over_128_kb_is_cut_off():
+def test_the_simulated_log_cuts_off_a_record_of_over_128_kb():
     (record,) = split_records([f"2026-01-31 {'山' * 60_000}"])
     assert 128 * 1024 - 3 < len(record.encode()) <= 128 * 1024
 
 
 @pytest.mark.parametrize("line", ["", "FC Invoke End", '{"job": "forward"}', "2026-01-31 12:00:00 [INFO] {x}", "{} {}"])
-def test_only_log_lines_of_the_project_have_fields(line):
+def test_the_simulated_log_reads_fields_only_of_the_projects_lines(line):
     assert parse_line(line) == {}
     assert parse_line(DATED_LINE) == {"job": "forward"}
 

@@ -30,7 +30,7 @@ def wait_for_processes(tmp_path, eventually):
     return processes
 
 
-def test_a_kill_ends_one_instance_and_its_event_is_retried(box, create, tmp_path, wait_for_processes, outcomes):
+def test_the_simulated_fc_retries_the_event_of_a_killed_instance(box, create, tmp_path, wait_for_processes, outcomes):
     create(WAIT_FOR_GO.format(folder=str(tmp_path)))
     for name in "abc":
         box.fc.submit("f", name.encode())
@@ -47,7 +47,7 @@ def test_a_kill_ends_one_instance_and_its_event_is_retried(box, create, tmp_path
     assert pids[1] not in box.fc.pids()
 
 
-def test_processes_are_listed_by_function_in_the_order_of_their_starts(box, create, tmp_path, wait_for_processes):
+def test_the_simulated_fc_lists_processes_in_the_order_of_their_starts(box, create, tmp_path, wait_for_processes):
     create("def handler(event, context): pass", name="idle")
     box.fc.invoke("idle", b"")
     create(WAIT_FOR_GO.format(folder=str(tmp_path)))
@@ -66,7 +66,7 @@ def test_processes_are_listed_by_function_in_the_order_of_their_starts(box, crea
     assert box.fc.pids(is_busy=True) == []
 
 
-def test_a_killed_idle_instance_does_not_cost_an_attempt(box, create, eventually, outcomes):
+def test_the_simulated_fc_counts_no_attempt_for_a_killed_idle_instance(box, create, eventually, outcomes):
     create("import os\ndef handler(event, context): return os.getpid()", max_retries=0)
     pid = box.fc.invoke("f", b"").value
 
@@ -77,7 +77,7 @@ def test_a_killed_idle_instance_does_not_cost_an_attempt(box, create, eventually
     assert outcomes() == [("f", 1, "returned")] * 2
 
 
-def test_an_event_after_the_stop_starts_no_instance(box, create):
+def test_the_simulated_fc_starts_no_instance_after_it_was_stopped(box, create):
     create("def handler(event, context): pass")
 
     box.fc.stop()
@@ -87,7 +87,7 @@ def test_an_event_after_the_stop_starts_no_instance(box, create):
     assert box.fc.invocations == []
 
 
-def test_events_beyond_the_limit_wait_in_their_order(box, create):
+def test_the_simulated_fc_queues_events_beyond_its_limit_in_order(box, create):
     create("import time\ndef handler(event, context): time.sleep(0.02)", instances=1)
 
     for number in range(10):

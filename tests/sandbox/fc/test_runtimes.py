@@ -67,7 +67,7 @@ def run(runtime, *arguments, libraries=()):
     )
 
 
-def test_every_module_can_be_imported(runtime):
+def test_each_module_can_be_imported_on_each_runtime(runtime):
     process = run(
         runtime,
         "-c",
@@ -85,7 +85,7 @@ def test_every_module_can_be_imported(runtime):
 
 
 @pytest.mark.extras
-def test_the_functions_unit_tests_pass(runtime):
+def test_the_unit_tests_of_the_functions_pass_on_each_runtime(runtime):
     tests = runtimes.load_runtime(f"{runtime.name}-tests")
     # No runtime runs ops.py: its own tests on the oldest Python are enough.
     ignored_paths = IGNORED_PATHS if runtime.name == min(runtimes.NAMES) else [*IGNORED_PATHS, "ops"]
@@ -138,7 +138,7 @@ def test_a_project_works_in_each_runtime(runtime, box, photos, tmp_path):
 
 
 @pytest.mark.parametrize("since", ["2026-01-01T00:00:00.5Z", "20260101"])
-def test_both_runtimes_parse_the_option_since_alike(runtime, box, tmp_path, since):
+def test_the_runtimes_parse_the_option_since_alike(runtime, box, tmp_path, since):
     render(box.answers() | {"runtime": runtime.name}, tmp_path)
     box.deploy_project(tmp_path)
 
@@ -148,7 +148,7 @@ def test_both_runtimes_parse_the_option_since_alike(runtime, box, tmp_path, sinc
     assert invocation.value["finished"]
 
 
-def test_a_functions_process_runs_on_the_runtimes_interpreter(runtime, box, tmp_path):
+def test_a_simulated_function_runs_on_the_interpreter_of_its_runtime(runtime, box, tmp_path):
     (tmp_path / "index.py").write_text("import sys\ndef handler(event, context): return sys.version.split()[0]")
     box.deploy(tmp_path, runtime.name)
 
@@ -176,7 +176,7 @@ SHIM_PATH, INTERPRETER_PATH = "shims/python3.10", "PYENV_ROOT/versions/3.10.13/b
     ],
     ids=["none", "a shim fails", "it is of another version than its name"],
 )
-def test_the_projects_interpreter_is_used_if_no_other_version_fits(bare_machine, scripts, interpreter):
+def test_a_runtime_uses_the_interpreter_of_the_tests_if_no_other_fits(bare_machine, scripts, interpreter):
     for name, text in scripts.items():
         path = bare_machine / name
         path.parent.mkdir(parents=True)
@@ -194,7 +194,7 @@ def libraries(mocker, tmp_path):
     return tmp_path / "python3.10"
 
 
-def test_a_missing_interpreter_is_reported(libraries):
+def test_a_runtime_reports_that_it_lacks_its_interpreter(libraries):
     runtimes.write_interpreter(libraries, sys.executable, "3.11.7")
 
     assert str(runtimes.load_runtime("python3.10")) == (
@@ -220,7 +220,7 @@ def test_a_missing_interpreter_fails_a_test_where_tools_are_required(monkeypatch
     ("versions", "missing_versions"),
     [(("3.12.1", "3.10.13"), []), (("3.12.1", "3.13.5"), ["3.10"]), (("3.13.5", "3.13.5"), ["3.12", "3.10"])],
 )
-def test_missing_interpreters_are_named_with_the_next_step(mocker, tmp_path, capsys, versions, missing_versions):
+def test_the_error_about_missing_interpreters_names_the_next_step(mocker, tmp_path, capsys, versions, missing_versions):
     mocker.patch("sandbox.runtimes.ROOT", tmp_path)
     for name, version in zip(runtimes.NAMES, versions, strict=True):
         (tmp_path / name).mkdir()
@@ -232,7 +232,7 @@ def test_missing_interpreters_are_named_with_the_next_step(mocker, tmp_path, cap
     assert all(f"`pyenv install {version}`" in line for line, version in zip(lines, missing_versions, strict=True))
 
 
-def test_a_deleted_interpreter_is_named_with_the_next_step(libraries):
+def test_the_error_about_a_deleted_interpreter_names_the_next_step(libraries):
     runtimes.write_interpreter(libraries, str(Path("/no/such/python3.10")), "3.10.1")
 
     with pytest.raises(RuntimeError, match=r"^/no/such/python3.10 is gone: .*make setup"):

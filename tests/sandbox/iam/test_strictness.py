@@ -26,7 +26,7 @@ USER = json.dumps({"name": "a"}).encode()
         ("GET", "/v3/projects?enabled=true", b"", 400),
     ],
 )
-def test_an_unknown_part_of_a_request_is_refused(box, huawei, method, path, body, status):
+def test_the_simulated_iam_refuses_a_request_with_an_unknown_part(box, huawei, method, path, body, status):
     headers = {"Content-Type": "application/json", "X-Domain-Id": DOMAIN_ID}
     assert huawei.call(method, f"{box.iam.endpoint}{path}", body, headers=headers).status_code == status
 
@@ -36,7 +36,7 @@ def test_an_unknown_part_of_a_request_is_refused(box, huawei, method, path, body
     [{"X-Domain-Id": DOMAIN_ID}, {"X-Sdk-Date": "20060102T150405Z"}, {"X-Security-Token": "a"}],
     ids=["the domain", "the date", "a token"],
 )
-def test_an_unsigned_header_is_refused(box, huawei, unsigned_headers, assert_refused):
+def test_the_simulated_iam_refuses_a_request_with_an_unsigned_header(box, huawei, unsigned_headers, assert_refused):
     answer = huawei.call("POST", f"{box.iam.endpoint}/v5/users", USER, unsigned_headers=unsigned_headers)
     assert_refused(answer, 401, "APIGW.0301")
     assert not box.iam.users

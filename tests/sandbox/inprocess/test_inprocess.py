@@ -48,7 +48,7 @@ def record_requests(seed):
         ]
 
 
-def test_the_same_seed_gives_the_same_requests_at_the_same_moments():
+def test_the_virtual_sandbox_repeats_all_requests_for_the_same_seed():
     first_run = record_requests(1)
     assert len(first_run) > 120
     assert record_requests(1) == first_run
@@ -63,7 +63,7 @@ def test_hours_of_virtual_time_take_no_real_time(world):
     assert world.task.destination["a"].last_modified > world.platform.EPOCH + 100 * 3600
 
 
-def test_instances_share_no_module_state():
+def test_instances_of_the_virtual_sandbox_share_no_module_state():
     with VirtualSandbox() as box:
         call_instance, other_instance = box.instance(LOG_BUCKET="one"), box.instance(LOG_BUCKET="other")
         names = [
@@ -91,7 +91,7 @@ def act_at_request(world, number, action):
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_a_killed_instance_sends_no_request_and_its_event_is_retried(world, number):
+def test_a_killed_instance_of_the_virtual_sandbox_sends_no_request(world, number):
     instances = act_at_request(world, number, CallInstance.kill_at_once)
     upload(world, seconds=3600)
     assert [invocation.outcome for invocation in world.fc.invocations] == ["crashed", "returned"]
@@ -100,7 +100,7 @@ def test_a_killed_instance_sends_no_request_and_its_event_is_retried(world, numb
         instances[0].check_alive()
 
 
-def test_a_thawed_instance_continues_where_it_was_frozen(world):
+def test_a_thawed_instance_of_the_virtual_sandbox_continues_its_work(world):
     instances = act_at_request(world, 1, CallInstance.freeze)
     world.oss.put(world.source_bucket, "a", b"")
     world.advance(20)
@@ -111,7 +111,7 @@ def test_a_thawed_instance_continues_where_it_was_frozen(world):
     assert [invocation.outcome for invocation in world.fc.invocations] == ["returned"]
 
 
-def test_an_idle_instance_is_frozen_with_its_monotonic_clock(world):
+def test_the_virtual_sandbox_freezes_an_idle_instance_with_its_clock(world):
     upload(world)
     world.fc.freeze("forward")
     (instance,) = world.fc._functions["forward"].idle_instances
@@ -122,7 +122,7 @@ def test_an_idle_instance_is_frozen_with_its_monotonic_clock(world):
     assert len(world.fc._functions["forward"].idle_instances) == 1
 
 
-def test_a_function_past_its_timeout_is_ended(world):
+def test_the_virtual_sandbox_ends_a_function_at_its_timeout(world):
     world.deploy(CODE, timeout=5, max_retries=0)
     world.oms.faults.add(Fault.hang())
     world.oss.faults.add(Fault.hang())
@@ -131,14 +131,14 @@ def test_a_function_past_its_timeout_is_ended(world):
     assert world.fc.invocations[0].duration <= 5
 
 
-def test_a_dripping_response_ends_only_when_the_caller_abandons_it(world):
+def test_a_slow_endless_response_ends_when_the_caller_abandons_it(world):
     world.oms.faults.add(Fault.drip(), times=1)
     upload(world, seconds=600)
     assert RECORD in world.oss.objects(world.log_bucket)
     assert world.oms.accepted["a"] == 2
 
 
-def test_a_timeout_counts_from_the_start_of_the_wait_in_virtual_time(world):
+def test_a_timeout_in_virtual_time_counts_from_the_start_of_the_wait(world):
     platform = world.platform
 
     def hang():
@@ -154,7 +154,7 @@ def test_a_timeout_counts_from_the_start_of_the_wait_in_virtual_time(world):
     assert platform.call(platform.run(wait, None)) == 5
 
 
-def test_a_call_to_an_unknown_host_fails(world):
+def test_a_call_to_an_unknown_host_fails_in_the_virtual_sandbox(world):
     with VirtualSandbox() as box:
         unknown_url = box.task.sync_url.replace("oms.", "oss.")
         box.deploy(CODE, environment={**box.environment(), "SYNC_URL": unknown_url})
@@ -173,6 +173,6 @@ def test_a_call_to_an_unknown_host_fails(world):
         ("oms.cn-north-4.myhuaweicloud.com", "oms"),
     ],
 )
-def test_each_service_answers_at_the_host_names_of_the_cloud(host, service):
+def test_each_service_of_the_virtual_sandbox_answers_at_its_cloud_host(host, service):
     with VirtualSandbox() as box:
         assert box.platform.network.service_at(host) is getattr(box, service)

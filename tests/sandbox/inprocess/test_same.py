@@ -65,7 +65,7 @@ def try_change(bucket: oss2.Bucket, key: str, data: bytes | None = b"data") -> o
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_acts_alike_over_sockets_and_in_one_process(name):
+def test_a_fault_acts_alike_in_the_sandbox_over_sockets_and_in_one_process(name):
     _, first_outcome, stored_keys = FAULTS[name]
     assert upload_with_fault(VirtualSandbox, name)[:2] == ([first_outcome, 200], stored_keys)
     assert upload_with_fault(VirtualSandbox, name) == upload_with_fault(Sandbox, name)
@@ -74,7 +74,7 @@ def test_a_fault_acts_alike_over_sockets_and_in_one_process(name):
 @pytest.mark.parametrize(
     ("fault", "events"), [(EventFault.lost(), 0), (EventFault.twice(), 2), (EventFault.late(0.2), 1)]
 )
-def test_event_faults_act_alike_over_sockets_and_in_one_process(world, tmp_path, fault, events):
+def test_the_two_kinds_of_sandbox_lose_and_delay_events_alike(world, tmp_path, fault, events):
     (tmp_path / "index.py").write_text("def handler(event, context):\n    return event\n")
     world.deploy(tmp_path)
     world.oss.deliveries(world.source_bucket).add(fault)
@@ -92,7 +92,7 @@ def test_event_faults_act_alike_over_sockets_and_in_one_process(world, tmp_path,
         ("import index", ["returned"]),
     ],
 )
-def test_retries_act_alike_over_sockets_and_in_one_process(world, body, outcomes, tmp_path):
+def test_the_two_kinds_of_sandbox_retry_events_alike(world, body, outcomes, tmp_path):
     (tmp_path / "index.py").write_text(f"def handler(event, context):\n    {body}\n")
     world.deploy(tmp_path, max_retries=1)
     world.oss.put(world.source_bucket, "a", b"")
@@ -140,7 +140,7 @@ def read_lists(box):
     return [(list_time, body.rstrip().split(",")) for list_time, body in lists_by_time]
 
 
-def test_a_late_request_overwrites_later_writes(world):
+def test_a_late_request_to_the_simulated_oss_overwrites_later_writes(world):
     bucket = world.bucket(world.source_bucket)
     world.oss.put(world.source_bucket, "deleted", b"")
     world.oss.faults.then(Fault.lands_late(3), Fault.lands_late(3))
@@ -152,7 +152,7 @@ def test_a_late_request_overwrites_later_writes(world):
     assert read_contents(world.oss.objects(world.source_bucket)) == {"put": b"old"}
 
 
-def test_faults_occur_in_order_and_none_stands_for_no_fault(world):
+def test_the_faults_of_a_simulated_service_occur_in_order(world):
     bucket = world.bucket(world.source_bucket)
     world.oss.faults.then(Fault.status(500), None, Fault.drop_before())
     world.oss.faults.add(Fault.status(503), times=1)
@@ -165,7 +165,7 @@ def test_faults_occur_in_order_and_none_stands_for_no_fault(world):
     assert world.oss.faults.used == {"status": 2, "drop_before": 1}
 
 
-def test_an_earlier_accepted_copy_can_end_last(world, oms):
+def test_a_copy_that_the_simulated_oms_accepted_first_can_end_last(world, oms):
     for key in "ab":
         world.oss.put(world.source_bucket, key, key.encode())
     world.task.copies.then(CopyFault.late(0.1, 3), None)
@@ -181,7 +181,7 @@ def test_an_earlier_accepted_copy_can_end_last(world, oms):
     assert [line[1] for _, line in read_lists(world)] == ["b", "a"]
 
 
-def test_a_withheld_copy_reads_when_it_begins_and_writes_when_it_ends(world, oms):
+def test_a_copy_of_the_simulated_oms_reads_the_source_when_it_begins(world, oms):
     world.task.copies.add(CopyFault.withheld())
     for data in (b"old", b"newer"):
         world.oss.put(world.source_bucket, "a", data)
@@ -198,7 +198,7 @@ def test_a_withheld_copy_reads_when_it_begins_and_writes_when_it_ends(world, oms
     assert world.task.success_object == 2
 
 
-def test_a_copy_compares_the_destination_when_it_begins(world, oms):
+def test_a_copy_of_the_simulated_oms_reads_the_destination_when_it_begins(world, oms):
     world.oss.put(world.source_bucket, "a", b"source")
     world.obs.put(world.destination_bucket, "a", b"there!")
     world.task.copies.add(CopyFault.withheld())
@@ -214,7 +214,7 @@ def test_a_copy_compares_the_destination_when_it_begins(world, oms):
 
 
 @pytest.mark.parametrize(("merges_copies", "copies"), [(False, 3), (True, 1)])
-def test_oms_can_merge_copies_of_a_key_that_have_not_begun(world, oms, merges_copies, copies):
+def test_the_simulated_oms_can_merge_copies_of_a_key_that_have_not_begun(world, oms, merges_copies, copies):
     world.task.merges_copies = merges_copies
     world.task.copies.add(CopyFault.withheld())
     oms("", "a")
@@ -228,7 +228,7 @@ def test_oms_can_merge_copies_of_a_key_that_have_not_begun(world, oms, merges_co
     assert world.task.acceptance_request == 4
 
 
-def test_oms_can_lose_accepted_keys(world, oms):
+def test_the_simulated_oms_can_lose_accepted_keys(world, oms):
     world.oss.put(world.source_bucket, "a", b"")
     world.task.copies.then(CopyFault.lost())
     oms("", "lost", "a")
@@ -258,7 +258,7 @@ def read_counts(oms, query_time):
     )
 
 
-def test_oms_can_report_its_counts_late_and_in_steps_of_an_hour(world, oms):
+def test_the_simulated_oms_can_report_its_counts_late_and_by_the_hour(world, oms):
     world.oss.put(world.source_bucket, "a", b"")
     world.task.lag, world.task.step = 3600, "ONE_HOUR"
     query_time = int(world.oms.now() * 1000)
@@ -273,7 +273,7 @@ def test_oms_can_report_its_counts_late_and_in_steps_of_an_hour(world, oms):
     assert steps <= {moment - moment % 3_600_000 for moment in (query_time, query_time + 60_000)}
 
 
-def test_each_cloud_has_its_own_clock(world, oms):
+def test_each_simulated_cloud_has_its_own_clock(world, oms):
     world.oss.clock_offset, world.oms.clock_offset, world.obs.clock_offset = -36_000, 36_000, 7200
     world.oss.put(world.source_bucket, "a", b"")
     oms("", "a")
@@ -294,7 +294,7 @@ def test_each_cloud_has_its_own_clock(world, oms):
     assert all(abs(world.oms.now() - step / 1000) < 300 + TIMEOUT for step in steps)
 
 
-def test_obs_accepts_the_key_of_a_new_iam_user(world, huawei_of):
+def test_the_simulated_obs_accepts_the_access_key_of_a_new_iam_user(world, huawei_of):
     date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(world.iam.now()))
     headers = {"Content-Type": "application/json", "X-Sdk-Date": date}
 

@@ -7,7 +7,7 @@ def allow(action, resource="*"):
     return {"Effect": "Allow", "Action": [action], "Resource": [resource]}
 
 
-def test_an_iam_users_key_has_the_permissions_of_its_policies(box, huawei, iam_key, obs_requests):
+def test_a_simulated_access_key_has_the_permissions_of_its_policies(box, huawei, iam_key, obs_requests):
     key = iam_key(
         allow("obs:bucket:listBucket", "obs:*:*:bucket:photos-obs"),
         allow("obs:object:getObject", "obs:*:*:object:photos-obs/oms/*"),
@@ -27,7 +27,7 @@ def test_an_iam_users_key_has_the_permissions_of_its_policies(box, huawei, iam_k
 
 
 @pytest.mark.parametrize(("delay", "status_before", "status_after"), [(0, 200, 200), (600, 403, 200), (None, 403, 403)])
-def test_a_grant_takes_effect_immediately_later_or_never(
+def test_a_simulated_permission_takes_effect_immediately_later_or_never(
     box, iam_key, obs_requests, delay, status_before, status_after
 ):
     box.iam.grant_delay = delay

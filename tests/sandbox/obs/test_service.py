@@ -14,12 +14,12 @@ def parse_keys(answer):
     return [element.text for element in ElementTree.fromstring(answer.content).iter(f"{NAMESPACE}Key")]
 
 
-def test_obs_requires_the_bucket_in_the_host_name(obs_requests, refusal):
+def test_the_simulated_obs_requires_the_bucket_in_the_host_name(obs_requests, refusal):
     answer = obs_requests.send(host="obs.cn-north-4.myhuaweicloud.com", path=f"/{BUCKET}/a")
     assert refusal(answer) == (403, "VirtualHostDomainRequired")
 
 
-def test_a_request_for_another_regions_bucket_is_redirected(box, obs_requests, refusal):
+def test_the_simulated_obs_redirects_a_request_for_another_regions_bucket(box, obs_requests, refusal):
     box.obs.create_bucket(BUCKET, region="cn-east-3")
     answer = obs_requests.send()
     assert refusal(answer) == (307, "TemporaryRedirect")
@@ -48,12 +48,14 @@ def test_a_request_for_another_regions_bucket_is_redirected(box, obs_requests, r
     ],
     ids=str,
 )
-def test_an_unsupported_or_malformed_request_is_refused(box, obs_requests, refusal, details, status, code):
+def test_the_simulated_obs_refuses_an_unsupported_or_malformed_request(
+    box, obs_requests, refusal, details, status, code
+):
     box.obs.put(BUCKET, "a", b"hello")
     assert refusal(obs_requests.send(**details)) == (status, code)
 
 
-def test_obs_lists_milliseconds_lower_case_etags_and_a_namespace(box, obs_requests):
+def test_the_simulated_obs_lists_milliseconds_and_lower_case_etags(box, obs_requests):
     box.obs.put(BUCKET, "a b+c", b"hello")
     root = ElementTree.fromstring(obs_requests.send(params={"encoding-type": "url"}).content)
     texts = {element.tag.removeprefix(NAMESPACE): element.text for element in root.iter()}
@@ -64,21 +66,21 @@ def test_obs_lists_milliseconds_lower_case_etags_and_a_namespace(box, obs_reques
 
 
 @pytest.mark.parametrize(("size", "parts"), [(4, 0), (5, 2), (8, 2), (9, 3)])
-def test_the_etag_of_an_upload_in_parts_is_the_md5_of_md5s_and_a_number(box, size, parts):
+def test_the_simulated_obs_computes_the_etag_of_an_upload_in_parts(box, size, parts):
     data = bytes(range(size))
     md5s = b"".join(hashlib.md5(data[start : start + 4]).digest() for start in range(0, size, 4))
     expected = f"{hashlib.md5(md5s).hexdigest()}-{parts}" if parts else hashlib.md5(data).hexdigest()
     assert box.obs.put(BUCKET, "a", data, part_size=4).etag == expected
 
 
-def test_a_key_of_over_1024_bytes_is_not_stored(box):
+def test_the_simulated_obs_refuses_a_key_of_over_1024_bytes(box):
     box.obs.put(BUCKET, "k" * 1024, b"")
     with pytest.raises(ValueError, match="1024"):
         box.obs.put(BUCKET, "k" * 1025, b"")
 
 
 @pytest.mark.parametrize("data", [b"", b"hello"])
-def test_a_head_response_has_the_length_without_the_contents(box, obs_requests, data):
+def test_the_simulated_obs_returns_the_length_without_contents_for_head(box, obs_requests, data):
     box.obs.put(BUCKET, "a", data)
     answer = obs_requests.send("HEAD", "a")
     assert (answer.headers["Content-Length"], answer.content) == (str(len(data)), b"")

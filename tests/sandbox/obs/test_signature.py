@@ -7,11 +7,11 @@ import pytest
 from sandbox import Sandbox
 
 
-def test_the_parameters_of_a_listing_are_not_signed(obs_requests):
+def test_the_simulated_obs_accepts_unsigned_parameters_of_a_listing(obs_requests):
     assert obs_requests.send(params={"prefix": "a", "marker": "b"}).status_code == 200
 
 
-def test_x_obs_date_can_replace_date(box, obs_requests):
+def test_the_simulated_obs_accepts_x_obs_date_instead_of_date(box, obs_requests):
     headers = {"x-obs-date": formatdate(box.obs.now(), usegmt=True)}
     assert obs_requests.send(headers=headers).status_code == 200
 
@@ -52,13 +52,13 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_wrong_signature_is_refused(box, obs_requests, refusal, mistake):
+def test_the_simulated_obs_refuses_a_wrong_signature(box, obs_requests, refusal, mistake):
     box.obs.create_bucket("other")
     details, code = MISTAKES[mistake]
     assert refusal(obs_requests.send(**details)) == (403, code)
 
 
-def test_another_method_than_the_signed_method_is_refused(obs_requests, box):
+def test_the_simulated_obs_refuses_another_method_than_the_signed_method(obs_requests, box):
     box.obs.put("photos-obs", "a", b"hello")
 
     def sign_as_get(headers):
@@ -68,7 +68,7 @@ def test_another_method_than_the_signed_method_is_refused(obs_requests, box):
     assert obs_requests.send("HEAD", "a", change=sign_as_get).status_code == 403
 
 
-def test_a_key_may_be_percent_encoded_in_any_way(box, obs_requests):
+def test_the_simulated_obs_accepts_any_percent_encoding_of_a_key(box, obs_requests):
     key = "a/b ~"
     box.obs.put("photos-obs", key, b"")
     quoted = "".join(f"%{ord(character):02x}" for character in key)
@@ -76,7 +76,7 @@ def test_a_key_may_be_percent_encoded_in_any_way(box, obs_requests):
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
-def test_a_request_date_may_deviate_by_fifteen_minutes(box, obs_requests, refusal, sign):
+def test_the_simulated_obs_accepts_a_date_up_to_fifteen_minutes_off(box, obs_requests, refusal, sign):
     valid_date, expired_date = (
         {"Date": formatdate(box.obs.now() + sign * seconds, usegmt=True)} for seconds in (890, 901)
     )

@@ -42,7 +42,9 @@ def is_copied_by(box, client):
     return submit_key
 
 
-def test_a_task_with_minimum_permissions_starts_and_copies(box, client, create, is_copied_by, ram_key, iam_key):
+def test_a_simulated_sync_task_with_minimum_permissions_copies_objects(
+    box, client, create, is_copied_by, ram_key, iam_key
+):
     task_id = create(
         ram_key(*SOURCE),
         iam_key(*DESTINATION),
@@ -60,12 +62,12 @@ def test_a_task_with_minimum_permissions_starts_and_copies(box, client, create, 
 
 
 @pytest.mark.parametrize("action", [name for statement in SOURCE[:2] for name in statement["Action"]])
-def test_a_missing_permission_at_the_source_prevents_a_task(create, ram_key, action):
+def test_the_simulated_oms_creates_no_task_without_source_permissions(create, ram_key, action):
     assert catch_refusal(lambda: create(ram_key(*drop_action(SOURCE, action)))) == (400, "OMS.0072")
 
 
 @pytest.mark.parametrize("action", [name for statement in DESTINATION[:2] for name in statement["Action"]])
-def test_a_missing_permission_at_the_destination_prevents_a_task(create, iam_key, action):
+def test_the_simulated_oms_creates_no_task_without_obs_permissions(create, iam_key, action):
     assert catch_refusal(lambda: create(destination_key=iam_key(*drop_action(DESTINATION, action)))) == (
         400,
         "OMS.0072",
@@ -82,14 +84,14 @@ def test_a_missing_permission_at_the_destination_prevents_a_task(create, iam_key
     ],
     ids=["read", "write", "look", "parts"],
 )
-def test_a_missing_permission_for_objects_fails_their_copies(
+def test_a_copy_of_the_simulated_oms_fails_without_object_permissions(
     box, create, is_copied_by, ram_key, iam_key, source_statements, destination_statements, size
 ):
     assert not is_copied_by(create(ram_key(*source_statements), iam_key(*destination_statements)), "a", bytes(size))
     assert box.oms.tasks[-1].failure_object == 1
 
 
-def test_a_deleted_key_ends_the_copies(box, create, is_copied_by, ram_key, iam_key):
+def test_the_simulated_oms_copies_no_object_with_a_deleted_access_key(box, create, is_copied_by, ram_key, iam_key):
     task_id = create(ram_key(*SOURCE), iam_key(*DESTINATION))
     assert is_copied_by(task_id, "a")
     [key] = box.ram.entities.users["user"]["keys"]
@@ -106,7 +108,7 @@ def test_a_deleted_key_ends_the_copies(box, create, is_copied_by, ram_key, iam_k
         {"dst_sk": "wrong"},
     ],
 )
-def test_a_task_needs_permanent_and_valid_keys(create, keys):
+def test_the_simulated_oms_creates_a_task_only_with_valid_access_keys(create, keys):
     assert catch_refusal(lambda: create(**keys)) == (400, "OMS.0068")
 
 
@@ -128,24 +130,24 @@ def test_a_task_needs_permanent_and_valid_keys(create, keys):
     ],
     ids=str,
 )
-def test_a_wrong_or_unsupported_parameter_is_refused(create, parameters):
+def test_the_simulated_oms_refuses_wrong_parameters_of_a_new_task(create, parameters):
     assert catch_refusal(lambda: create(**parameters)) == (400, "OMS.0001")
 
 
-def test_an_account_has_at_most_five_tasks(create):
+def test_the_simulated_oms_allows_five_tasks_an_account(create):
     for _ in range(4):
         create()
     assert catch_refusal(create) == (400, "OMS.0001")
 
 
-def test_a_task_needs_the_agreement_if_oms_asks_for_it(box, client, create):
+def test_the_simulated_oms_creates_a_task_only_after_the_agreement(box, client, create):
     box.oms.needs_agreement = True
     assert catch_refusal(create) == (400, "OMS.0001")
     client.update_privacy_agreement_record(v2.UpdatePrivacyAgreementRecordRequest())
     assert create()
 
 
-def test_a_task_is_started_again_with_other_keys(box, client, create, is_copied_by, ram_key):
+def test_the_simulated_oms_restarts_a_task_with_other_access_keys(box, client, create, is_copied_by, ram_key):
     task_id = create(ram_key(*drop_action(SOURCE, "oss:GetObject")))
     assert not is_copied_by(task_id, "a")
     client.stop_sync_task(v2.StopSyncTaskRequest(task_id))
@@ -160,7 +162,7 @@ def test_a_task_is_started_again_with_other_keys(box, client, create, is_copied_
     assert is_copied_by(task_id, "a")
 
 
-def test_the_region_of_a_bucket_needs_the_permission_at_the_source(box, client, ram_key):
+def test_the_simulated_oms_shows_a_buckets_region_only_with_permission(box, client, ram_key):
     def show_region(cloud, keys, bucket):
         body = v2.ShowBucketRegionReq(cloud_type=cloud, ak=keys[0], sk=keys[1], bucket_name=bucket)
         return client.show_bucket_region(v2.ShowBucketRegionRequest(body=body)).id
@@ -171,7 +173,7 @@ def test_the_region_of_a_bucket_needs_the_permission_at_the_source(box, client, 
     assert catch_refusal(lambda: show_region("Aliyun", key, "photos")) == (400, "OMS.0072")
 
 
-def test_a_call_for_an_unknown_project_is_refused(box, huawei, assert_refused):
+def test_the_simulated_oms_refuses_a_call_for_an_unknown_project(box, huawei, assert_refused):
     task = json.dumps({**BUCKETS, **dict.fromkeys(KEYS, "a")}).encode()
     for path, body in (("sync-tasks", task), ("privacy-agreements", b"")):
         answer = huawei.call("POST", f"{box.oms.endpoint}/v2/another/{path}", body)

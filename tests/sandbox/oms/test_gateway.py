@@ -10,7 +10,7 @@ from sandbox import Sandbox
 JSON, BODY = {"Content-Type": "application/json"}, b'{"object_keys": ["a"]}'
 
 
-def test_every_answer_has_the_date_of_the_servers_clock(box, huawei):
+def test_each_response_of_the_simulated_oms_has_the_date_of_its_clock(box, huawei):
     box.oms.clock_offset = 3600
     date = parsedate_to_datetime(huawei.submit("a").headers["Date"])
     assert abs(date.timestamp() - box.oms.now()) < 60
@@ -26,7 +26,7 @@ def test_every_answer_has_the_date_of_the_servers_clock(box, huawei):
         + "0" * 64,
     ],
 )
-def test_a_call_without_a_signature_is_refused(box, http, authorization, assert_refused):
+def test_the_simulated_oms_refuses_a_call_without_a_signature(box, http, authorization, assert_refused):
     now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(box.oms.now()))
     headers = {**JSON, "X-Sdk-Date": now, "Authorization": authorization}
 
@@ -63,7 +63,7 @@ TEMPORARY = ("SANDBOXTEMPORARY", "secret")
         "wrong token",
     ],
 )
-def test_a_wrong_signature_is_refused(box, huawei, assert_refused, details):
+def test_the_simulated_oms_refuses_a_wrong_signature(box, huawei, assert_refused, details):
     box.oms.add_credentials(*TEMPORARY, "right")
 
     assert_refused(huawei.submit("a", **details), 401, "APIGW.0301")
@@ -72,14 +72,14 @@ def test_a_wrong_signature_is_refused(box, huawei, assert_refused, details):
 @pytest.mark.parametrize(
     ("extra_headers", "credentials"), [({"X-Project-Id": "p"}, None), ({"X-Security-Token": "right"}, TEMPORARY)]
 )
-def test_an_additional_signed_header_is_accepted(box, huawei, extra_headers, credentials):
+def test_the_simulated_oms_accepts_an_additional_signed_header(box, huawei, extra_headers, credentials):
     box.oms.add_credentials(*TEMPORARY, "right")
 
     assert huawei.submit("a", headers={**JSON, **extra_headers}, credentials=credentials).status_code == 200
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_a_request_date_may_deviate_by_a_quarter_of_an_hour(box, huawei, sign, assert_refused):
+def test_the_simulated_oms_accepts_a_date_up_to_15_minutes_off(box, huawei, sign, assert_refused):
     box.oms.clock_offset = sign * 14 * 60
     assert huawei.submit("a").status_code == 200
 
@@ -88,7 +88,7 @@ def test_a_request_date_may_deviate_by_a_quarter_of_an_hour(box, huawei, sign, a
 
 
 @pytest.mark.parametrize("name", ["content-type", "host", "x-sdk-date"])
-def test_an_unsigned_header_that_must_be_signed_is_refused(box, huawei, http, name, assert_refused):
+def test_the_simulated_oms_refuses_an_unsigned_header_that_must_be_signed(box, huawei, http, name, assert_refused):
     headers = huawei.headers("POST", box.task.sync_url, BODY, JSON, box.huawei_credentials)
     names = headers["Authorization"].split("SignedHeaders=")[1].split(",")[0]
     remaining_names = ";".join(part for part in names.split(";") if part != name)
@@ -103,7 +103,9 @@ def test_an_unsigned_header_that_must_be_signed_is_refused(box, huawei, http, na
 @pytest.mark.parametrize(
     ("extra_headers", "body"), [({"X-Project-Id": "p"}, BODY), ({}, b'{"object_keys": ["b"]}')], ids=["header", "body"]
 )
-def test_another_body_or_a_missing_signed_header_is_refused(box, huawei, http, assert_refused, extra_headers, body):
+def test_the_simulated_oms_refuses_a_body_that_differs_from_the_signed(
+    box, huawei, http, assert_refused, extra_headers, body
+):
     headers = huawei.headers("POST", box.task.sync_url, BODY, {**JSON, **extra_headers}, box.huawei_credentials)
     sent_headers = {name: value for name, value in headers.items() if name not in extra_headers}
 
@@ -111,11 +113,11 @@ def test_another_body_or_a_missing_signed_header_is_refused(box, huawei, http, a
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", ""), ("POST", "/more")])
-def test_an_unknown_api_is_not_found(box, huawei, method, path, assert_refused):
+def test_the_simulated_oms_answers_404_for_an_unknown_api(box, huawei, method, path, assert_refused):
     assert_refused(huawei.call(method, box.task.sync_url + path), 404, "APIGW.0101")
 
 
-def test_calls_beyond_the_rate_are_throttled(box, huawei, assert_refused):
+def test_the_simulated_oms_throttles_calls_beyond_its_rate(box, huawei, assert_refused):
     box.oms.throttle(0.001, burst=2)
 
     assert_refused([huawei.submit("a") for _ in range(3)][-1], 429, "APIGW.0308")

@@ -93,7 +93,7 @@ def put(box, **objects):
         box.oss.put("photos", key, data)
 
 
-def test_a_group_with_minimum_permissions_copies_its_prefixes(box, create, show_group, ram_key, iam_key):
+def test_a_simulated_task_group_copies_its_prefixes(box, create, show_group, ram_key, iam_key):
     put(box, **dict.fromkeys(("a/1", "a/2", "b/1", "c/1"), b"hello"))
     box.obs.put("photos-obs", "a/2", b"hello")
     group = create(
@@ -150,13 +150,13 @@ def test_a_group_with_minimum_permissions_copies_its_prefixes(box, create, show_
     ],
     ids=str,
 )
-def test_a_wrong_or_unsupported_parameter_is_refused(box, create, parameters):
+def test_the_simulated_oms_refuses_wrong_parameters_of_a_task_group(box, create, parameters):
     assert catch_refusal(lambda: create(**parameters)) == (400, "OMS.0001")
     assert box.oms.groups.list_all() == []
 
 
 @pytest.mark.parametrize("node", ["src_node", "dst_node"])
-def test_a_group_needs_a_source_and_a_destination(box, huawei, assert_refused, node):
+def test_a_simulated_task_group_needs_a_source_and_a_destination(box, huawei, assert_refused, node):
     body = make_group_body(box.user_credentials, box.huawei_credentials)
     del body[node]
     url = f"{box.oms.endpoint}/v2/{box.project_id}/taskgroups"
@@ -173,12 +173,12 @@ def test_a_group_needs_a_source_and_a_destination(box, huawei, assert_refused, n
         ("delete", lambda client, create: client.delete_task_group(v2.DeleteTaskGroupRequest("x"))),
     ],
 )
-def test_each_call_needs_its_permission(box, client, create, action, call):
+def test_each_call_for_a_simulated_task_group_needs_its_permission(box, client, create, action, call):
     box.oms.deny(f"oms:taskgroup:{action}")
     assert catch_refusal(lambda: call(client, create)) == (403, "APIGW.0302")
 
 
-def test_groups_are_listed_page_by_page(client, create):
+def test_the_simulated_oms_lists_task_groups_by_pages(client, create):
     first_id, second_id = create(), create()
 
     def list_groups(**query):
@@ -190,7 +190,7 @@ def test_groups_are_listed_page_by_page(client, create):
     assert catch_refusal(lambda: list_groups(limit=101)) == (400, "OMS.0001")
 
 
-def test_only_failed_objects_are_listed_and_retried(box, migrate, call_group, show_group):
+def test_a_simulated_task_group_lists_and_retries_only_failed_objects(box, migrate, call_group, show_group):
     put(box, a=b"hello", b=b"hello", c=b"hello")
     failure = CopyFailure("GET_SRC_OBJ_FAILURE", "com.aliyun.oss.ClientException: Connection reset")
     box.oms.groups.prepare = lambda group: group.failures.add(failure, times=1, where=lambda key: key == "b")
@@ -215,7 +215,7 @@ def test_only_failed_objects_are_listed_and_retried(box, migrate, call_group, sh
     assert list_copied_keys(box) == ["b", "c"], "other objects are not checked"
 
 
-def test_a_whole_retry_checks_every_object_again(box, migrate, call_group, show_group):
+def test_a_whole_retry_of_a_simulated_task_group_checks_every_object(box, migrate, call_group, show_group):
     put(box, a=b"hello", b=b"hello")
     box.oms.groups.prepare = lambda group: group.failures.add(CopyFailure("X"), times=1, where=lambda key: key == "b")
     group = migrate()
@@ -228,7 +228,7 @@ def test_a_whole_retry_checks_every_object_again(box, migrate, call_group, show_
     assert (answer.status, answer.success_num, answer.skip_num) == (6, 1, 1)
 
 
-def test_a_group_pauses_after_begun_copies_and_needs_keys_to_continue(box, migrate, call_group, show_group):
+def test_a_simulated_task_group_pauses_after_the_copies_that_it_began(box, migrate, call_group, show_group):
     put(box, a=b"hello", b=b"hello", c=b"hello")
 
     def prepare(group):
@@ -259,7 +259,7 @@ def test_a_group_pauses_after_begun_copies_and_needs_keys_to_continue(box, migra
     assert catch_refusal(lambda: show_group(group)) == (404, "OMS.0404")
 
 
-def test_a_finished_group_cannot_be_stopped_started_or_retried(box, client, migrate, call_group):
+def test_a_finished_task_group_cannot_be_stopped_started_or_retried(box, client, migrate, call_group):
     put(box, a=b"hello")
     group = migrate()
     for call in (
@@ -296,7 +296,7 @@ def virtual_groups(huawei_of):
         yield box, huawei, create_group
 
 
-def test_a_group_that_loses_an_object_never_ends(virtual_groups):
+def test_a_simulated_task_group_that_loses_an_object_never_ends(virtual_groups):
     box, _, create_group = virtual_groups
     put(box, a=b"hello", b=b"hello")
     box.oms.groups.prepare = lambda group: group.copies.then(CopyFault.lost())
@@ -306,7 +306,7 @@ def test_a_group_that_loses_an_object_never_ends(virtual_groups):
     assert group.success_count == 1
 
 
-def test_a_group_that_is_paused_before_its_listing_starts_over(virtual_groups):
+def test_a_simulated_task_group_paused_before_its_listing_starts_over(virtual_groups):
     box, huawei, create_group = virtual_groups
     box.oss.fill("photos", [f"{number:06}" for number in range(20_000)], size=1)
     group = create_group()

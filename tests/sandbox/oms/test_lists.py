@@ -32,7 +32,7 @@ def read_lists(box):
     }
 
 
-def test_each_call_writes_a_list_for_each_kind_of_outcome(box, copy_keys, read_lists):
+def test_the_simulated_oms_writes_a_list_for_each_kind_of_outcome(box, copy_keys, read_lists):
     box.oss.put("photos", "a b", b"hello")
     copy_keys("a b")
     copy_keys("a b", "missing")
@@ -43,7 +43,7 @@ def test_each_call_writes_a_list_for_each_kind_of_outcome(box, copy_keys, read_l
 
 
 @pytest.mark.parametrize("separator", [",", "\t"])
-def test_a_failure_line_contains_the_key_encoded_and_raw(box, copy_keys, read_lists, separator):
+def test_a_line_of_a_simulated_failure_list_has_the_key_encoded_and_raw(box, copy_keys, read_lists, separator):
     box.task.lists.separator = separator
     copy_keys("山 a.jpg")
     ((line,),) = read_lists().values()
@@ -53,7 +53,7 @@ def test_a_failure_line_contains_the_key_encoded_and_raw(box, copy_keys, read_li
     assert raw_key == "山 a.jpg"
 
 
-def test_lists_of_the_same_millisecond_have_different_names(box, read_lists, monkeypatch):
+def test_simulated_lists_of_the_same_millisecond_have_different_names(box, read_lists, monkeypatch):
     monkeypatch.setattr(box.oms, "now", lambda: 1_767_225_600)
     for copy in (Copy("missing"), Copy("missing"), Copy("missing")):
         box.task.begin(copy)

@@ -75,7 +75,7 @@ def send(request, box, huawei):
 
 
 @pytest.mark.parametrize("surplus", [{"more_params": [("surplus", "1")]}, {"more_fields": {"surplus": 1}}])
-def test_an_undocumented_parameter_or_field_is_refused(send, assert_refused, surplus):
+def test_the_simulated_oms_refuses_an_undocumented_parameter_or_field(send, assert_refused, surplus):
     answer = send(**surplus)
     assert_refused(answer, 400, "OMS.0001")
     assert "surplus" in answer.json()["error_msg"]
@@ -83,11 +83,11 @@ def test_an_undocumented_parameter_or_field_is_refused(send, assert_refused, sur
     assert send().status_code == 200
 
 
-def test_a_repeated_parameter_is_refused(huawei, task_url, assert_refused):
+def test_the_simulated_oms_refuses_a_repeated_parameter(huawei, task_url, assert_refused):
     query = "?query_time=1700000000000&query_time=1800000000000"
     assert_refused(huawei.call("GET", task_url(query)), 400, "OMS.0001")
 
 
 @pytest.mark.parametrize("send", [call for call in CALLS if call[1].endswith(("/start", "/update"))], indirect=True)
-def test_a_field_that_belongs_to_another_call_is_refused(send, assert_refused):
+def test_the_simulated_oms_refuses_a_field_that_belongs_to_another_call(send, assert_refused):
     assert_refused(send(more_fields={"migrate_failed_object": False}), 400, "OMS.0001")

@@ -17,7 +17,7 @@ from sandbox.oms.copier import CopyFault, SourceObject
         7,
     ],
 )
-def test_a_key_that_is_not_url_encoded_refuses_the_call(box, huawei, key, assert_refused):
+def test_the_simulated_oms_refuses_a_call_with_a_key_not_url_encoded(box, huawei, key, assert_refused):
     assert_refused(huawei.submit("good", key), 400, "OMS.0001")
     assert not box.oms.accepted
 
@@ -29,12 +29,12 @@ def test_a_key_that_is_not_url_encoded_refuses_the_call(box, huawei, key, assert
         (b'{"object_keys": ["a"]}', "text/plain"),
     ],
 )
-def test_a_body_without_a_list_of_keys_is_refused(box, huawei, assert_refused, body, content_type):
+def test_the_simulated_oms_refuses_a_body_without_a_list_of_keys(box, huawei, assert_refused, body, content_type):
     headers = {"Content-Type": content_type}
     assert_refused(huawei.call("POST", box.task.sync_url, body, headers=headers), 400, "OMS.0001")
 
 
-def test_a_task_for_raw_keys_accepts_them_unchanged(box, huawei):
+def test_a_simulated_sync_task_for_raw_keys_accepts_keys_unchanged(box, huawei):
     source = {"a b/照片+100%.jpg": SourceObject(b"data", "", 0)}
     box.task = box.oms.create_task("project", "raw", source.get, box.obs.create_bucket("copies"), key_encoding="raw")
 
@@ -44,7 +44,7 @@ def test_a_task_for_raw_keys_accepts_them_unchanged(box, huawei):
     assert box.task.destination.keys() == source.keys()
 
 
-def test_an_unknown_task_is_not_found(box, huawei):
+def test_the_simulated_oms_answers_404_for_an_unknown_task(box, huawei):
     for name in (box.task_id, box.project_id):
         url = box.task.sync_url.replace(name, "another")
         assert huawei.call("POST", url, b'{"object_keys": ["a"]}').status_code == 404
@@ -54,7 +54,7 @@ def now_ms(box):
     return int(box.oms.now() * 1000)
 
 
-def test_waiting_for_copies_raises_an_error_after_the_timeout(box, huawei):
+def test_the_wait_for_copies_raises_an_error_after_its_timeout(box, huawei):
     box.task.copies.add(CopyFault.late(60))
     huawei.submit("a")
 
@@ -74,7 +74,7 @@ def test_waiting_for_copies_raises_an_error_after_the_timeout(box, huawei):
         ("NO_OVERWRITE", SourceObject(b"other size", "", 9e9), False),
     ],
 )
-def test_the_overwrite_mode_decides_if_a_key_is_copied_again(box, huawei, mode, second, overwritten):
+def test_the_simulated_oms_copies_a_key_again_by_its_overwrite_mode(box, huawei, mode, second, overwritten):
     source = {"a": SourceObject(b"the first", "", 0)}
     box.task = box.oms.create_task("project", "task", source.get, box.obs.create_bucket("copies"), overwrite_mode=mode)
     huawei.submit("a")
@@ -88,7 +88,7 @@ def test_the_overwrite_mode_decides_if_a_key_is_copied_again(box, huawei, mode, 
     assert box.task.destination["a"].data == (second.data if overwritten else b"the first")
 
 
-def test_statistics_include_the_requested_types_and_empty_steps(box, huawei, task_url):
+def test_the_simulated_oms_returns_the_requested_types_of_statistics(box, huawei, task_url):
     huawei.submit("a")
     start = now_ms(box) - 7_200_000
 
@@ -112,5 +112,5 @@ def test_statistics_include_the_requested_types_and_empty_steps(box, huawei, tas
         "/statistics?data_type=REQUEST&start_time=1700000000001&end_time=1700000000000",
     ],
 )
-def test_wrong_times_or_types_of_statistics_are_refused(huawei, tail, assert_refused, task_url):
+def test_the_simulated_oms_refuses_wrong_times_or_types_of_statistics(huawei, tail, assert_refused, task_url):
     assert_refused(huawei.call("GET", task_url(tail)), 400, "OMS.0001")

@@ -9,7 +9,7 @@ def set_versioning(bucket, status):
     bucket.put_bucket_versioning(BucketVersioningConfig(status))
 
 
-def test_a_bucket_in_another_region_returns_only_its_info_and_location(box):
+def test_a_simulated_oss_bucket_of_another_region_returns_only_its_region(box):
     box.oss.create_bucket("elsewhere", "cn-beijing")
     bucket = box.bucket("elsewhere")
 
@@ -33,7 +33,7 @@ def collect_version_ids(bucket):
     return [response.headers.get("x-oss-version-id") for response in responses]
 
 
-def test_with_versioning_each_response_names_the_version(photos):
+def test_the_simulated_oss_names_the_version_in_a_bucket_with_versioning(photos):
     assert set(collect_version_ids(photos)) == {None}
     set_versioning(photos, "Enabled")
 
@@ -43,7 +43,7 @@ def test_with_versioning_each_response_names_the_version(photos):
     assert len({put_id, copy_id, upload_id, delete_id} - {None, "null"}) == 4
 
 
-def test_objects_written_before_or_after_versioning_have_the_version_null(photos):
+def test_simulated_objects_from_before_versioning_have_the_version_null(photos):
     photos.put_object("before", b"data")
     set_versioning(photos, "Enabled")
     assert photos.head_object("before").headers["x-oss-version-id"] == "null"
@@ -53,7 +53,7 @@ def test_objects_written_before_or_after_versioning_have_the_version_null(photos
     assert set(collect_version_ids(photos)) == {"null"}
 
 
-def test_with_versioning_a_deletion_leaves_a_marker(box, photos):
+def test_the_simulated_oss_writes_a_delete_marker_with_versioning(box, photos):
     set_versioning(photos, "Enabled")
     for key in ("a", "b"):
         photos.put_object(key, b"data")
@@ -69,7 +69,7 @@ def test_with_versioning_a_deletion_leaves_a_marker(box, photos):
 
 
 @pytest.mark.parametrize(("status", "value"), [("Enabled", "true"), ("Suspended", "true"), (None, "false")])
-def test_versioning_or_a_header_of_false_allows_overwriting(box, photos, status, value):
+def test_the_simulated_oss_overwrites_objects_with_versioning(box, photos, status, value):
     if status:
         set_versioning(photos, status)
     photos.put_object("a", b"first")

@@ -4,7 +4,7 @@ import oss2
 import pytest
 
 
-def test_a_bucket_is_created_private_in_the_requested_class(box, catch_refusal):
+def test_the_simulated_oss_creates_a_private_bucket_in_its_storage_class(box, catch_refusal):
     bucket = box.bucket("new-log")
     assert catch_refusal(bucket.get_bucket_info) == (404, "NoSuchBucket")
     bucket.create_bucket(input=oss2.models.BucketCreateConfig(oss2.BUCKET_STORAGE_CLASS_IA))
@@ -16,13 +16,13 @@ def test_a_bucket_is_created_private_in_the_requested_class(box, catch_refusal):
     assert bucket.get_bucket_info().bucket_encryption_rule.sse_algorithm == "KMS"
 
 
-def test_creating_a_bucket_with_an_acl_is_not_supported(box, catch_refusal):
+def test_the_simulated_oss_refuses_to_create_a_bucket_with_an_acl(box, catch_refusal):
     assert catch_refusal(lambda: box.bucket("new").create_bucket(oss2.BUCKET_ACL_PRIVATE)) == (400, "NotImplemented")
     assert "new" not in box.oss.buckets
 
 
 @pytest.mark.parametrize("name", ["photo_s", "photos-"])
-def test_an_invalid_name_is_refused(oss_requests, refusal, name):
+def test_the_simulated_oss_refuses_an_invalid_bucket_name(oss_requests, refusal, name):
     assert refusal(oss_requests.send("PUT", "", bucket=name)) == (400, "InvalidBucketName")
 
 
@@ -33,11 +33,11 @@ def test_an_invalid_name_is_refused(oss_requests, refusal, name):
         (b"<CreateBucketConfiguration><Other/></CreateBucketConfiguration>", "NotImplemented"),
     ],
 )
-def test_an_unknown_configuration_is_refused(oss_requests, refusal, configuration, code):
+def test_the_simulated_oss_refuses_an_unknown_bucket_configuration(oss_requests, refusal, configuration, code):
     assert refusal(oss_requests.send("PUT", "", configuration, bucket="new")) == (400, code)
 
 
-def test_only_the_account_itself_can_create_its_bucket_again(box, catch_refusal):
+def test_the_simulated_oss_lets_only_the_owner_create_a_bucket_again(box, catch_refusal):
     box.oss.create_bucket("theirs", owner="2000000000000002")
     for name in ("photos", "theirs"):
         assert catch_refusal(box.bucket(name).create_bucket) == (409, "BucketAlreadyExists")
@@ -47,7 +47,7 @@ def test_only_the_account_itself_can_create_its_bucket_again(box, catch_refusal)
     assert catch_refusal(box.bucket("theirs").create_bucket) == (409, "BucketAlreadyExists")
 
 
-def test_a_new_bucket_appears_late_and_at_most_100_can_exist(box, catch_refusal):
+def test_the_simulated_oss_shows_a_new_bucket_late_and_allows_at_most_100(box, catch_refusal):
     box.oss.visibility_delay = 1
     box.bucket("new").create_bucket()
     assert catch_refusal(box.bucket("new").get_bucket_info) == (404, "NoSuchBucket")

@@ -31,7 +31,7 @@ def parse_events(payloads):
     return [(event["eventName"], event["oss"]["object"]["key"]) for [event] in events]
 
 
-def test_an_event_names_the_object_and_the_request(box, photos, delivered_payloads):
+def test_an_event_of_the_simulated_oss_names_the_object_and_the_request(box, photos, delivered_payloads):
     result = photos.put_object("a b/照片%.jpg", b"hello")
 
     [event] = json.loads(delivered_payloads[0])["events"]
@@ -43,7 +43,7 @@ def test_an_event_names_the_object_and_the_request(box, photos, delivered_payloa
     assert "照片".encode() in delivered_payloads[0], "the key is raw UTF-8"
 
 
-def test_each_way_of_uploading_has_its_own_event(photos, delivered_payloads):
+def test_the_simulated_oss_sends_another_event_for_each_way_of_uploading(photos, delivered_payloads):
     photos.put_object("put", b"")
     photos.copy_object("photos", "put", "copied")
     upload = photos.init_multipart_upload("big").upload_id
@@ -59,7 +59,7 @@ def test_each_way_of_uploading_has_its_own_event(photos, delivered_payloads):
     ]
 
 
-def test_a_trigger_gets_only_its_events_prefix_and_suffix(box):
+def test_a_trigger_of_the_simulated_oss_gets_only_its_prefix_and_suffix(box):
     payloads = []
     box.oss.add_trigger("some", "photos", ["oss:ObjectCreated:PutObject"], "in/", ".jpg", payloads.append)
 
@@ -71,7 +71,7 @@ def test_a_trigger_gets_only_its_events_prefix_and_suffix(box):
     assert parse_events(payloads) == [("ObjectCreated:PutObject", "in/a.jpg")]
 
 
-def test_refused_uploads_and_deletions_cause_no_event(photos, delivered_payloads, catch_refusal):
+def test_the_simulated_oss_sends_no_event_for_refused_uploads(photos, delivered_payloads, catch_refusal):
     assert catch_refusal(lambda: photos.copy_object("photos", "never was", "copied")) == (404, "NoSuchKey")
     photos.delete_object("a")
 
@@ -88,20 +88,20 @@ def test_refused_uploads_and_deletions_cause_no_event(photos, delivered_payloads
         ("in/", ".jpg", ["PostObject"], False),
     ],
 )
-def test_triggers_that_overlap_are_refused(box, prefix, suffix, events, refused):
+def test_the_simulated_oss_refuses_triggers_that_overlap(box, prefix, suffix, events, refused):
     box.oss.add_trigger("first", "photos", ["oss:ObjectCreated:PutObject"], "in/", ".jpg", print)
     with pytest.raises(ValueError, match="second overlaps with first") if refused else contextlib.nullcontext():
         box.oss.add_trigger("second", "photos", [f"oss:ObjectCreated:{name}" for name in events], prefix, suffix, print)
 
 
-def test_a_bucket_takes_ten_triggers(box):
+def test_the_simulated_oss_allows_ten_triggers_a_bucket(box):
     for number in range(10):
         box.oss.add_trigger(str(number), "photos", ["oss:ObjectCreated:PutObject"], f"{number}/", "", print)
     with pytest.raises(ValueError, match="has 10 triggers"):
         box.oss.add_trigger("10", "photos", ["oss:ObjectCreated:PutObject"], "10/", "", print)
 
 
-def test_a_trigger_can_be_replaced_and_removed(box):
+def test_a_trigger_of_the_simulated_oss_can_be_replaced_and_removed(box):
     payloads = []
     for prefix in ("a/", "b/"):
         box.oss.add_trigger("some", "photos", ["oss:ObjectCreated:PutObject"], prefix, "", payloads.append)
@@ -127,7 +127,7 @@ def deliveries(box):
 
 
 @pytest.mark.parametrize("by_request", [True, False], ids=["by a request", "by the test"])
-def test_wait_idle_includes_a_late_event(box, photos, deliveries, list_delivered_keys, by_request):
+def test_the_method_wait_idle_waits_for_a_late_event(box, photos, deliveries, list_delivered_keys, by_request):
     deliveries.add(EventFault.late(1), times=1)
 
     for key in ("late", "next"):
@@ -138,7 +138,7 @@ def test_wait_idle_includes_a_late_event(box, photos, deliveries, list_delivered
     assert list_delivered_keys() == ["next", "late"]
 
 
-def test_a_trigger_on_another_bucket_receives_its_events(box, list_delivered_keys):
+def test_an_event_fault_of_a_bucket_loses_no_event_of_another_bucket(box, list_delivered_keys):
     box.oss.deliveries("photos-oms-log").add(EventFault.lost())
 
     box.oss.put("photos", "a", b"")
@@ -160,7 +160,7 @@ def handler(event, context):
 """
 
 
-def test_wait_idle_includes_a_chain_of_late_events(box, deliveries, tmp_path):
+def test_the_method_wait_idle_waits_for_a_chain_of_late_events(box, deliveries, tmp_path):
     (tmp_path / "index.py").write_text(RELAY)
     box.deploy(tmp_path)
     deliveries.add(EventFault.late(0.1))

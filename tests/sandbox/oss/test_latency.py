@@ -13,7 +13,7 @@ def seconds(call):
     return time.monotonic() - start
 
 
-def test_slow_listings_delay_no_other_request(box, photos):
+def test_slow_listings_of_the_simulated_oss_delay_no_other_request(box, photos):
     box.oss.set_latency(listing=LATENCY)
 
     with ThreadPoolExecutor(4) as pool:

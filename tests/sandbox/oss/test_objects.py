@@ -4,14 +4,14 @@ import pytest
 
 
 @pytest.mark.parametrize("character", ["\x01", "\uffff"])
-def test_a_key_that_xml_cannot_carry_makes_the_whole_deletion_malformed(box, photos, catch_refusal, character):
+def test_the_simulated_oss_refuses_a_deletion_of_a_key_xml_cannot_carry(box, photos, catch_refusal, character):
     box.oss.put("photos", "good", b"")
 
     assert catch_refusal(lambda: photos.batch_delete_objects(["good", f"bad{character}"])) == (400, "MalformedXML")
     assert "good" in box.oss.objects("photos")
 
 
-def test_a_deletion_in_xml_cannot_name_a_carriage_return(box, photos):
+def test_the_simulated_oss_deletes_no_key_with_a_carriage_return_by_xml(box, photos):
     box.oss.put("photos", "a\rb", b"")
 
     photos.batch_delete_objects(["a\rb"])
@@ -19,14 +19,14 @@ def test_a_deletion_in_xml_cannot_name_a_carriage_return(box, photos):
     assert "a\rb" in box.oss.objects("photos")
 
 
-def test_at_most_a_thousand_keys_are_deleted_at_once(photos, catch_refusal):
+def test_the_simulated_oss_deletes_at_most_a_thousand_keys_at_once(photos, catch_refusal):
     keys = [f"{number:04}" for number in range(1001)]
 
     assert len(photos.batch_delete_objects(keys[:1000]).deleted_keys) == 1000
     assert catch_refusal(lambda: photos.batch_delete_objects(keys)) == (400, "MalformedXML")
 
 
-def test_a_permission_can_be_denied_for_some_keys(box, photos, catch_refusal):
+def test_the_simulated_oss_can_deny_a_permission_for_some_keys(box, photos, catch_refusal):
     keys = ["open/a", "shut/b", "open/c"]
     for key in keys:
         photos.put_object(key, b"")
@@ -47,7 +47,7 @@ def test_a_permission_can_be_denied_for_some_keys(box, photos, catch_refusal):
     assert box.bucket("photos-oms-log").put_object("shut/b", b"").status == 200
 
 
-def test_a_listing_continues_after_a_page_whose_last_key_was_deleted(box, photos):
+def test_the_simulated_oss_continues_a_listing_after_a_deleted_key(box, photos):
     for key in ["a", "b", "c"]:
         box.oss.put("photos", key, b"")
     page = photos.list_objects_v2(max_keys=2)

@@ -16,7 +16,7 @@ ETAG = "5D41402ABC4B2A76B9719D911017C592"
         ("bytes=5-6", 200, b"hello", None),
     ],
 )
-def test_oss_answers_a_range_beyond_the_end_with_the_whole_object(
+def test_the_simulated_oss_returns_the_whole_object_for_a_wrong_range(
     box, oss_requests, byte_range, status, body, content_range
 ):
     box.oss.put("photos", "a", b"hello")
@@ -26,7 +26,7 @@ def test_oss_answers_a_range_beyond_the_end_with_the_whole_object(
     assert answer.headers["ETag"] == f'"{ETAG}"'
 
 
-def test_the_number_of_tags_is_sent_only_with_permission_to_read_tags(box, photos):
+def test_the_simulated_oss_shows_the_number_of_tags_only_with_permission(box, photos):
     objects = box.oss.buckets["photos"].objects
     box.oss.put("photos", "a", b"hello")
     assert "x-oss-tagging-count" not in photos.head_object("a").headers
@@ -39,7 +39,7 @@ def test_the_number_of_tags_is_sent_only_with_permission_to_read_tags(box, photo
     assert "x-oss-tagging-count" not in photos.head_object("a").headers
 
 
-def test_an_archived_object_is_listed_but_cannot_be_read(box, photos, catch_refusal):
+def test_the_simulated_oss_lists_and_does_not_return_an_archived_object(box, photos, catch_refusal):
     box.oss.fill("photos", ["a"], 5, storage_class="Archive")
     assert photos.head_object("a").headers["x-oss-storage-class"] == "Archive"
     assert [entry.storage_class for entry in photos.list_objects().object_list] == ["Archive"]

@@ -17,7 +17,7 @@ def check_unchanged(box):
 
 
 @pytest.mark.parametrize("header", ["x-oss-storage-class", "x-oss-tagging", "x-oss-unknown", "If-None-Match", "Range"])
-def test_an_unsupported_header_is_refused_with_any_upload(photos, catch_refusal, header):
+def test_the_simulated_oss_refuses_an_unsupported_header_of_any_upload(photos, catch_refusal, header):
     for call in (
         lambda headers: photos.put_object("a", b"second", headers=headers),
         lambda headers: photos.copy_object("photos", "a", "b", headers=headers),
@@ -45,16 +45,18 @@ def test_an_unsupported_header_is_refused_with_any_upload(photos, catch_refusal,
     ],
     ids=str,
 )
-def test_an_undocumented_header_or_parameter_is_refused(oss_requests, refusal, method, key, params, headers):
+def test_the_simulated_oss_refuses_an_undocumented_header_or_parameter(
+    oss_requests, refusal, method, key, params, headers
+):
     assert refusal(oss_requests.send(method, key, params=params, headers=headers)) == (400, "NotImplemented")
 
 
-def test_a_deletion_of_many_keys_cannot_name_a_version(photos, catch_refusal):
+def test_the_simulated_oss_refuses_versions_in_a_deletion_of_many_keys(photos, catch_refusal):
     versions = oss2.models.BatchDeleteObjectVersionList([oss2.models.BatchDeleteObjectVersion("a", "null")])
     assert catch_refusal(lambda: photos.delete_object_versions(versions)) == (400, "NotImplemented")
 
 
-def test_metadata_of_over_eight_kilobytes_is_refused(photos):
+def test_the_simulated_oss_refuses_metadata_of_over_eight_kilobytes(photos):
     name = "x-oss-meta-a"
     longest_value = "v" * (8192 - len(name))
     with pytest.raises(oss2.exceptions.InvalidArgument) as error_info:
@@ -86,5 +88,7 @@ def md5_of(body: bytes) -> dict[str, str]:
         ("GET", "", {"list-type": "2", "continuation-token": "made up"}, {}, b"", "InvalidArgument"),
     ],
 )
-def test_a_malformed_request_gets_the_error_of_oss(oss_requests, refusal, method, key, params, headers, body, code):
+def test_the_simulated_oss_answers_a_malformed_request_like_oss(
+    oss_requests, refusal, method, key, params, headers, body, code
+):
     assert refusal(oss_requests.send(method, key, body, params=params, headers=headers)) == (400, code)

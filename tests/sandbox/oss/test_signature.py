@@ -14,7 +14,7 @@ def client(box, *credentials, token=None, region="cn-hangzhou", version="v4"):
     return oss2.Bucket(auth, box.oss.endpoint, "photos", region=region, session=box._http)
 
 
-def test_a_temporary_key_with_its_token_is_accepted(box):
+def test_the_simulated_oss_accepts_a_temporary_access_key_with_its_token(box):
     *key, token = FUNCTION
 
     assert client(box, *key, token=token).put_object("a", b"").status == 200
@@ -28,19 +28,19 @@ def test_a_temporary_key_with_its_token_is_accepted(box):
     ],
     ids=str,
 )
-def test_an_older_signature_or_a_wrong_region_is_refused(box, details, error, message):
+def test_the_simulated_oss_refuses_an_older_signature_or_a_wrong_region(box, details, error, message):
     with pytest.raises(error, match=message):
         client(box, *USER, **details).put_object("a", b"")
 
 
-def test_headers_are_signed_in_the_order_of_their_names(box, photos):
+def test_the_simulated_oss_verifies_headers_in_the_order_of_their_names(box, photos):
     # Sorted lines would have `x-oss-meta-a-b:` before `x-oss-meta-a:`.
     photos.put_object("a", b"", headers={"x-oss-meta-a": "1", "x-oss-meta-a-b": "2"})
 
     assert box.oss.objects("photos")["a"].user_headers == {"x-oss-meta-a": "1", "x-oss-meta-a-b": "2"}
 
 
-def test_anonymous_access_is_refused(box, http, refusal):
+def test_the_simulated_oss_refuses_anonymous_access(box, http, refusal):
     answer = http.get(f"{box.oss.endpoint}/photos/a")
 
     assert refusal(answer) == (403, "AccessDenied")
@@ -49,7 +49,7 @@ def test_anonymous_access_is_refused(box, http, refusal):
 
 
 @pytest.mark.parametrize("version", ["v1", "v4"])
-def test_a_presigned_url_is_not_supported(box, http, refusal, version):
+def test_the_simulated_oss_refuses_a_presigned_url(box, http, refusal, version):
     url = client(box, *USER, version=version).sign_url("PUT", "a", 60)
 
     assert refusal(http.put(url)) == (400, "NotImplemented")
@@ -65,7 +65,7 @@ def test_a_presigned_url_is_not_supported(box, http, refusal, version):
         (f"OSS4-HMAC-SHA256 Credential={SCOPE}, Signature=0, AdditionalHeaders=host", "NotImplemented"),
     ],
 )
-def test_a_malformed_authorization_is_refused(box, http, refusal, header, code):
+def test_the_simulated_oss_refuses_a_malformed_authorization_header(box, http, refusal, header, code):
     assert refusal(http.get(f"{box.oss.endpoint}/photos/a", headers={"Authorization": header})) == (400, code)
 
 
@@ -80,12 +80,12 @@ def test_a_malformed_authorization_is_refused(box, http, refusal, header, code):
     ],
     ids=["unknown key", "wrong secret", "missing token", "wrong token", "token of a key that has none"],
 )
-def test_wrong_credentials_are_refused(box, catch_refusal, credentials, token, code):
+def test_the_simulated_oss_refuses_wrong_access_keys_and_tokens(box, catch_refusal, credentials, token, code):
     assert catch_refusal(lambda: client(box, *credentials, token=token).put_object("a", b"")) == (403, code)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_a_request_date_may_deviate_by_a_quarter_of_an_hour(box, photos, catch_refusal, sign):
+def test_the_simulated_oss_accepts_a_date_up_to_15_minutes_off(box, photos, catch_refusal, sign):
     box.oss.clock_offset = sign * 14 * 60
     assert photos.put_object("a", b"").status == 200
 
@@ -111,7 +111,7 @@ def test_a_request_date_may_deviate_by_a_quarter_of_an_hour(box, photos, catch_r
         ("photos/a", {}, ("", ""), {"x-oss-date": "20200101T000000Z"}, "InvalidArgument"),
     ],
 )
-def test_a_request_that_differs_from_the_signed_one_is_refused(
+def test_the_simulated_oss_refuses_a_request_that_changed_after_signing(
     oss_requests, box, http, path, params, replacement, headers, code
 ):
     signed_headers = oss_requests.sign("PUT", "a").headers
@@ -124,7 +124,7 @@ def test_a_request_that_differs_from_the_signed_one_is_refused(
     assert f"<Code>{code}</Code>" in answer.text
 
 
-def test_the_bucket_can_be_in_the_host_instead_of_the_path(box, http, oss_requests):
+def test_the_simulated_oss_accepts_the_bucket_in_the_host_name(box, http, oss_requests):
     box.oss.put("photos", "a/b", b"data")
     signed_headers = oss_requests.sign("GET", "a/b").headers
 

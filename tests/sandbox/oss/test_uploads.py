@@ -16,13 +16,13 @@ def upload_id(photos):
 
 
 @pytest.mark.parametrize(("number", "etag"), [(2, hashlib.md5(b"a").hexdigest().upper()), (1, "0" * 32)])
-def test_a_part_that_is_missing_or_has_another_etag_is_refused(photos, upload_id, catch_refusal, number, etag):
+def test_the_simulated_oss_refuses_a_missing_part_or_a_wrong_etag(photos, upload_id, catch_refusal, number, etag):
     photos.upload_part("big", upload_id, 1, b"a")
     parts = [oss2.models.PartInfo(number, etag)]
     assert catch_refusal(lambda: photos.complete_multipart_upload("big", upload_id, parts)) == (400, "InvalidPart")
 
 
-def test_parts_out_of_order_are_refused(oss_requests, refusal, photos, upload_id):
+def test_the_simulated_oss_refuses_parts_out_of_order(oss_requests, refusal, photos, upload_id):
     etag = photos.upload_part("big", upload_id, 1, b"a").etag
     photos.upload_part("big", upload_id, 2, b"a")
     parts = "".join(f"<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>" for number in (2, 1))
@@ -31,14 +31,14 @@ def test_parts_out_of_order_are_refused(oss_requests, refusal, photos, upload_id
     assert refusal(oss_requests.send("POST", "big", body, params={"uploadId": upload_id})) == (400, "InvalidPartOrder")
 
 
-def test_an_upload_of_another_key_or_an_aborted_upload_is_refused(photos, upload_id, catch_refusal):
+def test_the_simulated_oss_refuses_a_part_of_an_aborted_upload(photos, upload_id, catch_refusal):
     assert catch_refusal(lambda: photos.upload_part("other", upload_id, 1, b"")) == (404, "NoSuchUpload")
     assert photos.abort_multipart_upload("big", upload_id).status == 204
     assert catch_refusal(lambda: photos.abort_multipart_upload("big", upload_id)) == (404, "NoSuchUpload")
 
 
 @pytest.mark.parametrize("directive", [None, "COPY", "REPLACE"])
-def test_without_versioning_a_copy_onto_itself_takes_new_metadata(box, photos, directive):
+def test_a_copy_of_an_object_onto_itself_can_replace_its_metadata(box, photos, directive):
     photos.put_object("a", b"hello", headers={"Content-Type": "text/plain", "x-oss-meta-author": "a"})
     metadata = {"x-oss-meta-editor": "b"}
     headers = {**metadata, "x-oss-metadata-directive": directive} if directive else metadata
@@ -54,7 +54,7 @@ def test_without_versioning_a_copy_onto_itself_takes_new_metadata(box, photos, d
     assert (box.oss.objects("photos")["a"].user_headers == metadata) == (directive != "REPLACE")
 
 
-def test_a_copy_has_the_etag_of_its_source_and_no_crc64(photos, upload_id):
+def test_a_copy_of_the_simulated_oss_has_the_etag_of_its_source(photos, upload_id):
     put = photos.put_object("a", b"hello")
     part_result = photos.upload_part("big", upload_id, 1, b"hello")
     upload_result = photos.complete_multipart_upload("big", upload_id, [part(1, part_result)])

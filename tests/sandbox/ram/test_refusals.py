@@ -73,7 +73,7 @@ def refusal(send):
     return call
 
 
-def test_a_valid_call_is_answered(send):
+def test_the_simulated_ram_answers_a_valid_call(send):
     answer = send("CreateUser", {"UserName": "a", "Comments": "a +&=~山"})
     assert (answer.status_code, answer.json()["User"]["Comments"]) == (200, "a +&=~山")
 
@@ -94,7 +94,7 @@ def put(**headers):
         (put(x_acs_security_token="a"), "InvalidSecurityToken.Malformed"),
     ],
 )
-def test_a_request_that_is_changed_after_it_was_signed_is_refused(refusal, change, code):
+def test_the_simulated_ram_refuses_a_request_that_changed_after_signing(refusal, change, code):
     assert refusal("CreateUser", {"UserName": "a"}, change) == (400, code)
 
 
@@ -102,7 +102,7 @@ def test_a_request_that_is_changed_after_it_was_signed_is_refused(refusal, chang
     ("before", "code"),
     [({"x-acs-date": "today"}, "InvalidTimeStamp.Format"), ({"x-acs-version": "2014-05-01"}, "InvalidVersion")],
 )
-def test_a_wrong_date_or_version_is_refused_although_it_is_signed(refusal, before, code):
+def test_the_simulated_ram_refuses_a_signed_wrong_date_or_version(refusal, before, code):
     assert refusal("CreateUser", {"UserName": "a"}, before=before)[1] == code
 
 
@@ -110,13 +110,13 @@ def test_a_wrong_date_or_version_is_refused_although_it_is_signed(refusal, befor
     ("minutes", "answer"),
     [(-14, (200, None)), (14, (200, None)), *((minutes, (400, "InvalidTimeStamp.Expired")) for minutes in (-16, 16))],
 )
-def test_a_request_date_may_deviate_by_a_quarter_of_an_hour(box, send, minutes, answer):
+def test_the_simulated_ram_accepts_a_date_up_to_15_minutes_off(box, send, minutes, answer):
     date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(box.ram.now() + minutes * 60))
     response = send("CreateUser", {"UserName": "a"}, before={"x-acs-date": date})
     assert (response.status_code, response.json().get("Code")) == answer
 
 
-def test_a_wrong_key_secret_or_token_is_refused(box, refusal):
+def test_the_simulated_ram_refuses_a_wrong_access_key_or_token(box, refusal):
     key, secret = box.user_credentials
     assert refusal("GetUser", credentials=("LTAI", secret)) == (404, "InvalidAccessKeyId.NotFound")
     assert refusal("GetUser", credentials=(key, "wrong")) == (400, "SignatureDoesNotMatch")
@@ -127,7 +127,7 @@ def test_a_wrong_key_secret_or_token_is_refused(box, refusal):
     assert refusal("GetUser", credentials=temporary_key, before=mixed_headers) == mismatch
 
 
-def test_a_nonce_is_used_once_within_a_quarter_of_an_hour(box, send, refusal):
+def test_the_simulated_ram_accepts_a_nonce_once_within_15_minutes(box, send, refusal):
     nonce = {"x-acs-signature-nonce": "n"}
     assert send("CreateUser", {"UserName": "a"}, before=nonce).status_code == 200
     assert refusal("CreateUser", {"UserName": "b"}, before=nonce) == (400, "SignatureNonceUsed")
@@ -173,7 +173,7 @@ def test_a_nonce_is_used_once_within_a_quarter_of_an_hour(box, send, refusal):
         ("AttachPolicyToUser", {"UserName": "a", "PolicyName": "b", "PolicyType": "Custom"}, "EntityNotExist.User"),
     ],
 )
-def test_a_wrong_parameter_is_refused(refusal, action, query, code):
+def test_the_simulated_ram_refuses_a_wrong_parameter(refusal, action, query, code):
     assert refusal(action, query)[1] == code
 
 
@@ -188,18 +188,18 @@ def test_a_wrong_parameter_is_refused(refusal, action, query, code):
         {**ALLOW, "Condition": {"StringLike": {"oss:Delimiter": "/"}}},
     ],
 )
-def test_a_wrong_or_unsupported_policy_is_not_stored(refusal, statement):
+def test_the_simulated_ram_refuses_a_wrong_or_unsupported_policy(refusal, statement):
     answer = refusal("CreatePolicy", {"PolicyName": "a", "PolicyDocument": document(statement)})
     assert answer == (400, "MalformedPolicyDocument")
 
 
-def test_ram_accepts_parameters_only_once_and_in_the_query_of_a_post(refusal):
+def test_the_simulated_ram_accepts_parameters_only_once_and_in_the_query(refusal):
     assert refusal("GetUser", [("UserName", "a"), ("UserName", "a")])[1] == "NotImplemented"
     headers = {"x-acs-content-sha256": hashlib.sha256(b"UserName=a").hexdigest()}
     assert refusal("GetUser", before=headers, data=b"UserName=a", method="POST")[1] == "NotImplemented"
 
 
-def test_without_a_user_name_key_actions_concern_the_callers_keys(box, send, refusal):
+def test_a_call_without_a_user_name_concerns_the_callers_access_keys(box, send, refusal):
     send("CreateUser", {"UserName": "me"})
     new_key = send("CreateAccessKey", {"UserName": "me"}).json()["AccessKey"]
     send("CreatePolicy", {"PolicyName": "keys", "PolicyDocument": document({**ALLOW, "Action": "ram:*AccessKey*"})})
@@ -212,7 +212,7 @@ def test_without_a_user_name_key_actions_concern_the_callers_keys(box, send, ref
 
 
 @pytest.mark.parametrize("kind", ["ImplicitDeny", "ExplicitDeny"])
-def test_a_missing_permission_is_named_with_the_kind_of_denial(box, send, kind):
+def test_the_simulated_ram_names_a_missing_permission_and_its_denial(box, send, kind):
     box.ram.deny("ram:CreateRole", kind)
     answer = send("CreateRole", {"RoleName": "a", "AssumeRolePolicyDocument": TRUST})
     assert (answer.status_code, answer.json()["Code"]) == (403, "NoPermission")
@@ -220,7 +220,7 @@ def test_a_missing_permission_is_named_with_the_kind_of_denial(box, send, kind):
     assert answer.json()["AccessDeniedDetail"].items() >= detail.items()
 
 
-def test_a_new_user_appears_late_but_its_name_is_taken_at_once(box, send, refusal):
+def test_the_simulated_ram_shows_a_new_user_late_and_reserves_its_name(box, send, refusal):
     box.ram.entities.visibility_delay = 1
     send("CreateUser", {"UserName": "a"})
     assert refusal("GetUser", {"UserName": "a"}) == (404, "EntityNotExist.User")

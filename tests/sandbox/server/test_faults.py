@@ -17,7 +17,7 @@ def idle_connection(box, connect):
     return connection
 
 
-def test_a_slow_service_does_the_work_after_the_client_gave_up(box, photos, eventually):
+def test_a_slow_simulated_service_works_after_its_client_gave_up(box, photos, eventually):
     photos.timeout = 0.1
     box.oss.faults.add(Fault.slow(0.3), times=1)
 
@@ -27,7 +27,7 @@ def test_a_slow_service_does_the_work_after_the_client_gave_up(box, photos, even
     eventually(lambda: list(box.oss.objects("photos")) == ["a"])
 
 
-def test_a_dripping_response_never_ends_but_always_sends_bytes(box, connect):
+def test_the_fault_drip_sends_a_response_that_never_ends(box, connect):
     box.oss.faults.add(Fault.drip())
     connection = connect(box.oss.endpoint)
 
@@ -37,7 +37,7 @@ def test_a_dripping_response_never_ends_but_always_sends_bytes(box, connect):
     assert len(box.oss.actions) == 1, "the work was done"
 
 
-def test_a_silent_connection_stays_open_and_silent(box, connect):
+def test_the_fault_silence_keeps_a_connection_open_without_a_response(box, connect):
     box.oss.faults.add(Fault.silence(), times=1)
     connection = connect(box.oss.endpoint)
 
@@ -51,7 +51,7 @@ def test_a_silent_connection_stays_open_and_silent(box, connect):
     assert len(box.oss.actions) == 1, "on the silent connection no work was done"
 
 
-def test_all_open_connections_can_be_silenced(box, connect, idle_connection):
+def test_a_simulated_service_can_silence_all_open_connections(box, connect, idle_connection):
     box.oss.silence_connections()
 
     idle_connection.ask()
@@ -61,7 +61,7 @@ def test_all_open_connections_can_be_silenced(box, connect, idle_connection):
     assert fresh.answer()
 
 
-def test_the_same_seed_gives_the_same_faults():
+def test_random_faults_with_the_same_seed_are_equal():
     def run(seed):
         faults = Faults()
         faults.random(0.5, [Fault.hang(), Fault.drop_after()], seed=seed)

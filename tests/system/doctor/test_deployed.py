@@ -25,7 +25,7 @@ def test_doctor_names_an_oss2_without_v4_signatures(box, tmp_path):
     assert states(invoke_doctor(box), "fault") == ["libraries"]
 
 
-def test_the_triggers_on_the_log_bucket_wake_reconcile_and_compare(deployed):
+def test_the_triggers_on_the_log_bucket_invoke_reconcile_and_compare(deployed):
     verify_check(invoke_doctor(deployed), "pass triggers", "ok")
     deployed.wait_idle(60)
     assert not [name for name in deployed.oss.objects(deployed.log_bucket) if "/ping-" in name]

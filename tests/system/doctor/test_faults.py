@@ -34,7 +34,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_each_misconfiguration_fails_exactly_one_check(box, tmp_path, run_doctor, name):
+def test_each_misconfiguration_fails_exactly_one_check_of_doctor(box, tmp_path, run_doctor, name):
     change, check, fix = FAULTS[name]
     environment = {**box.environment(), **QUICK}
     deploy(box, tmp_path, **QUICK)

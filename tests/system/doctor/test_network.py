@@ -12,7 +12,7 @@ from sandbox.server.faults import Fault
 from support.doctor import QUICK, states, verify_check
 
 
-def test_an_untrusted_server_is_a_fault_until_its_certificate_is_trusted(run_doctor, tmp_path):
+def test_doctor_reports_an_untrusted_server_as_a_fault(run_doctor, tmp_path):
     certificate = make_certificate(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
@@ -27,7 +27,7 @@ def test_an_untrusted_server_is_a_fault_until_its_certificate_is_trusted(run_doc
 
 
 @pytest.mark.parametrize(("proxy", "state"), [("HTTPS_PROXY", "ok"), ("HTTP_PROXY", "fault")])
-def test_behind_a_proxy_doctor_tests_the_connection_to_the_proxy(box, run_doctor, monkeypatch, proxy, state):
+def test_doctor_tests_the_connection_to_a_proxy(box, run_doctor, monkeypatch, proxy, state):
     # GIVEN an OMS that this machine cannot reach by itself, and a proxy for https or for http
     monkeypatch.setenv(proxy, box.oms.endpoint.removeprefix("http://"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -36,7 +36,7 @@ def test_behind_a_proxy_doctor_tests_the_connection_to_the_proxy(box, run_doctor
 
 
 @pytest.mark.parametrize("proxy", ["http://proxy:80x", "http://user:p#ss@proxy:80"])
-def test_a_proxy_without_a_host_is_a_fault_that_does_not_quote_it(box, run_doctor, monkeypatch, proxy):
+def test_doctor_reports_a_proxy_without_a_host_and_does_not_show_it(box, run_doctor, monkeypatch, proxy):
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", proxy)
@@ -46,7 +46,7 @@ def test_a_proxy_without_a_host_is_a_fault_that_does_not_quote_it(box, run_docto
 
 
 @pytest.mark.parametrize("location", ["http://[", "//", "http://a:b/", "http://x/\xff\xfe", "\x80"])
-def test_a_clock_is_read_from_a_response_with_a_malformed_location(box, run_doctor, location):
+def test_doctor_reads_the_clock_of_a_response_with_a_malformed_location(box, run_doctor, location):
     # GIVEN something at OMS's address that redirects to nowhere, and then refuses
     box.oms.faults.add(
         Fault.status(302, headers={"Location": location}), where=lambda request: request.method == "HEAD"

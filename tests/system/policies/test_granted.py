@@ -130,7 +130,7 @@ MISSING_TOO = {
 @pytest.mark.parametrize(
     "missing", [*MISSING, *(pytest.param(action, marks=pytest.mark.extras) for action in MISSING_TOO)]
 )
-def test_a_removed_permission_causes_a_refusal(box, deploy_with_permissions, missing):
+def test_the_removal_of_a_granted_permission_makes_a_cloud_refuse_a_call(box, deploy_with_permissions, missing):
     deploy_with_permissions(missing)
     assert (MISSING | MISSING_TOO)[missing] <= run_all_jobs(box)
 
@@ -143,7 +143,7 @@ OF_OMS = (
 
 
 @pytest.mark.parametrize("missing", OF_OMS)
-def test_a_removed_permission_stops_the_task_or_its_copies(box, deploy_with_permissions, missing):
+def test_the_removal_of_a_permission_of_oms_stops_the_sync_task(box, deploy_with_permissions, missing):
     try:
         deploy_with_permissions(missing_of_oms=missing)
     except GatewayError as error:
@@ -154,7 +154,7 @@ def test_a_removed_permission_stops_the_task_or_its_copies(box, deploy_with_perm
     assert box.task.failure_object == 1
 
 
-def test_each_granted_permission_has_a_case_that_removes_it(box, tmp_path):
+def test_these_tests_remove_each_granted_permission_once(box, tmp_path):
     render(box.answers(), tmp_path)
     answers = variables((tmp_path / "s.yaml").read_text(encoding="utf-8"))
     of_functions = [*(role.document for role in list_roles(answers)), functions_policy(answers)]

@@ -138,7 +138,7 @@ def read_objects(box: Sandbox, job: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["compare", "certify"])
-def test_the_permission_to_read_objects_covers_the_source_only(box, project, name):
+def test_the_permission_to_read_objects_covers_only_the_source_bucket(box, project, name):
     read_objects(box, name)
     calls = [action for action in box.oss.actions if action.bucket]
     granted, usual = (list_permissions(project, name, "oss", reads=reads) for reads in (True, False))
@@ -149,7 +149,7 @@ def test_the_permission_to_read_objects_covers_the_source_only(box, project, nam
 
 
 @pytest.mark.usefixtures("project")
-def test_huaweis_policies_allow_exactly_the_calls(box):
+def test_the_policies_of_huawei_cloud_allow_exactly_the_calls_of_the_jobs(box):
     for job in JOBS.values():
         job(box)
     answers = {"destinationBucket": box.destination_bucket}
@@ -213,7 +213,7 @@ def action_names(rights: Iterable[Permission]) -> set[str]:
     return {right.action.partition(":")[2] for right in rights}
 
 
-def test_the_table_of_permissions_equals_the_policies(project):
+def test_the_table_of_permissions_in_security_md_equals_the_policies(project):
     rows = {names_in(row[0]).pop(): row for row in read_table("source bucket")}
     assert set(rows) == {*FUNCTIONS, "trigger"}
     for name, (_, source, log, other, _) in rows.items():
@@ -227,7 +227,7 @@ def test_the_table_of_permissions_equals_the_policies(project):
 
 
 @pytest.mark.usefixtures("project")
-def test_object_keys_are_only_in_the_logs_that_the_document_names(box):
+def test_only_the_logs_that_security_md_names_contain_object_keys(box):
     # GIVEN an accepted object, a failed object, and an object without an event
     box.oss.lose_events(lambda key: key.startswith("private/lost"))
     for key, faults in {"private/good": 0, "private/failed": 1, "private/lost": 0}.items():

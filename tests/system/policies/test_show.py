@@ -24,12 +24,12 @@ from tools.package import ROOT
 from tools.render import render
 
 
-def test_show_runs_on_a_bare_python(project):
+def test_show_py_runs_on_python_without_packages(project):
     words = [sys.executable, "-I", "-S", project / "policies" / "show.py"]
     assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == show(project)
 
 
-def test_show_prints_all_permissions_as_commands_or_comments(project):
+def test_show_py_prints_all_permissions_as_commands_or_comments(project):
     granted, removed = show(project), show(project, "--remove")
     show(project, "--json", "console")
     for path in (project / "console").iterdir():
@@ -110,7 +110,7 @@ def list_permissions(statements: Iterable[Mapping[str, Any]]) -> set[tuple[str, 
     }
 
 
-def test_a_roles_policy_has_the_permissions_of_its_functions_and_no_other(project):
+def test_the_policy_of_a_role_has_only_the_permissions_of_its_functions(project):
     # GIVEN a role for all functions
     show(project, "--json", "console")
     merged = json.loads((project / "console" / "oss-oms-sync-function.json").read_text())["Statement"]
@@ -130,7 +130,7 @@ def test_a_roles_policy_has_the_permissions_of_its_functions_and_no_other(projec
         assert lacking == []
 
 
-def test_the_printed_commands_run_in_bash_again_after_a_change(aliyun):
+def test_the_commands_that_show_py_prints_run_in_bash_repeatedly(aliyun):
     # GIVEN roles and policies that the commands made
     done = aliyun.run()
     assert done.returncode == 0
@@ -164,7 +164,7 @@ def test_the_printed_commands_run_in_bash_again_after_a_change(aliyun):
     assert files == aliyun.documents()
 
 
-def test_the_commands_that_remove_roles_leave_only_a_role_in_use(aliyun):
+def test_the_commands_that_show_py_prints_remove_all_but_a_role_in_use(aliyun):
     # GIVEN roles and policies, of which one policy has two versions, and another project's policy on one of the roles
     assert aliyun.run().returncode == 0
     state = aliyun.state
@@ -187,7 +187,7 @@ def test_the_commands_that_remove_roles_leave_only_a_role_in_use(aliyun):
     assert "DeleteRole --RoleName my-sync-function: DeleteConflict.Role.Policy" in first.stdout
 
 
-def test_a_refusal_of_ram_ends_the_commands(aliyun):
+def test_a_refusal_of_ram_ends_the_commands_that_create_roles(aliyun):
     aliyun.state = aliyun.state | {"denied": ["CreatePolicy"]}
     done = aliyun.run()
     assert done.returncode == 1, done.stderr
@@ -198,7 +198,7 @@ def test_a_refusal_of_ram_ends_the_commands(aliyun):
     assert "my-sync-trigger" in aliyun.run(shell="bash --norc -i").stdout
 
 
-def test_a_refusal_of_ram_ends_the_commands_that_remove(aliyun):
+def test_a_refusal_of_ram_ends_the_commands_that_remove_roles(aliyun):
     assert aliyun.run().returncode == 0
     aliyun.state = aliyun.state | {"denied": ["DeletePolicy"]}
     done = aliyun.run("--remove")
@@ -226,14 +226,14 @@ def test_a_refusal_of_ram_ends_the_commands_that_remove(aliyun):
     ],
     ids=["separate, or given as ARNs", "one for functions and triggers, trusted by both"],
 )
-def test_show_follows_the_roles_in_s_yaml(tmp_path, changes, lines):
+def test_show_py_uses_the_roles_that_s_yaml_names(tmp_path, changes, lines):
     render(ANSWERS, tmp_path)
     rewrite(tmp_path / "s.yaml", changes)
     granted = show(tmp_path)
     assert [line for line in lines if line not in granted] == []
 
 
-def test_show_reads_the_vars_of_s_yaml_in_each_form(tmp_path):
+def test_show_py_reads_the_variables_of_s_yaml_in_each_form(tmp_path):
     # GIVEN vars in a person's style, and other variables with these names
     render(ANSWERS, tmp_path)
     head, _, tail = (tmp_path / "s.yaml").read_text().partition("vars:")
@@ -267,7 +267,7 @@ def test_show_reads_the_vars_of_s_yaml_in_each_form(tmp_path):
     "written",
     ["my photos/ # ours", "a#b/", "'it''s/' # it's", '"a # b/"', "a'b", "'a\\b'", '"a\\u0041/"', "\n    a: b"],
 )
-def test_variables_of_s_yaml_are_read_like_yaml(written):
+def test_show_py_reads_the_variables_of_s_yaml_like_a_yaml_parser(written):
     text = f"vars:\n  # ours\n  network: &network\n    region: other\n  objectPrefix: {written}\n  region: here\n"
     texts = {name: value for name, value in yaml.safe_load(text)["vars"].items() if isinstance(value, str)}
     assert variables(text) == texts
@@ -327,7 +327,7 @@ PREFIX = """vars.objectPrefix is '/photos/' in s.yaml, but no object key begins 
     ],
     ids=ascii,
 )
-def test_an_unreadable_variable_is_refused_without_output_to_the_shell(tmp_path, before, after, message):
+def test_show_py_prints_no_commands_for_an_unreadable_variable(tmp_path, before, after, message):
     render(ANSWERS, tmp_path)
     rewrite(tmp_path / "s.yaml", {before: after})
     for options in ((), ("--remove",)):
@@ -338,7 +338,7 @@ def test_an_unreadable_variable_is_refused_without_output_to_the_shell(tmp_path,
         assert "touch" not in done.stderr
 
 
-def test_any_other_variable_reaches_aliyun_as_one_word(aliyun):
+def test_a_hostile_variable_reaches_the_aliyun_command_as_a_single_word(aliyun):
     # GIVEN a name with all special characters of a shell
     name = """-a'b"$(touch taken)`touch taken`;touch taken|touch taken&#c  !! ~/*?[x] {y,z}\\"""
     rewrite(aliyun.project / "s.yaml", {LOG: f"logBucket: {json.dumps(name)}"})
@@ -365,7 +365,7 @@ def test_s_yaml_names_no_command_with_a_secret_on_its_line(project):
     assert "python3 ops.py secrets ALERT_WEBHOOK" in settings
 
 
-def test_show_outside_of_a_project_names_the_missing_file(tmp_path):
+def test_show_py_outside_of_a_project_names_the_missing_file(tmp_path):
     render(ANSWERS, tmp_path)
     (tmp_path / "s.yaml").unlink()
     done = run_script("policies/show.py", tmp_path)
@@ -373,7 +373,7 @@ def test_show_outside_of_a_project_names_the_missing_file(tmp_path):
     assert "s.yaml is missing" in done.stderr
 
 
-def test_an_existing_file_and_a_closed_pipe_end_show_without_traceback(aliyun):
+def test_show_py_prints_no_traceback_for_an_existing_file_or_closed_pipe(aliyun):
     done = run_script("policies/show.py", aliyun.project, "--json", "s.yaml")
     assert done.returncode == 1
     assert done.stdout == ""
