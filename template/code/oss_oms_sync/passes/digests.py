@@ -102,7 +102,7 @@ class SampleDraw:
         return [key for folder, (_, key) in sorted(self.firsts.items()) if folder not in covered_folders]
 
     def plus(self, other: SampleDraw) -> SampleDraw:
-        """Return the sample of the objects of both samples; it shares no data with either of them."""
+        """Return the sample of the objects of the two samples; it shares no data with either of them."""
         ranked = sorted([*self.ranked, *other.ranked])[:MAX_SAMPLE_OBJECTS]
         firsts: dict[str, tuple[Digest, str]] = {}
         names = counted_folders((*self.firsts, *other.firsts))

@@ -131,7 +131,7 @@ def test_doctor_warns_of_an_imperfect_setup_and_names_its_consequence(box, run_d
 def test_doctor_has_no_warning_for_a_perfect_setup(box, run_doctor):
     box.task.overwrite_mode = NOT_SKIPPED
     report = run_doctor()
-    verify_check(report, MODE, "ok", "no new version is skipped")
+    verify_check(report, MODE, "ok", "OMS skips no new version")
     for _, name, _, _ in IMPERFECT.values():
         verify_check(report, name, "ok")
 

@@ -32,7 +32,7 @@ def creation_request(world: SetupWorld) -> dict:
         (
             ["--keep-storage-class"],
             "SRC_STORAGE_MAPPING",
-            ["Storage class in OBS: same as the source", "30 days"],
+            ["Storage class in OBS: same as at the source", "30 days"],
             "storage class in OBS: same as at the source",
         ),
     ],
