@@ -48,7 +48,7 @@ def main() -> None:
     for number in range(times):
         payload = event(range(number * keys, (number + 1) * keys))
         if mark == "due":
-            sys.modules[module]._instance().oss.remembered.clear()
+            sys.modules[module]._instance().oss.remembered_facts.clear()
         before, cpu_before = time.perf_counter(), cpu()
         assert handler(payload, context) is True
         seconds.append(time.perf_counter() - before)

@@ -68,7 +68,7 @@ def parse_timestamp(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
 
 
-class _Form(NamedTuple):
+class _JsonForm(NamedTuple):
     write: Callable[[Any], Any]
     # Raises any of the exceptions that `from_json` catches.
     read: Callable[[Any], Any]
@@ -114,30 +114,30 @@ def _make_phrase(sentence: str, steps: Mapping[str, Step]) -> str:
     return re.sub(pattern, lambda match: placeholders[match[0]], escaped_sentence) if placeholders else escaped_sentence
 
 
-_FORMS: Mapping[object, _Form] = {
-    object: _Form(lambda value: value, lambda value: value),
-    **{kind: _Form(lambda value: value, partial(_check_type, kind)) for kind in (str, int, bool, NoneType)},
-    Text: _Form(_write_text, _read_text),
-    float: _Form(float, lambda number: float(number if type(number) is int else _check_type(float, number))),
-    Digest: _Form(lambda number: f"{number:064x}", _read_digest),
-    datetime: _Form(timestamp, parse_timestamp),
+_FORMS: Mapping[object, _JsonForm] = {
+    object: _JsonForm(lambda value: value, lambda value: value),
+    **{kind: _JsonForm(lambda value: value, partial(_check_type, kind)) for kind in (str, int, bool, NoneType)},
+    Text: _JsonForm(_write_text, _read_text),
+    float: _JsonForm(float, lambda number: float(number if type(number) is int else _check_type(float, number))),
+    Digest: _JsonForm(lambda number: f"{number:064x}", _read_digest),
+    datetime: _JsonForm(timestamp, parse_timestamp),
 }
 
 
 @cache
-def _find_form(hint: Any) -> _Form:
+def _find_form(hint: Any) -> _JsonForm:
     origin, args = get_origin(hint), get_args(hint)
     if hint in _FORMS:
         return _FORMS[hint]
     if origin in (Union, UnionType):
         (form,) = (_find_form(arg) for arg in args if arg is not NoneType)
-        return _Form(
+        return _JsonForm(
             lambda value: None if value is None else form.write(value),
             lambda value: None if value is None else form.read(value),
         )
     if origin in (list, Sequence) or args[1:] == (...,):
         form, kind = _find_form(args[0]), list if origin is list else tuple
-        return _Form(
+        return _JsonForm(
             lambda values: list(map(form.write, values)), lambda values: kind(map(form.read, _check_type(list, values)))
         )
     if origin is tuple:
@@ -149,11 +149,11 @@ def _find_form(hint: Any) -> _Form:
     if is_dataclass(hint):
         return _make_dataclass_form(hint)
     if issubclass(hint, Enum):
-        return _Form(lambda member: member.value, hint)
+        return _JsonForm(lambda member: member.value, hint)
     return _make_tuple_form(hint._make, tuple(get_type_hints(hint, include_extras=True).values()))
 
 
-def _make_tuple_form(constructor: Callable[[Any], Any], hints: Sequence[Any]) -> _Form:
+def _make_tuple_form(constructor: Callable[[Any], Any], hints: Sequence[Any]) -> _JsonForm:
     forms = [_find_form(hint) for hint in hints]
 
     def write(values: Any) -> list[Any]:
@@ -162,10 +162,10 @@ def _make_tuple_form(constructor: Callable[[Any], Any], hints: Sequence[Any]) ->
     def read(values: Any) -> Any:
         return constructor([form.read(value) for form, value in zip(forms, _check_type(list, values), strict=True)])
 
-    return _Form(write, read)
+    return _JsonForm(write, read)
 
 
-def _make_mapping_form(constructor: Callable[[Any], Any], key_type: Any, value_type: Any) -> _Form:
+def _make_mapping_form(constructor: Callable[[Any], Any], key_type: Any, value_type: Any) -> _JsonForm:
     name_form, value_form = _find_form(key_type), _find_form(value_type)
 
     def write(entries: Any) -> dict[str, Any]:
@@ -176,10 +176,10 @@ def _make_mapping_form(constructor: Callable[[Any], Any], key_type: Any, value_t
         names = {text: int(text) if key_type is int else text for text in entries}
         return constructor({name_form.read(names[text]): value_form.read(element) for text, element in entries.items()})
 
-    return _Form(write, read)
+    return _JsonForm(write, read)
 
 
-def _make_dataclass_form(kind: Any) -> _Form:
+def _make_dataclass_form(kind: Any) -> _JsonForm:
     hints = get_type_hints(kind, include_extras=True)
     text_names = [field.name for field in fields(kind) if hints[field.name] is Text]
     forms = {field.name: _find_form(hints[field.name]) for field in fields(kind) if field.name not in text_names}
@@ -194,4 +194,4 @@ def _make_dataclass_form(kind: Any) -> _Form:
         fields_by_name = {name: form.read(value[name.rstrip("_")]) for name, form in forms.items()}
         return kind(**fields_by_name, **{name: _read_text(value, name) for name in text_names})
 
-    return _Form(write, read)
+    return _JsonForm(write, read)

@@ -103,7 +103,7 @@ class ReconcileTotals:
 
 @dataclass(frozen=True, kw_only=True)
 class ReconcileAnswer(ReconcileTotals, PassAnswer):
-    """The result of reconcile; `missing` contains the first hundred keys that a dry run would submit."""
+    """The result of reconcile. `missing` has the first hundred keys that a dry run would have submitted."""
 
     missing: Sequence[str] | None
 

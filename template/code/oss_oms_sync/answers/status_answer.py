@@ -111,9 +111,10 @@ class WaitingKey:
 
 @dataclass(frozen=True)
 class AbandonedRunFiles:
-    """The run files of an inactive project: the keys that replay has taken to resend them.
+    """The run files of an inactive project. A run file has the keys that a run of replay has taken.
 
-    `folder` is their folder in the log bucket, and `last_run` the last recorded time at which a job of the project ran.
+    `folder` is the folder of these files in the log bucket, and `last_run` the last recorded time at which a job of the
+    project ran.
     """
 
     project: str

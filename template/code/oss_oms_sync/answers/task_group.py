@@ -90,7 +90,7 @@ def storage_class_plan(keeping_step: Step, *, keeps_class: bool) -> Text:
 
 
 class GroupState(Enum):
-    """States of a task group, in the order of OMS's numbers for them, from 0."""
+    """States of a task group, in the order of OMS's numbers for the states, which begin at 0."""
 
     WAITING = "waiting"
     CREATING = "creating"
@@ -241,7 +241,7 @@ class GroupProgress:
 
     @property
     def look_step(self) -> Step:
-        """The step that reports on other subjects print: `migrate --look` while the group runs, otherwise `step`."""
+        """The step for reports that only mention the group: `migrate --look` while the group runs, otherwise `step`."""
         return LOOK_STEP if self.state in WORKING_STATES else self.step
 
 

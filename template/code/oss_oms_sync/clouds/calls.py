@@ -79,14 +79,14 @@ class RetryBudget:
             attempts += 1
             if attempt.connection_lost:
                 reconnect()
-            if not attempt.is_retryable or attempts == _MAX_ATTEMPTS or not self._pause(attempts, attempt):
+            if not attempt.is_retryable or attempts == _MAX_ATTEMPTS or not self._wait_before_retry(attempts, attempt):
                 break
         return attempt.result if attempt else get_unattempted_result()
 
     def give_up(self) -> None:
         self._deadline = Deadline(0, self._clock)
 
-    def _pause(self, attempts: int, attempt: Attempt[T]) -> bool:
+    def _wait_before_retry(self, attempts: int, attempt: Attempt[T]) -> bool:
         """Wait before the next attempt, or return False at once if the wait would exceed a limit."""
         if attempt.retry_after is not None:
             # Instances wait for different times, but none waits for less than the server requested.
@@ -203,7 +203,7 @@ class Calls:
     def run(self, attempts: Sequence[Callable[[], Attempt[T | StorageError]]]) -> list[T | StorageError]:
         self._session.use()
         budget = RetryBudget(self._deadline, self._clock)
-        retried_calls = [partial(self._retry, attempt, budget) for attempt in attempts]
+        retried_calls = [partial(self._run_with_retries, attempt, budget) for attempt in attempts]
         results = self._pool.run(retried_calls, self._deadline.remaining())
         if None in results:
             self._session.abort()
@@ -212,10 +212,12 @@ class Calls:
     def begin(self, attempt: Callable[[], Attempt[T | StorageError]]) -> PendingCall[T]:
         self._session.use()
         budget = RetryBudget(self._deadline, self._clock)
-        running_call = self._pool.begin(partial(self._retry, attempt, budget), self._deadline.remaining())
+        running_call = self._pool.begin(partial(self._run_with_retries, attempt, budget), self._deadline.remaining())
         return PendingCall(running_call, self._session, budget, self._make_no_answer_error)
 
-    def _retry(self, attempt: Callable[[], Attempt[T | StorageError]], budget: RetryBudget) -> T | StorageError:
+    def _run_with_retries(
+        self, attempt: Callable[[], Attempt[T | StorageError]], budget: RetryBudget
+    ) -> T | StorageError:
         return budget.run(attempt, self._session.close, self._make_too_late_error)
 
 

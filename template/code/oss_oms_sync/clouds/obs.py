@@ -167,7 +167,9 @@ class ObsBucket(Bucket):
         Source: OBS's API page "Obtaining Bucket Metadata". Raises ObsError.
         """
         headers = self._run_call(
-            partial(self._attempt, HEAD_BUCKET_PERMISSION, "HEAD", "", {}, {}, 0, lambda response, _: response.headers)
+            partial(
+                self._attempt_call, HEAD_BUCKET_PERMISSION, "HEAD", "", {}, {}, 0, lambda response, _: response.headers
+            )
         )
         return headers.get("x-obs-fs-file-interface") == "Enabled"
 
@@ -178,7 +180,7 @@ class ObsBucket(Bucket):
             return ObjectHead.parse(response.headers, response.headers.get("Content-Length", ""))
 
         return self._calls.run(
-            [partial(self._attempt, GET_PERMISSION, "HEAD", name, {}, {}, 0, parse_head) for name in names]
+            [partial(self._attempt_call, GET_PERMISSION, "HEAD", name, {}, {}, 0, parse_head) for name in names]
         )
 
     def head(self, name: str) -> ObjectHead | None:
@@ -257,7 +259,7 @@ class ObsBucket(Bucket):
     ) -> Callable[[], Attempt[T | StorageError]]:
         query = {"prefix": prefix, "marker": after_name, "max-keys": str(size), "encoding-type": "url"}
         return partial(
-            self._attempt,
+            self._attempt_call,
             LIST_PERMISSION,
             "GET",
             "",
@@ -284,12 +286,12 @@ class ObsBucket(Bucket):
             return read(ObjectPart.parse(response.status_code, response.headers, body, start, length))
 
         range_header = {"Range": f"bytes={start}-{start + length - 1}"}
-        return partial(self._attempt, GET_PERMISSION, "GET", name, {}, range_header, length, parse_part)
+        return partial(self._attempt_call, GET_PERMISSION, "GET", name, {}, range_header, length, parse_part)
 
     def _make_order_error(self, after_name: str) -> ObsError:
         return self._make_error(OUT_OF_ORDER, f"the page after {after_name!r} is not in order", LIST_PERMISSION)
 
-    def _attempt(
+    def _attempt_call(
         self,
         action: str,
         method: str,

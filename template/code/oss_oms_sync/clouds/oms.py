@@ -91,7 +91,7 @@ class OmsClient:
         from oss_oms_sync.clouds.task import TaskInfo
 
         query = (("query_time", _to_milliseconds(time or self._clock.now())),)
-        return self._query(self._task_path, query, deadline, TaskInfo.parse)
+        return self._query_oms(self._task_path, query, deadline, TaskInfo.parse)
 
     def query_statistics(
         self, types: Sequence[str], start: datetime, end: datetime, deadline: Deadline
@@ -104,7 +104,9 @@ class OmsClient:
 
         time_range = (("start_time", _to_milliseconds(start)), ("end_time", _to_milliseconds(end)))
         query = (("data_type", ",".join(types)), *time_range)
-        return self._query(f"{self._task_path}/statistics", query, deadline, partial(Statistics.parse, types, start))
+        return self._query_oms(
+            f"{self._task_path}/statistics", query, deadline, partial(Statistics.parse, types, start)
+        )
 
     def query_group(self, group_id: str, deadline: Deadline) -> TaskGroup | Failure:
         """Return a task group, which migrates existing objects (ShowTaskGroup), or the failure."""
@@ -122,7 +124,7 @@ class OmsClient:
             )
 
         groups_path = f"{self._task_path.rpartition('/sync-tasks/')[0]}/taskgroups"
-        return self._query(f"{groups_path}/{quote(group_id, safe='')}", (), deadline, parse_group)
+        return self._query_oms(f"{groups_path}/{quote(group_id, safe='')}", (), deadline, parse_group)
 
     def attempt_submission(self, keys: Sequence[str], deadline: Deadline) -> Attempt[Failure | None]:
         """Submit `keys` in a single signed call; the result is None if OMS accepted them."""
@@ -133,7 +135,7 @@ class OmsClient:
             lambda: self._send_request("POST", path, (), body, self._read_acceptance, deadline), deadline
         )
 
-    def _query(
+    def _query_oms(
         self,
         path: str,
         query: Sequence[tuple[str, str]],

@@ -85,7 +85,7 @@ class OssClient:
     pool: CallPool
     clock: Clock
     # Facts that an instance remembers between invocations: about objects by their names, and its own share.
-    remembered: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
+    remembered_facts: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
     def connect_ahead(self) -> None:
         """Open a connection to the log bucket in the background while `oss2` is imported."""
@@ -168,27 +168,29 @@ class OssBucket(Bucket):
         self, prefix: str, after_name: str, page_size: int
     ) -> Callable[[], Attempt[ListPage | StorageError]]:
         return partial(
-            self._attempt, "oss:ListObjects", partial(_list_objects, prefix, after_name, page_size, self._client.clock)
+            self._attempt_call,
+            "oss:ListObjects",
+            partial(_list_objects, prefix, after_name, page_size, self._client.clock),
         )
 
     def _make_unread_page_call(
         self, prefix: str, after_name: str, page_size: int
     ) -> Callable[[], Attempt[UnreadPage | StorageError]]:
         call = partial(_request_page, prefix, after_name, "", page_size, self._client.clock)
-        return partial(self._attempt, "oss:ListObjects", call)
+        return partial(self._attempt_call, "oss:ListObjects", call)
 
     def _make_part_call(
         self, listed_object: ObjectSummary, start: int, end: int
     ) -> Callable[[], Attempt[bytes | StorageError]]:
-        return partial(self._attempt, "oss:GetObject", partial(_read_part, listed_object, start, end))
+        return partial(self._attempt_call, "oss:GetObject", partial(_read_part, listed_object, start, end))
 
     def _make_order_error(self, after_name: str) -> StorageError:
         return StorageError(f"the listing of {self.name} is not in order after {after_name!r}, or has no page after it")
 
     def _call_all(self, action: str, calls: Sequence[Callable[[oss2.Bucket], T]]) -> list[T | StorageError]:
-        return self._calls.run([partial(self._attempt, action, call) for call in calls])
+        return self._calls.run([partial(self._attempt_call, action, call) for call in calls])
 
-    def _attempt(self, action: str, call: Callable[[oss2.Bucket], T]) -> Attempt[T | StorageError]:
+    def _attempt_call(self, action: str, call: Callable[[oss2.Bucket], T]) -> Attempt[T | StorageError]:
         exceptions = import_oss2().exceptions
         # Every failure becomes a StorageError for the caller, so that no key is lost. A delete without a response is
         # not repeated: OSS may still execute the first delete after it has confirmed a second delete.
@@ -200,7 +202,7 @@ class OssBucket(Bucket):
             # request id comes from another host, and does not show the result in OSS.
             has_retried_status, was_throttled = error.status in _RETRIED_STATUSES, error.status == 429
             had_no_effect = was_throttled or (not has_retried_status and bool(error.request_id))
-            code = _find_code(error)
+            code = _find_error_code(error)
             explanation = self._explain_error(error, code, action)
             storage_error = StorageError(
                 explanation, code, had_no_effect=had_no_effect, is_refusal=refuses_object(error.status, code)
@@ -312,7 +314,7 @@ def _delete_object(name: str, bucket: oss2.Bucket) -> set[str]:
     return {name} if bucket.delete_object(name) else set()
 
 
-def _find_code(error: oss2.exceptions.OssError) -> str:
+def _find_error_code(error: oss2.exceptions.OssError) -> str:
     code, message = error.code or "", error.message or ""
     is_wrong_endpoint = code == "AccessDenied" and "endpoint" in message
     # OSS answers InvalidArgument if a signature is for another region.

@@ -84,12 +84,12 @@ class Statistics(StatisticsSummary):
 
     @property
     def is_exact(self) -> bool:
-        """True if each count is for five minutes, False if it is for an hour or an unknown time."""
+        """True if the intervals of OMS's counts last five minutes, False if they last an hour or an unknown time."""
         return self.step == "FIVE_MINUTES"
 
     @property
     def step_length(self) -> timedelta:
-        """The length of the interval for which each count is; an unknown length counts as an hour."""
+        """The length of the intervals of OMS's counts; an unknown length counts as an hour."""
         return _FIVE_MINUTES if self.is_exact else _HOUR
 
     @property

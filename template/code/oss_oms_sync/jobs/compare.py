@@ -347,8 +347,8 @@ def _make_sender(invocation: Invocation, name: str, run: str) -> Callable[[Seque
 def _select_pass(payload: CompareOptions, scope: Scope, states: Sequence[PassState], now: datetime) -> PassState | None:
     """Return the pass that a call with the option `look` or `again` is about, or None without such a pass.
 
-    Without the time of a freeze, it is the newest pass of `scope`. Otherwise it is the comparison that is valid for the
-    freeze, or else an unfinished pass that started after the freeze.
+    Without the time of a freeze, it is the newest pass with the options `scope`. Otherwise it is the comparison that is
+    valid for the freeze, or else an unfinished pass that started after the freeze.
     """
     newest_pass, freeze_time = find_newest_pass(states, scope), payload.freeze_time
     if freeze_time is None or scope.standstill:

@@ -111,13 +111,13 @@ def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline) -> 
     submission = submit(invocation, keys, deadline, repeat_throttled=share >= 1)
     if submission.throttled:
         halved_share = max(_MIN_SHARE, _current_share(invocation) / 2)
-        invocation.oss.remembered[_SHARE_NAME] = _ThrottledSubmission(invocation.clock.monotonic(), halved_share)
+        invocation.oss.remembered_facts[_SHARE_NAME] = _ThrottledSubmission(invocation.clock.monotonic(), halved_share)
     return submission
 
 
 def _current_share(invocation: Invocation) -> float:
     """Return the share of events that this instance submits itself; it submits all events if the share is 1 or more."""
-    last_throttling = invocation.oss.remembered.get(_SHARE_NAME)
+    last_throttling = invocation.oss.remembered_facts.get(_SHARE_NAME)
     if not isinstance(last_throttling, _ThrottledSubmission):
         return _MAX_SHARE
     return min(

@@ -100,7 +100,7 @@ def run(event: bytes | str, invocation: Invocation, destination: Callable[[], Ob
 
 
 def add_headers_check(scope: Scope, invocation: Invocation, destination: ObsBucket) -> Scope:
-    """Return the scope of a standstill pass, with a check of headers if an earlier pass compared or changed headers.
+    """Return `scope`, the options of a standstill pass, with a check of headers if a pass has dealt with headers.
 
     In an open project the scope stays unchanged, because later copies may lose headers. Raises StorageError.
     """

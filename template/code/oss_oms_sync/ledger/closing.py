@@ -76,7 +76,7 @@ class ProjectState:
         self._bucket = invocation.log_bucket
         self._deadline = invocation.deadline
         self._clock = invocation.clock
-        self._remembered = invocation.oss.remembered
+        self._remembered = invocation.oss.remembered_facts
 
     def close(self, person: str = "", reason: str = "", run: str = "") -> CloseMark:
         """Close the project, or renew its mark if it is closed, and return the mark.

@@ -17,7 +17,9 @@ from oss_oms_sync.rules.times import MAX_CLOCK_SKEW
 
 @dataclass(frozen=True)
 class CutoverOptions:
-    """The options in the payload of a call, which requests a certificate unless it has one of the last four options.
+    """The options in the payload of a call.
+
+    A call requests a certificate unless it has the option `close`, `open`, `look` or `deletions_after`.
 
     - `frozen_since`: the time of the freeze, when applications stopped writing to the source, or None for a rehearsal.
     - `sample`: the number of objects to read completely in both buckets.

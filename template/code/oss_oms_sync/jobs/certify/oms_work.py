@@ -38,11 +38,11 @@ _WRITING_SECONDS = 60.0
 
 
 def query_remaining_work(
-    invocation: Invocation, task: TaskInfo | Failure, mark: CloseMark | None, largest: int
+    invocation: Invocation, task: TaskInfo | Failure, mark: CloseMark | None, largest_size: int
 ) -> RemainingOmsWork:
     """Return the objects that OMS has not finished, by OMS's counts and, if `mark` closes the project, by the records.
 
-    `largest` is the size in bytes of the largest object, which may take the longest to copy. Raises StorageError.
+    `largest_size` is the size in bytes of the largest object, which may take the longest to copy. Raises StorageError.
     """
     counts, unfinished_by_months, record_counts = (
         query_progress(invocation, *_STATISTICS_DAYS),
@@ -56,7 +56,7 @@ def query_remaining_work(
     if counts.max_unfinished is None or unfinished_by_months is None:
         record_count = record_counts.record_count if record_counts else None
         return RemainingOmsWork(
-            None, may_finish=True, busy=None, accepted=accepted_count, recorded=record_count, largest=largest
+            None, may_finish=True, busy=None, accepted=accepted_count, recorded=record_count, largest=largest_size
         )
     uncounted_count = record_counts.count_missing_in(counts) if record_counts and record_counts.is_all else 0
     if (unfinished_count := max(unfinished_by_months, uncounted_count)) > counts.max_unfinished:
@@ -65,11 +65,11 @@ def query_remaining_work(
     last_activity_time = max(counts.last_busy, record_counts.newest if record_counts else 0)
     return RemainingOmsWork(
         counts.max_unfinished,
-        may_finish=counts.may_still_copy(last_activity_time, largest, OMS_STALL_TIME.total_seconds()),
+        may_finish=counts.may_still_copy(last_activity_time, largest_size, OMS_STALL_TIME.total_seconds()),
         busy=from_epoch(int(last_activity_time)) if last_activity_time > 0 else None,
         accepted=accepted_count,
         recorded=record_counts.record_count if record_counts and record_counts.is_all else None,
-        largest=largest,
+        largest=largest_size,
     )
 
 

@@ -213,7 +213,7 @@ def check_migration(context: CheckContext) -> Finding:
 
 
 def check_pass_triggers(context: CheckContext) -> Finding:
-    """Check that an object written under passes/ in the log bucket triggers a call of each job with passes.
+    """Check that an object written under passes/ in the log bucket triggers reconcile, compare and headers.
 
     Doctor writes test objects, which the jobs have to delete.
     """

@@ -128,17 +128,17 @@ class CheckContext:
 
     @property
     def answering_comparison(self) -> AnsweringPass | None:
-        """The valid comparison with the destination, and its standstill pass; None before the first comparison."""
+        """The newest valid comparison with the destination, and its standstill pass; None without a comparison."""
         return find_answering_pass(self.compare_passes, self.settings.key_filter.prefix)
 
     @property
     def last_comparison(self) -> PassState | None:
-        """The valid comparison without its standstill pass, or None before the first comparison."""
+        """The newest valid comparison without its standstill pass, or None before the first comparison."""
         return self.answering_comparison.state if self.answering_comparison else None
 
     @cached_property
     def last_oms_list(self) -> ObjectHead | ObsError | None:
-        """The HEAD answer for the newest object in the first page of the lists that OMS wrote to the destination.
+        """The result of HEAD for a list that OMS wrote to the destination: the newest on the first page of the listing.
 
         It is OBS's error if the lists cannot be read, and None without a list.
         """

@@ -172,7 +172,7 @@ class FailedCopies:
                 raise
             position = self._positions.lists.get(list_row.name, ListPosition())
             if not position.refused_until:
-                self._count_unread(list_row.name, 1, str(error))
+                self._count_unread_lines(list_row.name, 1, str(error))
             refused_until = round(now) + _REFUSED_SECONDS
             self._positions.move(
                 list_row.name, position._replace(modified=list_row.modified, ended=False, refused_until=refused_until)
@@ -207,7 +207,7 @@ class FailedCopies:
             )
             outside_count = self._records.write(lines.failures, position.modified, is_of_group=is_of_group)
             if lines.unread_count:
-                self._count_unread(name, lines.unread_count, lines.example)
+                self._count_unread_lines(name, lines.unread_count, lines.example)
             is_at_end = is_last_part and (lines.has_open_line or lines.end == len(body))
             is_stuck, start = lines.end == start, lines.end
             line_count = LineCount(len(lines.failures), outside_count)
@@ -217,7 +217,7 @@ class FailedCopies:
                 return position
             self._check_time()
 
-    def _count_unread(self, name: str, number: int, example: str) -> None:
+    def _count_unread_lines(self, name: str, number: int, example: str) -> None:
         self._unread_lines += number
         self._positions.unread += number
         self._positions.example = printable_line(example, self._invocation.settings.secrets)

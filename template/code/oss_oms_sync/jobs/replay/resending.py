@@ -217,11 +217,11 @@ class Replay:
 
         Each page comes with the name of its last record.
         """
-        by_key, by_hash = (record_prefix(self._task_id, "failed", long=long) for long in (False, True))
+        key_prefix, hash_prefix = (record_prefix(self._task_id, "failed", long=long) for long in (False, True))
         # OSS refuses to list a prefix that is longer than a name. All keys with such a prefix are long, and their
         # records are named by hashes.
-        parts = [] if is_long(self._task_id, "failed", prefix) else [(by_key, f"{by_key}{prefix}")]
-        parts.append((by_hash, by_hash))
+        parts = [] if is_long(self._task_id, "failed", prefix) else [(key_prefix, f"{key_prefix}{prefix}")]
+        parts.append((hash_prefix, hash_prefix))
         rounds = [(start_name, "")] + ([("", start_name)] if start_name else [])
         for begin_name, end_name in rounds:
             for root, part in parts:

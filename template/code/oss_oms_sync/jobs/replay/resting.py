@@ -53,9 +53,9 @@ class ReplayState:
 class RestingRecords:
     """The resting records, which belong to rejected keys, or have a time for the next resend.
 
-    `pauses` are those that earlier runs stored. A record is identified by its name and ETag, so a new failure of its
-    key is resent immediately. A record with a time for the next resend is also identified by its last write, because a
-    later record may have the same text.
+    The argument `pauses` has the pauses that earlier runs stored. A record is identified by its name and ETag, so a new
+    failure of its key is resent immediately. A record with a time for the next resend is also identified by its last
+    write, because a later record may have the same text.
     """
 
     def __init__(self, pauses: Mapping[str, Pause], clock: Clock) -> None:
@@ -77,8 +77,8 @@ class RestingRecords:
     def current_pauses(self) -> dict[str, Pause]:
         """Return the pauses that have not ended. If there are too many, return only those that end last."""
         now = timestamp(self._clock.now())
-        unended_pauses = [(pause, name) for name, pause in self._pauses.items() if pause.until > now]
-        return {name: pause for pause, name in sorted(unended_pauses)[-_MAX_PAUSES:]}
+        running_pauses = [(pause, name) for name, pause in self._pauses.items() if pause.until > now]
+        return {name: pause for pause, name in sorted(running_pauses)[-_MAX_PAUSES:]}
 
 
 def compute_pause_seconds(attempt: int) -> int:

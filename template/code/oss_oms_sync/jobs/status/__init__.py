@@ -214,7 +214,7 @@ class _StatusReport:
         return verdict, facts, report
 
     def _read_backlog(self, mark: CloseMark | None, *, acknowledge: bool) -> Backlog:
-        """Return the keys that wait to be resent, without the acknowledged changes to a closed project.
+        """Return the keys that wait to be resent, without changes to a closed project that a user has acknowledged.
 
         If `acknowledge` is True, first store that the present changes are acknowledged.
         """
@@ -248,7 +248,10 @@ class _StatusReport:
     def _query_months(
         self, task: TaskInfo | Failure, installation_time: datetime, acknowledgement: Acknowledgement | None
     ) -> list[Month] | Failure:
-        """Return OMS's counters of each month since the last acknowledgement or the installation, or OMS's failure."""
+        """Return OMS's counters of each month since the last acknowledgement of failures, or since the installation.
+
+        If OMS does not answer, return its failure.
+        """
         if isinstance(task, Failure):
             return task
         first_month_start = find_first_month(installation_time, acknowledgement)

@@ -132,7 +132,7 @@ def report_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> Non
 
 
 def read_webhook_problem(invocation: Invocation) -> str:
-    """Return the reason why the webhook did not accept the last alarm, or "" if it did or no alarm was sent.
+    """Return the reason why the last alarm was not accepted, or "" if the webhook accepted it, or none was sent.
 
     Raises StorageError.
     """

@@ -1,7 +1,7 @@
-"""The outcomes of objects that OMS accepted: failed copies and their states, and unfinished objects.
+"""The outcomes of objects that OMS accepted since the last acknowledgement: failed copies, and unfinished objects.
 
-The numbers are OMS's counters minus their values at the last acknowledgement, by which a user declares earlier failures
-resolved. OMS counts by month, and for the last day also by steps, intervals of five minutes or an hour.
+By an acknowledgement, a user declares all earlier failures resolved. The numbers are OMS's counters minus their values
+at this time. OMS counts by month, and for the last day also by steps, intervals of five minutes or an hour.
 
 OMS lists each object that it failed to copy, and replay reads these lists. A listed object that no longer waits was
 deleted at the source, or was resent and is counted again by OMS. The state of an unlisted object is unknown.
@@ -82,7 +82,7 @@ class CopyProgress:
 
     - `task`, `months`, `last_day`: OMS's answers, or the Failure of a query. `months` has OMS's counters since the
       month of the last acknowledgement or the installation, the current month last.
-    - `failed_count`: the number of objects that OMS failed to copy and that are not acknowledged; None if unknown.
+    - `failed_count`: the number of objects that OMS failed to copy since the last acknowledgement; None if unknown.
     - `listed_lines`: the number of lines about these objects in OMS's lists.
     - `counted_since`: the start of the counted months if earlier months were not queried, otherwise None.
     """
@@ -111,7 +111,7 @@ class CopyProgress:
             return cls(task, months, last_day, acknowledgement)
         counted_months = _subtract_acknowledged_counts(acknowledgement, months)
         statistics = None if isinstance(last_day, Failure) else last_day
-        first_begin = months[0].begin
+        first_month_start = months[0].begin
         # Failures before the installation do not concern this project.
         relevant_months = [month for month in counted_months if month.begin >= find_month_start(installation_time)]
         return cls(
@@ -123,11 +123,11 @@ class CopyProgress:
             unfinished_counts=_count_unfinished(acknowledgement, counted_months, statistics, now)
             if statistics
             else None,
-            counted_since=first_begin
-            if first_begin > find_month_start(acknowledgement.at if acknowledgement else installation_time)
+            counted_since=first_month_start
+            if first_month_start > find_month_start(acknowledgement.at if acknowledgement else installation_time)
             else None,
             listed_lines=_count_listed(
-                acknowledgement if acknowledgement and acknowledgement.at >= first_begin else None,
+                acknowledgement if acknowledgement and acknowledgement.at >= first_month_start else None,
                 relevant_months,
                 lines_by_month,
             ),
@@ -191,8 +191,8 @@ class CopyFailures(CopyFailureCounts):
 def find_first_month(installation_time: datetime, acknowledgement: Acknowledgement | None) -> datetime:
     """Return the start of the first month whose counters are needed.
 
-    It is the month of the acknowledgement, or the month before the installation: OMS may have accepted objects in that
-    month and processed them in the next.
+    It is the month in which a user last acknowledged failures, or the month before the installation: OMS may have
+    accepted objects in that month and processed them in the next.
     """
     return find_month_start(
         acknowledgement.at if acknowledgement else find_month_start(installation_time) - timedelta(days=1)
@@ -219,14 +219,14 @@ def _compute_increase(number: int | None, earlier_count: int | None) -> int | No
 def _count_failed(
     acknowledgement: Acknowledgement | None, months: Sequence[Month], last_day: Statistics | None
 ) -> int | None:
-    """Return the number of objects that OMS failed to copy, or None if it is unknown.
+    """Return the number of objects that OMS failed to copy since the last acknowledgement, or None if it is unknown.
 
-    It is the larger of the numbers by `months` and by the last day, both without acknowledged failures.
+    It is the larger of the numbers by `months` and by the last day.
     """
-    by_month = [month.counts.failed for month in months]
-    if None in by_month:
+    failed_by_month = [month.counts.failed for month in months]
+    if None in failed_by_month:
         return None
-    failed_count = sum(filter(None, by_month))
+    failed_count = sum(filter(None, failed_by_month))
     if last_day is None:
         return failed_count
     return max(failed_count, last_day.count_after(_find_unacknowledged_start(acknowledgement, last_day), "FAILURE"))
@@ -246,17 +246,17 @@ def _count_listed(
 def _count_unfinished(
     acknowledgement: Acknowledgement | None, months: Sequence[Month], last_day: Statistics, now: datetime
 ) -> UnfinishedCounts | None:
-    """Return the number of objects that OMS has accepted but not finished; None if a counter is missing.
+    """Return the number of objects that OMS has accepted but not finished since the last acknowledgement.
 
-    OMS is assumed to work in the order of acceptance. Acknowledged objects do not count.
+    OMS is assumed to work in the order of acceptance. The result is None if a counter is missing.
     """
-    by_month = [month.counts.difference for month in months]
-    if None in by_month or last_day.unread:
+    unfinished_by_month = [month.counts.difference for month in months]
+    if None in unfinished_by_month or last_day.unread:
         return None
     # The months cover objects older than the statistics.
     recent_objects = acknowledgement.on_its_way if acknowledgement else 0
     unfinished_count = max(
-        count_min_unfinished([recent_objects, *filter(None, by_month)]),
+        count_min_unfinished([recent_objects, *filter(None, unfinished_by_month)]),
         _count_remaining_after(_find_unacknowledged_start(acknowledgement, last_day), last_day),
     )
     overdue_count = max(0, unfinished_count - last_day.count_after(_find_recent_start(last_day, now), "REQUEST"))
@@ -265,7 +265,7 @@ def _count_unfinished(
 
 
 def _find_unacknowledged_start(acknowledgement: Acknowledgement | None, last_day: Statistics) -> datetime:
-    """Return the time from which on the intervals of the statistics contain no acknowledged object."""
+    """Return the time from which on all intervals of the statistics are later than the last acknowledgement."""
     # In the step of the acknowledgement, the month's counter is exact. OMS does not document if a step is named by its
     # start.
     return acknowledgement.at + last_day.step_length if acknowledgement else last_day.from_ - last_day.step_length
@@ -274,8 +274,7 @@ def _find_unacknowledged_start(acknowledgement: Acknowledgement | None, last_day
 def _find_recent_start(statistics: Statistics, now: datetime) -> datetime:
     """Return the time from which on intervals of the statistics may have objects accepted less than 15 minutes ago.
 
-    An object may have been accepted at the end of an interval, so the last interval before these 15 minutes is
-    included.
+    OMS may have accepted an object at the end of an interval, so the interval before these 15 minutes is included.
     """
     return now - MIN_EVENT_AGE - statistics.step_length
 

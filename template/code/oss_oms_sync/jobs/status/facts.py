@@ -74,7 +74,7 @@ class Coverage:
             min_object_time=min(
                 (state.scope.min_time(installation_time) for state in finished_passes), default=installation_time
             ),
-            open_passes=_list_open(passes, now),
+            open_passes=_list_open_passes(passes, now),
         )
 
     def summary(self) -> ReconcileSummary:
@@ -86,7 +86,7 @@ class Coverage:
         )
 
 
-def _list_open(passes: Sequence[PassState], now: datetime) -> OpenPasses:
+def _list_open_passes(passes: Sequence[PassState], now: datetime) -> OpenPasses:
     return [
         (state, estimate_progress(state, find_last_ended_pass(passes, state.scope), now))
         for state in list_open_passes(passes)
@@ -132,13 +132,13 @@ class ObsState:
         states = PassStore(invocation, "compare", task.dst_bucket).read_states()
         answering_pass = find_answering_pass(states, settings.key_filter.prefix)
         if answering_pass is None:
-            return cls(open_comparisons=_list_open(states, now))
+            return cls(open_comparisons=_list_open_passes(states, now))
         last_pass, mode = answering_pass.state, task.object_overwrite_mode
         result = CompareResult(
             last_pass.tally, make_answer("compare", last_pass, None, now), last_pass, mode, answering_pass.stood_still
         )
         is_late = last_pass.is_late(settings.compare_period, now)
-        return cls(result, _list_open(states, now), is_late, has_changed=answering_pass.has_obs_changed)
+        return cls(result, _list_open_passes(states, now), is_late, has_changed=answering_pass.has_obs_changed)
 
     @property
     def start_time(self) -> str:

@@ -73,13 +73,13 @@ class KeyHistory:
         failed_record = self._failed_record
         obs_object = self._find_obs_object()
         is_accepted = bool(source and success_record and is_covered(source, listed_record(success_record, source.name)))
-        story = self._conclude(is_accepted=is_accepted)
+        story = self._find_story(is_accepted=is_accepted)
         if is_accepted and source and success_record:
-            failed_copy_story = story if self._in_run_file else self._conclude_failed_copy(success_record)
+            failed_copy_story = story if self._in_run_file else self._find_failed_copy_story(success_record)
             obs_story = (
                 failed_copy_story
                 if isinstance(obs_object, str)
-                else self._conclude_in_obs(source, success_record, obs_object, failed_copy_story)
+                else self._find_story_in_obs(source, success_record, obs_object, failed_copy_story)
             )
             story = obs_story or story
         text, (next_text, step) = story.text, self._find_next_step(story)
@@ -113,7 +113,7 @@ class KeyHistory:
     def _read_record(self, kind: Kind) -> StoredObject | None:
         return self._invocation.log_bucket.get_all([record_name(self._invocation.task_id, kind, self._key)])[0]
 
-    def _conclude(self, *, is_accepted: bool) -> Story:
+    def _find_story(self, *, is_accepted: bool) -> Story:
         """Return the key's outcome and next event, by the first true condition in a table of conditions.
 
         `is_accepted` is True if OMS has accepted the current version.
@@ -200,9 +200,9 @@ class KeyHistory:
             ),
         )
         matching_story = next((Story(*parts) for is_true, *parts in stories if is_true), None)
-        return matching_story or self._conclude_unrecorded()
+        return matching_story or self._build_unrecorded_story()
 
-    def _conclude_unrecorded(self) -> Story:
+    def _build_unrecorded_story(self) -> Story:
         installation_time, opening_time = JobState(self._invocation).read_installation_time(store_missing=False), None
         scope = Scope(self._settings.key_filter, None, everything=False)
         with suppress(StorageError):  # the next step reports the failure to read it
@@ -249,7 +249,7 @@ class KeyHistory:
             )
         return t("OMS accepted an older version.")
 
-    def _conclude_failed_copy(self, success_record: StoredObject) -> Story | None:
+    def _find_failed_copy_story(self, success_record: StoredObject) -> Story | None:
         """Return the story of an accepted version that OMS failed to copy, or None if no failed record reports this."""
         failed_record = self._failed_record
         is_failed = self._details.get("reason") == Reason.COPY_FAILED.name
@@ -257,7 +257,7 @@ class KeyHistory:
             return None
         return build_failed_copy_story(self._details)
 
-    def _conclude_in_obs(
+    def _find_story_in_obs(
         self,
         source: ObjectSummary,
         success_record: StoredObject,

@@ -49,15 +49,17 @@ def check_closed(facts: Facts) -> Iterator[Verdict]:
     if facts.mark is None:
         return
     backlog = facts.backlog
-    late_changes = backlog.late_record_times
+    late_change_times = backlog.late_record_times
     alarm_text = recorded_text = unreadable_files = None
-    if late_changes:
-        printed_count = AtLeast(len(late_changes)) if backlog.may_have_more_late_records else len(late_changes)
+    if late_change_times:
+        printed_count = (
+            AtLeast(len(late_change_times)) if backlog.may_have_more_late_records else len(late_change_times)
+        )
         alarm_text = t(
             "ALARM: {n:object|objects} changed after the close, the last at {last}. The changes are recorded but"
             " not submitted. Find out which application still writes to the source",
             n=printed_count,
-            last=timestamp(from_epoch(max(late_changes))),
+            last=timestamp(from_epoch(max(late_change_times))),
         )
         alarm_text = sentences(
             alarm_text,
