@@ -25,7 +25,7 @@ from sandbox.fc.service import Invocation
 from sandbox.prompt import Prompt
 from sandbox.server.faults import Fault
 
-# Timers run this many times as often as in the cloud: replay, each minute there, runs every three seconds.
+# Timers fire this many times as often as in the cloud: that of replay every three seconds, not every minute.
 TIMER_SPEED = 20
 UPLOAD_PROGRAM = "upload.py"
 

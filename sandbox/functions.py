@@ -38,7 +38,7 @@ class FunctionService(KeyedService):
         self.region = region
         self.list_triggers: Callable[[], TriggersByFunction] = dict
         self.foreign_functions: dict[str, Sequence[Mapping[str, Any]]] = {}
-        # The permissions that the calls so far needed.
+        # The permissions that the calls have needed so far.
         self.actions: set[str] = set()
 
     def respond(self, request: Request) -> Response:

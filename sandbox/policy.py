@@ -87,7 +87,7 @@ def _check_statement(statement: Any, version: str) -> None:
 def _matches_statement(
     statement: Mapping[str, Any], version: str, action: str, resource: str, context: Mapping[str, str]
 ) -> bool:
-    # Huawei's two kinds of policies write an action with or without a capital: obs:bucket:ListBucket, listBucket.
+    # Huawei's policies write actions with or without a capital letter: obs:bucket:ListBucket, obs:bucket:listBucket.
     normalize_case = (lambda text: text) if version == "1" else str.lower
     return (
         any(

@@ -100,9 +100,9 @@ class Sandbox:
         self.fc.may_invoke = lambda caller, function_name: self._may_invoke(self._roles.get(caller), function_name)
         self._overwrite_mode: OverwriteMode = overwrite_mode
         self._is_bare = bare
-        # The secrets in the tool's store, by the names that s.yaml uses.
+        # The secrets stored by the Serverless Devs tool, by the names that s.yaml uses.
         self.secrets: dict[str, str] = {}
-        # The account that the tool shows for its keys; empty without keys.
+        # The account that the tool shows for its access keys; empty if it has none.
         self.tool_account = ACCOUNT_ID
         self._http = oss2.Session()
         self._timers: dict[str, Timer] = {}

@@ -41,7 +41,7 @@ HOSTILE_KEYS = [
     "最" * 341,
 ]
 REFUSED_KEY = "refused/by OMS.txt"
-# Keys that are uploaded while OMS is down: the events of the second list are lost, and forward gives up the last key.
+# Keys that are uploaded while OMS is down. Events of LOST_EVENT_KEYS are lost; forward fails for ABANDONED_KEY.
 OUTAGE_KEYS = [f"outage/{number:02}.jpg" for number in range(40)]
 LOST_EVENT_KEYS = [f"lost/{number:02}.jpg" for number in range(20)]
 ABANDONED_KEY = "given up by forward.txt"

@@ -28,7 +28,7 @@ SAMPLE_SIZE = 50
 RUN_ID = "demo"
 # Two minutes after the close no function submits keys; a second is added, because times are in whole seconds.
 CLOSE_SECONDS = 121
-# The seconds for which OMS has no work before the certificate.
+# The seconds without work for OMS before the last certificate.
 OMS_SECONDS = 1200
 # Classes of equal objects; compare's table is not printed if there are no other classes.
 EQUAL_CLASSES = {"equal_contents", "oms_own"}

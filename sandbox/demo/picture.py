@@ -11,7 +11,7 @@ from rich.console import Console
 from tools.package import manifest
 
 WIDTH = 118  # columns
-# Fonts of other sites: a picture in a document loads nothing, and the terminal's own font is enough.
+# Fonts of other sites, which a picture in a document must not load.
 _FONTS = re.compile(r"\s*@font-face \{\{.*?\}\}\n", re.DOTALL)
 
 

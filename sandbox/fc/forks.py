@@ -69,7 +69,7 @@ class _Child:
 
     async def wait(self) -> None:
         await self._has_ended.wait()
-        # The pipe closes in the next step of the event loop, which may be its last.
+        # The transport closes the pipe in the next step of the event loop, and the loop may stop now.
         self._transport.close()
         await asyncio.sleep(0)
 

@@ -74,7 +74,7 @@ class FunctionCompute:
     def __init__(self, region: str = "cn-hangzhou", instances: Instances | None = None) -> None:
         self.region = region
         self._instance_source = instances or ProcessInstances()
-        # Returns True if the first function may pass its failed events to the second.
+        # A call returns True if the first function may pass its failed events to the second.
         self.may_invoke: Callable[[str, str], bool] = lambda _caller, _target: True
         self.invocations: list[Invocation] = []
         self.dropped_events: list[Invocation] = []

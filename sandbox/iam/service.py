@@ -72,7 +72,7 @@ class Iam(Identities):
 
 
 _PAGE_PARAMS = frozenset({"limit", "marker"})
-# Operations by method and path. The page of each operation names its action.
+# Operations by method and path. The actions are from the operations' pages.
 _OPERATIONS = {
     ("GET", "/v3/auth/domains"): _Operation("iam::listAuthDomains", Iam.list_domains),
     ("GET", "/v3/projects"): _Operation("iam:projects:listProjects", Iam.list_projects, params={"name"}),

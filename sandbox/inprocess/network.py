@@ -78,7 +78,7 @@ class _Exchange:
             self._error = error
             self._end(Response(500))
         else:
-            if future is None:  # it waits for a round of the loop
+            if future is None:  # the handling waits for a round of the loop
                 self._loop.call_soon(self.advance)
             else:
                 future.add_done_callback(self.advance)

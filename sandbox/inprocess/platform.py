@@ -31,14 +31,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._selector = self
-        # Times, then numbers in the order of the calls, so that simultaneous timers fire in that order.
+        # The numbers count calls of `call_at`, so that simultaneous timers fire in the order of these calls.
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._timer_numbers = itertools.count()
         self._time = 0.0
         # The loop fires timers that are due within this time. The base class's nanosecond is too small for floats after
         # a few months.
         self._clock_resolution = 1e-6
-        # The end of the running code's shortest wait that has no timer.
+        # The loop's time must not skip past this limit: the running code waits until then without a timer.
         self.limit = math.inf
 
     def time(self) -> float:

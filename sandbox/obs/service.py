@@ -27,7 +27,7 @@ _HOST = re.compile(r"(?:(?P<bucket>[a-z0-9.-]+)\.)?obs\.[a-z0-9-]+\.myhuaweiclou
 _CREATE_BUCKET, _GET_LOCATION = "obs:bucket:CreateBucket", "obs:bucket:GetBucketLocation"
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _MAX_BUCKETS = 100
-# Headers that change the meaning of a request, beside OBS's own headers. The signature's headers do not.
+# Headers that change the meaning of a request, beside OBS's own headers.
 _REQUEST_HEADERS = {"if-match", "if-modified-since", "if-none-match", "if-unmodified-since", "range"}
 _SIGNING_HEADERS = {"x-obs-date", "x-obs-security-token"}
 
@@ -82,7 +82,7 @@ class Obs(KeyedService):
         self.region = region
         self.namespace = f"http://obs.{region}.myhuaweicloud.com/doc/2015-06-30/"
         self.repeats_pages = False
-        # True if endpoints of all regions answer the location of a bucket.
+        # True if the endpoint answers the location of a bucket in any region.
         self.answers_anywhere = False
         self.actions: list[Action] = []
         # The seconds until requests see a bucket that another request created.

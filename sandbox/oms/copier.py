@@ -157,7 +157,7 @@ Outcome = Literal["success", "skip"] | CopyFailure
 _MISSING_OBJECT = CopyFailure(
     "GET_SRC_OBJ_META_FAILURE", "com.aliyun.oss.OSSException: The specified key does not exist."
 )
-# Reads a source object, or returns None; raises PermissionError if OMS's key may not read it.
+# A function that returns a source object or None, and raises PermissionError if OMS's key cannot read it.
 ReadSource = Callable[[str], SourceObject | None]
 
 

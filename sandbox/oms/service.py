@@ -138,7 +138,7 @@ class Oms(KeyedService):
         self.agreements: set[str] = set()
         self.needs_agreement = False
         self.visibility_delay = 0.0
-        # True if OMS itself refuses a missing permission, False if the gateway does.
+        # True if OMS itself answers that a permission is missing, False if the gateway does.
         self.checks_permissions = False
         # The bodies of the requests that created tasks, by task id.
         self._request_bodies: dict[str, dict[str, Any]] = {}

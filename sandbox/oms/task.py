@@ -44,7 +44,7 @@ class Task(Copier):
     status: Literal["SYNCHRONIZING", "STOPPED"] = "SYNCHRONIZING"
     _created_at: int = 0
     _started_at: int = 0
-    # Numbers by kind of count and by time in milliseconds.
+    # The numbers of objects, by kind of count and Unix time in milliseconds.
     _counts: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:

@@ -74,7 +74,7 @@ class Call(NamedTuple):
         The caller needs the permission oss:GetObject for this object.
         """
         path, _, query = self.headers["x-oss-copy-source"].removeprefix("/").partition("?")
-        if query:  # the query of the header names a version
+        if query:  # the query of x-oss-copy-source names a version
             raise not_implemented()
         name, _, quoted_key = path.partition("/")
         key = parse_key(quoted_key)

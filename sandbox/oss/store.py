@@ -55,9 +55,9 @@ class Store(KeyedService):
         self._buckets: dict[str, Bucket] = {}
         # The seconds until requests see a bucket that another request created.
         self.visibility_delay = 0.0
-        # True if endpoints of all regions answer the actions in `_REGIONLESS_ACTIONS`.
+        # True if this endpoint answers `_REGIONLESS_ACTIONS` for buckets of all regions.
         self.answers_anywhere = True
-        # The event if an object is copied onto itself, which changes its headers; empty for no event. No page names it.
+        # The event of a copy onto itself, which changes an object's headers; empty if there is none. No page names it.
         self.header_event: Literal["ObjectCreated:CopyObject", "ObjectModified:UpdateObjectMeta", ""] = (
             "ObjectCreated:CopyObject"
         )

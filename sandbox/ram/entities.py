@@ -30,7 +30,7 @@ Record = dict[str, Any]
 
 ROTATE_OLDEST = "DeleteOldestNonDefaultVersionWhenLimitExceeded"
 _MAX_VERSIONS, _MAX_KEYS = 5, 2
-# The first limit differs between accounts.
+# The limit for roles differs between accounts.
 _MAX_ROLE_POLICIES, _MAX_USER_POLICIES = 5, 10
 # The resource of each action, as the end of the ARN in policies.
 ACTIONS = {

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 Name = Literal["python3.12", "python3.10"]
 NAMES: tuple[Name, ...] = ("python3.12", "python3.10")
 ROOT = Path(__file__).resolve().parents[2] / ".runtimes"
-# A file in the folder of libraries, with the interpreter that installed them, and its version.
+# The file in a folder of libraries with the path and version of the interpreter that installed them.
 _INTERPRETER = ".interpreter"
 # The folders of pyenv, asdf, mise, uv and GitHub's runners, because their shims on the PATH can fail.
 _FOLDERS = (

@@ -107,7 +107,7 @@ class Listener:
         self._listener.close()
         for connection in list(self._connections.values()):
             connection.reset()
-        # With a timeout of 0 it would wait forever for a connection that was opened meanwhile.
+        # With a timeout of 0, the shutdown would wait forever for a connection that was opened meanwhile.
         await self._server.shutdown(timeout=0.1)
 
     def _add_connection(self, handler: object, transport: asyncio.Transport) -> None:

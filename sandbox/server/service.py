@@ -97,7 +97,7 @@ class Service(ABC):
         self.faults = Faults()
         self.requests: deque[Request] = deque(maxlen=_MAX_REQUESTS_KEPT)
         self.clock_offset = 0.0
-        # The seconds that a request takes to the service and back, without the work.
+        # The seconds that request and response are on the network, without the handling.
         self.round_trip = 0.0
         self.lock = threading.RLock()
         self._open_connections: set[Connection] = set()

@@ -18,5 +18,5 @@ def answer(name: str) -> dict[str, Any]:
 
 # A valid answer to each question of `s init`.
 ANSWERS: dict[str, str] = answer("made/init")
-# Answers without keys, which save the tool's five calls to store them.
+# Answers without access keys, so that the tool need not store these in five calls.
 KEYLESS = {name: answer_text for name, answer_text in ANSWERS.items() if name not in ("HW_AK", "HW_SK")}

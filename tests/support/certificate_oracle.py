@@ -209,7 +209,7 @@ def _check_sample(document: Document) -> str:
     is_there = any(_list_counts(counts)[0] for counts in (document["classes"] or {}).values())
     if not sample["seed"] or sample["unread"] or (is_there and not sample["read"]):
         return "not run"
-    # With fewer objects than requested, the bound is weaker than requested.
+    # A sample of fewer objects than requested proves less than requested.
     return "passed" if sample["read"] >= min(sample["asked"], sample["population"]) else "not proven"
 
 

@@ -25,8 +25,8 @@ from sandbox.server.message import Request
 from support.log_bucket import TASK, LogBucket
 from support.stored import RequestTarget, Stored
 
-# A world makes many objects that live for a moment, and few cycles: to look for those more often takes a sixth of all
-# the time.
+# Worlds make many short-lived objects and few reference cycles: searching for cycles more often takes a sixth of the
+# tests' time.
 gc.set_threshold(50_000, 20, 100)
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -132,7 +132,7 @@ class Clouds(VirtualSandbox):
         self._holds_copies = False
         self.open()
         self.oms.round_trip = self.oss.round_trip = 0.02
-        # Each status would read a thousand steps of zeros.
+        # Otherwise each run of status would read a thousand intervals with counts of 0.
         self.task.has_early_steps = False
         self.clock = VirtualClock(self)
         self.bucket = LogBucket(self, project, self.clock.now)
@@ -268,7 +268,7 @@ class Clouds(VirtualSandbox):
             bucket.before(target.kind, target.names)
 
     def _after(self, request: Any) -> None:
-        # A test may look at requests in the place of `_before`.
+        # A test can replace `_before`, so the request may have no subject yet.
         if subject := getattr(request, "subject", None) or self._find_target(request):
             bucket, target = subject
             bucket.after(target.kind, target.names)

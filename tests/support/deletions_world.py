@@ -62,12 +62,12 @@ class DeletionsWorld(World):
         self.source.before, self.source.after = self._hide, self._show
         self.comparisons: list[Comparison] = []
         self.scope = ""
-        # The project's first copies may be three days older than the note of its installation.
+        # The project's first copies can be three days older than the record of its installation.
         self.oldest = self.clock.now().timestamp() - HOUR - 3 * DAY
-        # Objects that others wrote in OBS, and the time of each thing that a key left behind.
+        # Objects that others wrote in OBS, and the times of each key's records and copies.
         self.others: set[tuple[str, ObsCopy]] = set()
         self.evidence_times: dict[str, list[float]] = {key: [] for key in keys}
-        # The beginnings and ends of a key's life at the source.
+        # The times at which a key was created and deleted at the source.
         self.lifetimes: dict[str, list[list[float]]] = {key: [] for key in keys}
         self.contents: dict[str, set[str]] = {key: set() for key in keys}
         self.bucket.add_back_to_source()
@@ -134,7 +134,7 @@ class DeletionsWorld(World):
 
     migrated: tuple[float, float] | None = None
 
-    # The truth.
+    # The facts for the oracle.
 
     def _now(self) -> float:
         return self.clock.now().timestamp()
@@ -165,7 +165,7 @@ class DeletionsWorld(World):
         if hasattr(self, "evidence_times"):
             self.record_evidence()
 
-    # Spoilt listings.
+    # Incomplete listings.
 
     def _hide(self, kind: str, _: Sequence[str]) -> None:
         if kind in ("list", "find") or (self.is_proxy and kind == "head"):

@@ -14,7 +14,7 @@ from support.log_bucket import LogBucket
 from tools.render import render
 
 HOUR = 3600
-# The resolver is asked once, with a short timeout.
+# Host names are resolved in a single attempt with a short timeout.
 QUICK = {"RES_OPTIONS": "attempts:1 timeout:1"}
 PASSES = ("reconcile", "compare")
 # The event of a timer.

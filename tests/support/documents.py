@@ -111,7 +111,7 @@ def split_commands(text: str) -> Iterator[list[str]]:
             lexer = shlex.shlex(line, posix=True, punctuation_chars="|;&")
             lexer.whitespace_split, lexer.commenters = True, ""
             words = list(lexer)
-        except ValueError:  # a quote that goes on in the next line
+        except ValueError:  # a quotation that continues in the next line
             line += "\n"
             continue
         line = ""

@@ -10,7 +10,7 @@ from itertools import islice
 from hypothesis import strategies as st
 
 # `make test` tries a part of the cases that take seconds each, such as whole migrations and deaths at each request.
-# A test that goes by this, by `schedules` or by `sweep`, is marked `part`.
+# A test that depends on EXTRAS, `schedules` or `sweep` is marked `part`.
 EXTRAS = bool(os.environ.get("EXTRAS"))
 # The number of fault schedules in virtual time, and over sockets. `make fuzz` asks for more.
 SCHEDULES = int(os.environ.get("SCHEDULES", "600"))

@@ -38,7 +38,7 @@ from support.ops import DOCTOR_OK
 from tools.render import render
 
 MINUTE = 60
-# Two of each size: what differs only in its bytes is what comparisons of sizes do not see.
+# Two contents of each size, because comparisons of sizes do not detect their difference.
 CONTENTS = {name: bytes([ord(name)]) * size for name, size in (("A", 10), ("B", 10), ("C", 20), ("D", 20))}
 MODES = ["SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "FULL_OVERWRITE", "CRC64_COMPARISON_OVERWRITE"]
 
@@ -77,7 +77,7 @@ class Caller(call.Sandbox):
         self._box = box
 
     def ask(self, job: str, payload: Mapping[str, Any]) -> Any:
-        if job == "doctor":  # it checks names and sockets, which do not exist in process
+        if job == "doctor":  # doctor checks host names and sockets, which do not exist in process
             return DOCTOR_OK
         return super().ask(job, payload)
 
@@ -160,7 +160,7 @@ class Migration(VirtualSandbox):
     def _set_up(self) -> None:
         super()._set_up()
         self.oms.round_trip = self.oss.round_trip = self.obs.round_trip = 0.02
-        # With them, each of OMS's responses has thousands of steps without an object.
+        # With early steps, each of OMS's responses has thousands of intervals without an object.
         self.task.has_early_steps = self._has_early_steps
         self._patches.enter_context(patch("ops.functions.call.caller", lambda *_: Caller(self)))
         self._patches.enter_context(patch("ops.session.start_call", call_now))
@@ -187,7 +187,7 @@ class Migration(VirtualSandbox):
         """Schedule a call for the time `seconds` after the world's start."""
         self.platform.loop.call_at(max(seconds, self.seconds), call, *arguments)
 
-    # -- what applications do
+    # Actions of applications.
 
     def write(self, key: str, contents: bytes, *, parts: bool = False, crc64: bool = True) -> None:
         self.log("source", key, contents[:1].decode(), "in parts" if parts else "", "" if crc64 else "without CRC64")
@@ -209,7 +209,7 @@ class Migration(VirtualSandbox):
     def in_obs(self, key: str) -> bytes | None:
         return getattr(self.task.destination.get(key), "data", None)
 
-    # -- what the person does
+    # Actions of the user.
 
     def ops(self, *words: str) -> CommandResult:
         """Run a command of `ops.py`; the result has its JSON answer, if it prints one."""
@@ -278,7 +278,7 @@ def add_service_faults(world: Migration, until: float) -> None:
 def set_copy_behaviour(world: Migration, until: float, *, loses: bool) -> None:
     """Give OMS's copies random delays, losses and failures until the time `until`."""
     dice, task = world.dice, world.task
-    # Some copies write what they have read long after others have begun.
+    # Some copies write their contents long after later copies have begun.
     is_slow = dice.random() < 0.15
 
     def fault(_: str) -> CopyFault | None:

@@ -23,7 +23,7 @@ from oss_oms_sync.answers.headers_answer import HeadersAnswer, HeadersOutcome
 from support.answers import answer
 
 TEMPLATE = Path(ops.__file__).parents[1]
-# As commands are printed: by the interpreter that runs the tests.
+# The beginning of printed commands, with the interpreter that runs the tests.
 OPS = f"{interpreter()} ops.py"
 NOW = datetime(2026, 1, 31, 9, 0, tzinfo=timezone.utc)
 # Markup, quotes, a sequence that clears the screen, a character that turns the writing, line ends, an 8-bit control.
@@ -76,16 +76,16 @@ class FakeCaller:
         # Answers to `look` by job (without an answer, no pass has begun), and the calls with `look`.
         self.passes: dict[str, Any] = {}
         self.looked: list[tuple[str, dict[str, Any]]] = []
-        # The mark of a closed project; the number of looks after which a late write opens it; the standing GO; and the
-        # checks that a cutover waits for, look by look.
+        # The mark of a closed project, or None; and the number of calls with `look` after which a late write opens it.
         self.mark: dict[str, str] | None = None
         self.opened_late = 0
         # The unfinished migration of existing objects.
         self.migration: dict[str, str] | None = None
+        # The valid GO and its name; and the checks for which a cutover waits, in the order of its calls.
         self.go: Any = None
         self.go_name = ""
         self.checks: deque[list[dict[str, Any]]] = deque([[]])
-        # A call before each answer of a job.
+        # A function that is called before each answer of a job.
         self.meanwhile: Callable[[str], None] = lambda job: None
 
     def ask(self, job: str, payload: Mapping[str, Any]) -> Any:
@@ -114,7 +114,7 @@ class FakeCaller:
         elif self.mark and self.opened_late:
             self.opened_late, self.mark = self.opened_late - 1, None
         word = "closed" if self.mark else "open"
-        # A cutover that begins, or has just closed the project, asks without a run.
+        # At its beginning and after the close, a cutover calls certify without its run.
         checks = self.checks.popleft() if len(self.checks) > 1 and run and "look" in payload else self.checks[0]
         next_step = {"next": f"It is {word}.", "next_zh": {"closed": "已关闭。", "open": "已打开。"}[word]}
         state = {
@@ -165,7 +165,7 @@ def missing_parts(text: str, *parts: str) -> list[str]:
     return [part for part in parts if part not in text]
 
 
-# The stand-in follows plan.json, and appends its arguments to `calls`.
+# The program follows plan.json, and appends its arguments to the file `calls`.
 _STAND_IN = """#!{python}
 import json, sys, time
 from pathlib import Path

@@ -62,7 +62,7 @@ def run_script(name: str, project: Path, *arguments: str) -> subprocess.Complete
             exec(code, {"__name__": "__main__", "__file__": str(project / name)})
         except SystemExit as ended:
             status = ended.code or 0
-    if isinstance(status, str):  # as Python does at its end
+    if isinstance(status, str):  # as Python does when it exits
         err.write(f"{status}\n")
         status = 1
     return subprocess.CompletedProcess([name, *arguments], int(status), out.getvalue(), err.getvalue())

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from tools.package import ROOT
 
-# Enough for laws that try examples of their own first.
+# The number is enough for laws that try fixed examples first.
 SCHEDULES = "20"
-# Each run is a fork of a process that has run pytest once, and so has imported its plugins and the libraries, but no
-# module of the project: these imports take most of the time of a short run. 70 is the exit code if pytest itself fails.
+# Each run is a fork of a process that has imported pytest's plugins and the libraries, but no module of the project,
+# because imports take most of the time of a short run. 70 is the exit code if pytest itself fails.
 _LIBRARIES = "import hypothesis.strategies, oss2, requests, yaml\n\ndef test_nothing(): pass\n"
 _RUNNER = """
 import contextlib, json, os, sys

@@ -16,7 +16,7 @@ def read_parts(request):
     else:
         path, query = request.raw_path, request.query
     body = json.loads(request.body) if request.body[:1] == b"{" else request.body
-    # The SDK writes a truth as Python does; RAM's pages have true.
+    # The SDK writes True, and RAM's pages write true.
     query = sorted((name, value.lower() if name == "SetAsDefault" else value) for name, value in query)
     headers = [request.headers.get(f"x-acs-{name}") for name in ("action", "version", "content-sha256")]
     return request.method, path, query, body, headers

@@ -15,7 +15,7 @@ from support.world import World, record_name
 IN_STEP, BEHIND = "in step", "behind"
 NOW = datetime(2026, 3, 10, 12, tzinfo=timezone.utc)
 CHINA = timezone(timedelta(hours=8))
-# In minutes before NOW: earlier in the month than OMS's statistics reach, and in the month before.
+# Minutes before NOW: a time that OMS's statistics no longer cover, and a time in the previous month.
 EARLY, BEFORE = 5 * 24 * 60, 20 * 24 * 60
 
 # The period of the timer, and the secret in the webhook's address.

@@ -53,7 +53,7 @@ from support.stored import Stored
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-# Tests have all words of the world from here.
+# Tests import all names about worlds from here.
 __all__ = [
     "BACKFILL",
     "DAY",
@@ -92,9 +92,9 @@ T = TypeVar("T")
 
 # The event of a timer.
 TICK = json.dumps({"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": "{}"})
-# The timeouts of functions in seconds, as far as they differ from the others'.
+# The timeouts in seconds of functions that differ from the usual timeout.
 _TIMEOUTS = {"replay": 240, "status": 60}
-# Settings as a user of the template sets them, for what needs no cloud.
+# The settings of a user of the template, for tests without clouds.
 ENVIRONMENT = {
     "SYNC_URL": f"https://oms.cn-north-4.myhuaweicloud.com/v2/0123456789abcdef/sync-tasks/{TASK}/events",
     "HW_AK": "FAKEACCESSKEY0000001",
@@ -135,7 +135,7 @@ class World(Clouds):
         for key in keys:
             world.put(key, key[:2])
         if keys:
-            # Later versions are younger than these, also in whole seconds.
+            # Later versions of the keys get later times, also in whole seconds.
             world.advance(1)
         return world
 
@@ -174,7 +174,7 @@ class World(Clouds):
         self.call_instance = self.instance(**self.variables)
         self._clients = self.within(self.call_instance.load_module()._instance)
         self.settings = self._clients.settings
-        # So that pytest hears what the function logs.
+        # Without this, pytest does not get the function's log lines.
         logging.getLogger("oss_oms_sync").propagate = True
 
     def within(self, call: Callable[[], T]) -> T:
@@ -306,7 +306,7 @@ class World(Clouds):
     def status(self, timeout: float | None = None, **options: object) -> dict[str, Any]:
         return self.invoke("status", options, timeout)
 
-    # The day of a cutover.
+    # Steps of a cutover.
 
     def freeze(self, wait: float = HOUR) -> None:
         """Freeze the source, fire replay's timer, and wait for the objects in progress."""
