@@ -137,7 +137,7 @@ MISTAKES = (
         f"{_WHOSE}::test_a_resource_of_others_with_the_projects_name_stops_setup[a RAM policy without its role]",
         f"{_OPS}/accounts/ram_roles.py",
         "        if is_foreign or foreign_names:\n",
-        "        if is_foreign or (holder and others):\n",
+        "        if is_foreign or (holder and foreign_names):\n",
         more=((f"{_OPS}/accounts/ram_roles.py", "        if not policy.is_ours:\n", "        if False:\n"),),
     ),
     Mistake(
@@ -166,7 +166,7 @@ MISTAKES = (
         f"{_WHOSE}::test_setup_changes_no_access_keys_of_a_user_that_others_recreated",
         f"{_OPS}/accounts/iam_users.py",
         "        self._check_ours(user, self.title)\n        created_key",
-        "        made",
+        "        created_key",
     ),
     Mistake(
         "a key of others is deleted with those of a user",
@@ -215,7 +215,7 @@ MISTAKES = (
         f"{_TASK_KEYS}::test_the_plan_of_setup_reports_a_task_whose_access_key_was_deleted",
         f"{_OPS}/accounts/task_keys.py",
         "key for key in note.keys if key not in existing_keys]",
-        "key for key in note.keys if not existing]",
+        "key for key in note.keys if not existing_keys]",
     ),
     Mistake(
         "a new half of a pair beside an old one",
@@ -554,7 +554,7 @@ MISTAKES = (
         f"{_UNIT}/ops/certificate/test_check.py::test_check_detects_a_missing_object_by_the_two_listings",
         f"{_OPS}/certificate/counts.py",
         "0 <= other_count <= other_totals.objects and is_possible_digest",
-        "more <= others.objects",
+        "other_count <= other_totals.objects",
     ),
     Mistake(
         "a certificate that cannot be trusted shown like a no",

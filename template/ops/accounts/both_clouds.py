@@ -82,7 +82,7 @@ class Alibaba:
     def needs(self, has_task: Callable[[], bool]) -> Iterator[Need]:
         """Yield the project's needs in this account, except access keys.
 
-        `has_task` returns True if a sync task exists; OMS then already has an access key for the source.
+        `has_task` returns True if a sync task exists.
         """
         yield self._account_need()
         permissions = list(list_permissions(statements.deployer_policy(self._variables)))
@@ -145,7 +145,6 @@ class Huawei:
     - `writer` is the IAM user whose access key OMS uses to write to the destination.
     - `functions` is the IAM user whose access key, `key`, the project's functions use.
     - `alibaba` is the account of Alibaba Cloud, or None if setup has no keys of it.
-    - `keep_storage_class` is True if a new sync task writes each object in its storage class at the source.
     """
 
     def __init__(
@@ -244,10 +243,7 @@ class Huawei:
         yield self.key.renewal()
 
     def removals(self) -> Iterator[Need]:
-        """Yield the removal of each resource that setup created in this account, except the destination bucket.
-
-        A resource is removed after the resources that depend on it.
-        """
+        """Yield the removal of each resource that setup created in this account, except the destination bucket."""
         yield self._account_need()
         yield self.tasks.removal()
         yield self.writer.removal(_WRITER_TITLE)
@@ -372,8 +368,8 @@ def _huawei_account(iam: Service, keys: Keys) -> Account:
 def _alias_need(caller: Caller, name: str, account: str, permissions: Sequence[Text]) -> Need:
     """Return the need that checks if the keys of the deployment tool, Serverless Devs, belong to `account`.
 
-    - `name` is the tool's alias for these keys. The tool shows only some digits of the keys' account.
-    - `permissions` lists the permissions that the keys need, because no call shows the permissions that they have.
+    `name` is the tool's alias for these keys. `permissions` are the permissions that the keys need; no call shows the
+    permissions that they have.
     """
 
     def read_state() -> Line:

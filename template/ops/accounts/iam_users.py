@@ -124,7 +124,6 @@ class IamUser:
         self._iam.call("DELETE", f"{_keys_path(self.user() or {})}/{key}")
 
     def user(self) -> dict[str, Any] | None:
-        """Return IAM's description of the user, or None if no user has this name."""
         users = self._list_all("/v5/users", "users")
         return self._created_user or next((user for user in users if user["user_name"] == self.name), None)
 
@@ -251,7 +250,6 @@ class IamUser:
         return user if self._is_ours(user) else None, policy if self._is_ours(policy) else None
 
     def _check_ours(self, resource: dict[str, Any], name: Text) -> None:
-        """Raise UsageError for a user or a policy that setup did not create."""
         if not self._is_ours(resource):
             raise foreign_line([name]).error()
 
@@ -279,7 +277,6 @@ class IamUser:
         return json.loads(self._iam.call("GET", path)["policy_version"]["document"])
 
     def _list_attached_policies(self, user: Mapping[str, Any] | None) -> dict[str, str]:
-        """Return the names of the user's policies, by policy id."""
         path = f"/v5/users/{user['user_id']}/attached-policies" if user else ""
         policies = self._list_all(path, "attached_policies") if user else ()
         return {policy["policy_id"]: policy["policy_name"] for policy in policies}

@@ -158,7 +158,6 @@ def missing_user_error(name: str) -> NotYetError:
 
 
 def leftover_error(reasons: Sequence[Text]) -> NotYetError:
-    """Return the error of a removal that left resources in a cloud, for these reasons."""
     return NotYetError(t("{reasons}", reasons=reasons), _DETACH_TEXT)
 
 

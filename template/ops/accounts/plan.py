@@ -131,7 +131,6 @@ class SetupPlan:
         return t("Total: {counts}", counts=counts)
 
     def _verdict(self) -> tuple[Text, str, Text]:
-        """Return the verdict on the plan: a word, its tone (the colour in reports) and a sentence."""
         if not self.can_be_done:
             text = t(
                 "Setup changes nothing until the problems below are resolved. Hash of the remaining plan: {hash}",

@@ -245,7 +245,6 @@ class RamHolder:
         return holder is not None and holder.get(self._label_field) == self._label
 
     def _check_ours(self, holder: dict[str, str]) -> None:
-        """Raise UsageError for a role or user that setup did not create."""
         if not self._has_label(holder):
             raise foreign_line([self.title]).error()
 

@@ -145,8 +145,7 @@ def _is_on(variables: Mapping[str, str], name: str, default: str) -> bool:
 def can_read_objects(variables: Mapping[str, str]) -> bool:
     """Return True unless s.yaml forbids the functions to read objects.
 
-    Timed comparisons that read objects (`compareDeep`) need the permission as well. Raises UsageError for a value other
-    than on and off.
+    Raises UsageError for a value other than on and off, or if timed comparisons (`compareDeep`) have to read objects.
     """
     is_on = _is_on(variables, "readObjects", "on")
     if not is_on and variables.get("compareDeep", "").strip().lower() == "on":
@@ -258,7 +257,7 @@ def headers_policy(variables: Mapping[str, str]) -> Document:
 def canary_policies(variables: Mapping[str, str]) -> tuple[Document, Document]:
     """Return the policies, in Alibaba Cloud and Huawei Cloud, of an administrator who runs a canary.
 
-    A canary is a trial with a few objects; no other user needs these permissions.
+    A canary is a trial with a few objects.
     """
     source, log = (f"acs:oss:*:*:{read_variable(variables, name)}" for name in ("sourceBucket", "logBucket"))
     canary_keys, destination = (
@@ -326,7 +325,7 @@ def migration_policies(variables: Mapping[str, str]) -> tuple[Document, Document
 def checklist_policies(variables: Mapping[str, str]) -> tuple[Document, Document]:
     """Return the policies, in Alibaba Cloud and Huawei Cloud, of an administrator who reads both buckets' settings.
 
-    They permit no change of a setting, and the writing of one object in the log bucket.
+    They also permit the writing of one object in the log bucket.
     """
     source, destination = (read_variable(variables, name) for name in ("sourceBucket", "destinationBucket"))
     record = f"acs:oss:*:*:{read_variable(variables, 'logBucket')}/{back_to_source_name('*')}"

@@ -141,7 +141,6 @@ def log_bucket_need(bucket: OssBucketClient, region: str, account: str) -> Need:
 
 
 def destination_bucket_need(bucket: ObsBucketClient, region: str) -> Need:
-    """Return the need for the destination bucket, which setup creates if it does not exist."""
 
     def read_state() -> Line:
         if "." in bucket.name:

@@ -31,9 +31,8 @@ class BucketPair(NamedTuple):
 
 
 class SyncTasks:
-    """The sync tasks in a Huawei Cloud project.
+    """The sync tasks in a Huawei Cloud project, whose id is `project`.
 
-    - `project` is the id of the Huawei Cloud project.
     - `label` is the description of the tasks that setup creates.
     - `keys` are the access keys that OMS gets.
     - `address` is SYNC_URL in s.yaml, or empty.
@@ -57,7 +56,7 @@ class SyncTasks:
         self._account_path = f"/v2/{project}"
 
     def need(self, create: Callable[[], None]) -> Need:
-        """Return the need for the sync task. The caller's `create` makes access keys, and then calls `Tasks.create`."""
+        """Return the need for the sync task; the caller's `create` makes access keys, then calls `SyncTasks.create`."""
         return Need(
             t("sync task"), ("oms:synctask:list", "oms:synctask:create", "oms:taskgroup:list"), self._read_state, create
         )

@@ -30,7 +30,7 @@ class Note:
 
     - `since` is the time of the request.
     - `keys` are the ids of the access keys that setup created for the task.
-    - `task` is the task's id. It is empty until OMS has answered, or has listed the task.
+    - `task` is the task's id, or empty until it is known.
     """
 
     since: str
@@ -121,7 +121,7 @@ class TaskKeys:
         self.pending_note = self._memory_note = None
 
     def _list_existing_keys(self) -> list[str] | None:
-        """List the ids of the users' access keys; return None if they cannot be read."""
+        """List the ids of the holders' access keys; return None if they cannot be read."""
         with suppress_refusal(lambda error: error.is_denied):
             return [key for _, key in list_keys(self._holders)]
         return None

@@ -32,7 +32,6 @@ _FILTER_REMEDY = t("Check objectPrefix and objectSuffix in s.yaml")
 class Accounts:
     """The clients of both buckets, of the log bucket and of OMS, with administrators' keys.
 
-    - `variables` are the variables of s.yaml.
     - `task` is the id of the sync task, or empty if the canary of a deleted task is removed.
     - `task_fields` is OMS's description of the sync task.
     - `keys` are the access keys of Alibaba Cloud and of Huawei Cloud.

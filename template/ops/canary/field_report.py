@@ -61,8 +61,6 @@ def report(
 ) -> dict[str, Any]:
     """Return the field report on a run.
 
-    - `task_fields` is OMS's description of the sync task.
-    - `in_place` is the effect of a header change in OBS.
     - `policy` is the kind of policy that permits header changes, or empty.
     - `has_versioning` states for the source, then for the destination, if the bucket keeps versions.
     - `copy_speed` is the copying speed of the last migration with bandwidth limits, or None.
@@ -177,7 +175,7 @@ def _duration_word(start: datetime | None, end: datetime | None) -> str:
 
 
 def _late_hours(copy_speed: CopySpeed | None) -> str:
-    """Return the hours by which OMS applied a migration's bandwidth limits late, as a word of the report."""
+    """Return OMS's delay in applying bandwidth limits, in hours, as a word of the report."""
     hours = find_hours_late(copy_speed) if copy_speed else None
     return _allowed_word(None if hours is None else str(hours), _HOUR_WORDS)
 

@@ -43,11 +43,8 @@ class Trace:
     """The times at which an object reached each hop on its way from OSS to OBS; None for a hop not reached yet.
 
     - `write_time` is the time when the source stored the object.
-    - `record_time` is the time of the first record in the log bucket.
-    - `acceptance_time` is the time of the success record.
+    - `record_time` is the time of the first record in the log bucket, and `acceptance_time` that of the success record.
     - `reason` is the reason in the failed record, or empty.
-    - `copy_time` is the time of the copy in OBS.
-    - `differences` are the parts of the object that differ in OBS.
     - `headers` has the outcome of each header, by its name in OBS.
     """
 
@@ -69,7 +66,7 @@ class ListForm(NamedTuple):
 
     - `kind` is "success", "skip" or "failed".
     - `columns` are the kinds of the line's values, such as "key" or "size".
-    - `line_ending` is, "LF" or "CRLF".
+    - `line_ending` is "LF" or "CRLF".
     - `write_time` is the time when OMS wrote the file.
     """
 

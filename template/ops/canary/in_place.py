@@ -91,7 +91,6 @@ def _try_replace(bucket: ObsBucketClient, key: str, first_head: Response) -> boo
 
 
 def _try_change(change: Callable[[], None]) -> bool:
-    """Make a change and return True; return False if OBS refuses the request."""
     try:
         change()
     except RefusedError:

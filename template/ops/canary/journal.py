@@ -26,8 +26,6 @@ _SETTLE_TIME = timedelta(minutes=10)
 class Journal:
     """The journal of a run, which is stored as JSON.
 
-    - `source` and `destination` are the names of the buckets.
-    - `task` is the id of the sync task.
     - `keys` are the object keys written, and the key to be written next.
     - `written` is the time of the last write.
     - `is_settled` is True if OMS has finished all copies, so that a deleted object cannot reappear.
@@ -56,7 +54,6 @@ class Journals:
         self._root = f"{RECORDS}canary/{accounts.variables['functionName']}/"
 
     def write(self, journal: Journal, now: datetime) -> None:
-        """Store the journal; `now` becomes the time of its last write."""
         journal.written = timestamp(now)
         self._log.put(self._name(journal), json.dumps(asdict(journal)).encode(), {"Content-Type": "application/json"})
 

@@ -120,7 +120,7 @@ def _delete_records(accounts: Accounts, journal: Journal) -> int:
 def _has_keys_at_replay(accounts: Accounts, prefix: str) -> bool:
     """Return True if replay may still resend keys of the canary, because its run file in the log bucket contains them.
 
-    Only replay may write this file. The next run of replay drops keys that are missing in the source.
+    Only replay may write this file. Replay's next run drops keys that are missing in the source.
     """
     for listed_key in accounts.log.objects(run_files_folder(accounts.task)):
         response = accounts.log.get(listed_key.key)

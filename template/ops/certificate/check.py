@@ -229,10 +229,7 @@ def _check_acceptances(document: Document) -> Claim:
 
 
 def _check_name(document: Document) -> Claim:
-    """Return the claim that the document's name follows from its project, task, number, time and verdict.
-
-    Only the name contains the number, so the name provides it.
-    """
+    """Return the claim that the document's name follows from its project, task, number, time and verdict."""
     folder = certificate_folder(document["task"], document["project"])
     number = document["document"].removeprefix(folder).partition("-")[0]
     time_digits, verdict_word = (

@@ -57,9 +57,8 @@ def compare_listing(
 ) -> Claim:
     """Return the claim that the listing of a bucket has the totals that the document states for this side.
 
-    - `reserved_keys` are the source's keys that look like records or OMS's lists. In the destination, only copies of
-      these objects count.
-    - `store_digest` receives the digest of each object.
+    `reserved_keys` are the source's keys that look like records or OMS's lists. In the destination, only copies of
+    these objects count.
     """
     totals = compute_totals(document["scope"], objects, None if side == "source" else reserved_keys, store_digest)
     stated_totals = _read_totals(document[side]) if document[side] else None
@@ -79,7 +78,6 @@ def compute_totals(
     """Return the totals of the objects that are in scope, that is, whose keys have the scope's prefix and suffix.
 
     With `reserved_keys`, keys that look like records or OMS's lists count only if `reserved_keys` contains them.
-    `store_digest` receives the digest of each object.
     """
     prefix, suffix = scope["prefix"].encode(), scope["suffix"].encode()
     canaries = prefix + CANARY.encode()
@@ -103,8 +101,8 @@ def compute_totals(
 def compare_shared(document: Document, shared_digests: Iterable[bytes]) -> Claim:
     """Return the claim that the objects in both listings match the document's classes of equal objects.
 
-    `shared_digests` are the digests that both listings contain. Some objects of other classes have equal keys and sizes
-    as well; the document does not state their number.
+    `shared_digests` are the digests that both listings contain. Objects of other classes can have equal keys and sizes
+    as well.
     """
     number = digest_sum = 0
     for digest in shared_digests:
@@ -144,8 +142,7 @@ def collect_reserved_keys(objects: Objects, reserved_keys: set[bytes]) -> Iterat
 def check_counts(document: Document, *, adds_up: bool, is_go: bool) -> Iterator[Claim]:
     """Yield the claims on classes and sums: no class is missing, and every total is the sum of its parts.
 
-    - `adds_up` is False if the certificate's own check of its sums failed. Claims that then cannot hold are omitted.
-    - `is_go` is True if the verdict is GO.
+    `adds_up` is False if the certificate's own check of its sums failed. Claims that then cannot hold are omitted.
     """
     classes, acceptances = document["classes"], document["accepted"]
     wrong_titles = [title for title in classes if title not in CLASS_SIDES] + [
@@ -186,7 +183,7 @@ def check_counts(document: Document, *, adds_up: bool, is_go: bool) -> Iterator[
 def _check_last_written(document: Document) -> Claim:
     """Return the claim that the list of the objects written last is in scope, sorted, and of a possible length.
 
-    The latest object comes first. Objects deleted since the comparison remain in the list after a recheck.
+    The latest object comes first.
     """
     written_objects = [
         (parse_timestamp(last_object["at"]), last_object["key"]) for last_object in document["last_written"]
@@ -304,7 +301,6 @@ def _is_possible_folder(document: Document, folder: str, title: str) -> bool:
 
 
 def _sum_classes(classes: Document, side: str) -> Totals:
-    """Return the totals of all classes in scope on a side, "source" or "destination"."""
     class_totals = [
         _read_class_totals(object_class, side) for title, object_class in classes.items() if title in _TITLES_IN_SCOPE
     ]

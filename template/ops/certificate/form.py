@@ -67,7 +67,6 @@ class Claim(NamedTuple):
 
 
 def is_in_scope(document: Document, key: str) -> bool:
-    """Return True if the document's scope, a prefix and a suffix, includes a key."""
     scope = document["scope"]
     return key.startswith(scope["prefix"]) and key.endswith(scope["suffix"])
 

@@ -145,7 +145,6 @@ def _parse_values(text: TextIO) -> Iterator[Any]:
 
 
 def _find_value(text: str, start: int) -> int:
-    """Return the position of the next JSON value after `start`, skipping separators."""
     while start < len(text) and text[start] in " \t\r\n,[]":
         start += 1
     return start

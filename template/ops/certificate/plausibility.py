@@ -170,9 +170,9 @@ def check_standstill_headers(document: Document) -> Claim:
 
 
 def _possible_shared_counts(document: Document) -> range:
-    """Return the numbers of objects that both buckets can have in common.
+    """Return the possible numbers of objects that both buckets have in common.
 
-    The number is not exact, because records among the objects of the class `impossible` do not count.
+    The number is unknown because the class `impossible` includes records, which do not count.
     """
     sides = {title: CLASS_SIDES[title] for title in document["classes"]}
     possible_sides = (Sides.EQUAL, Sides.BOTH, Sides.AT_MOST)

@@ -22,9 +22,9 @@ ResponseParser = Callable[[Response], SettingShape | None]
 
 
 class SettingQuery(NamedTuple):
-    """The request for a setting in one cloud.
+    """The request for a setting in one cloud, with the permission that it needs.
 
-    - `query` is the request's parameter, and `permission` is the permission that the request needs.
+    - `query` is the request's parameter.
     - `page` is the address of the vendor's page about the setting.
     - `parse` parses the response, and returns None if the setting is not set.
     """

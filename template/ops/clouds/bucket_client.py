@@ -65,9 +65,7 @@ class BucketAddress(NamedTuple):
 class BucketClient(ABC):
     """The client of a bucket, which signs its requests with an administrator's keys.
 
-    - `retention_query` is the query parameter that reads the retention rule.
-    - `region_query` is the query parameter that reads the region.
-    - `request_id_header` is the response header with the cloud's request id.
+    `retention_query` and `region_query` are the query parameters that read these settings.
     """
 
     retention_query: str

@@ -53,7 +53,10 @@ class OssBucketClient(BucketClient):
         )
 
     def create(self) -> None:
-        """Create the bucket as private. For an existing bucket OSS gives the same request another meaning."""
+        """Create the bucket as private.
+
+        Do not call this method for an existing bucket: OSS takes the same request for another operation.
+        """
         self._create()
 
     def __init__(self, address: BucketAddress, keys: Keys, clock: WallClock, region: str) -> None:
@@ -74,7 +77,6 @@ class OssBucketClient(BucketClient):
         )
 
     def copy(self, source: str, key: str) -> Response:
-        """Copy the object `source` to `key` within this bucket, with its metadata."""
         return self.call("PUT", key, headers={"x-oss-copy-source": f"/{self.name}/{signers.quote_key(source)}"})
 
     def replace_headers(self, key: str, headers: Mapping[str, str]) -> Response:
@@ -140,7 +142,6 @@ class ObsBucketClient(BucketClient):
         )
 
     def location(self) -> str | None:
-        """Return the bucket's region, or None if no bucket has this name."""
         page = self._read_description()
         return None if page is None else (page.text or page.findtext(".//Location") or "").strip()
 

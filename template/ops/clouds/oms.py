@@ -32,11 +32,10 @@ class NewGroup(NamedTuple):
     """The parameters of a new task group.
 
     - `note` is the group's description.
-    - `overwrite`: OMS also copies objects that the destination already has, with their headers, whatever their
-      contents.
+    - `overwrite`: OMS also copies objects that the destination already has, whatever their contents.
     - `restore`: OMS also copies archived objects, after it has restored them in the source.
     - `bandwidth` contains limits by the time of day; empty means no limits.
-    - `keep_storage_class`: OMS writes each object in the storage class of the source object instead of Standard.
+    - `keep_storage_class`: OMS writes each object in its storage class at the source, not in Standard.
     """
 
     source: str
@@ -194,7 +193,7 @@ class SyncTaskClient:
     def statistics(self, start_time: datetime) -> tuple[str, dict[str, int]]:
         """Return the interval of OMS's counts, and the sum of the counts of each kind since `start_time`.
 
-        The interval has OMS's name, such as FIVE_MINUTES. The kinds of counts are COUNT_KINDS.
+        The interval has OMS's name, such as FIVE_MINUTES.
         """
         end_time = self._clock.now() + timedelta(minutes=5)
         response = self._service.call(

@@ -154,7 +154,6 @@ class Ram:
 
 
 def is_absent(error: RefusedError) -> bool:
-    """Return True if RAM refused a request because no resource has this name."""
     return error.code.startswith("EntityNotExist")
 
 
@@ -171,7 +170,6 @@ class OssTrigger(NamedTuple):
     suffix: str
 
     def overlaps(self, other_trigger: OssTrigger) -> bool:
-        """Return True if an event of a key can match both this trigger and `other_trigger`."""
         return (
             any(
                 fnmatchcase(event, pattern) or fnmatchcase(pattern, event)

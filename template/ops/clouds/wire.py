@@ -117,7 +117,6 @@ class Response(NamedTuple):
         return root
 
     def json(self) -> dict[str, Any]:
-        """Parse the body as a JSON object. Raises UnreadableResponseError."""
         try:
             fields = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -166,7 +165,7 @@ class UnreachableError(OpsError):
 class RefusedError(OpsError):
     """The error of a request that a cloud refused.
 
-    - `status` is the HTTP status, and `code` is the cloud's error code.
+    - `code` is the cloud's error code.
     - `is_denied` is True if a permission is missing.
     - `is_elsewhere` is True if the bucket is in another region; `endpoint` is the host of that region, if the cloud
       names it.
@@ -204,7 +203,7 @@ def send_request(
     """Send a request, repeat it after failures, and return the response.
 
     `make_request` makes a new request for each attempt, because the signature contains the time. For a request that
-    must not be repeated, `attempts` is 1. `request_id_header` is the response header with the cloud's request id.
+    must not be repeated, `attempts` is 1.
 
     Raises RefusedError and UnreachableError, and UnreadableResponseError if another service answered.
     """
@@ -233,7 +232,7 @@ def send_request(
 
 @contextlib.contextmanager
 def suppress_refusal(is_harmless: Callable[[RefusedError], bool]) -> Iterator[None]:
-    """Suppress a refusal for which `is_harmless` returns True, for example of deleting a missing resource."""
+    """Suppress a refusal for which `is_harmless` returns True, for example if a resource to delete is missing."""
     try:
         yield
     except RefusedError as error:

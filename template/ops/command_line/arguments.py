@@ -34,7 +34,6 @@ def flag(name: str, text: Text) -> Option:
 class Command(NamedTuple):
     """A command and its options; options in an inner list exclude each other.
 
-    - `about` is the help text.
     - `has_page` is True if the command can write a web page.
     - `calls_function` is True if the command calls a function of the project.
     """

@@ -161,9 +161,9 @@ def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> 
 
 
 def _settings_file_name(file: Path | None) -> str:
-    """Return the path of the file that replaces s.yaml, relative to the project's folder if it is there.
+    """Return the path of the file that replaces s.yaml, or "" for s.yaml itself.
 
-    Return "" for s.yaml itself.
+    The path is relative if the file is in the project's folder.
     """
     if file is None or file.resolve() == (FOLDER / "s.yaml").resolve():
         return ""

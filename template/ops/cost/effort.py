@@ -84,7 +84,6 @@ class Effort(NamedTuple):
 
     - `seconds` is the duration of all calls.
     - `size` is the number of vCPUs and the megabytes of memory.
-    - `oss_requests` and `obs_requests` are the numbers of requests.
     - `obs_bytes` are the bytes read out of OBS.
     """
 
@@ -156,7 +155,6 @@ def backfill(objects: int, lanes: int) -> Effort:
 
 
 def backfill_seconds(objects: int) -> float:
-    """Return the duration of a pass that submits all objects, in seconds."""
     return objects / (_OMS_CALLS_PER_SECOND * _KEYS_PER_CALL)
 
 

@@ -30,7 +30,6 @@ class Workload(NamedTuple):
 
     @property
     def object_bytes(self) -> float:
-        """The average size of an existing object, in bytes."""
         return self.size / self.objects if self.objects else 0.0
 
 
@@ -53,9 +52,8 @@ class Estimate(NamedTuple):
     - `ways` are the ways of copying the existing objects: by day and night, or by night.
     - `old_seconds` and `old_requests` are the time and the requests for copying the existing objects, without OMS's own
       requests. The key "group" stands for a copy by OMS's task group, and "sent" for submission by this project.
-    - `freeze_minutes` has the minutes of each step of a cutover.
-    - `deep_hours` are the hours of `compare --deep`.
-    - `headers_minutes` has the minutes of the job `headers` by case.
+    - `freeze_minutes` has the minutes of each step of a cutover, and `headers_minutes` those of the job `headers` by
+      case.
     - `headers_requests` are the additional requests of a standstill pass that checks headers.
     """
 

@@ -98,7 +98,6 @@ def unescape_key(text: str) -> str:
 
 
 def whole_number_parser(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
-    """Return a parser of whole numbers from `minimum` to `maximum`; None means no maximum."""
 
     def parse_number(text: str) -> int:
         number = int(text) if text.strip().isascii() and text.strip().isdigit() else -1
@@ -114,7 +113,6 @@ def whole_number_parser(minimum: int, maximum: int | None = None) -> Callable[[s
 
 
 def parse_dollars(text: str) -> float:
-    """Parse a price in dollars, from 0 upwards."""
     try:
         price = float(text)
     except ValueError:
