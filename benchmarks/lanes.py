@@ -80,7 +80,7 @@ def both_passes(lanes: int) -> list[Pass]:
 
 
 def measure(box: Sandbox, lanes: int, options: dict[str, bool]) -> Pass:
-    """Start a pass by a call with `options`, and measure it until its total is written."""
+    """Start a pass by a call with `options`, and measure it until the object with its total is written."""
     end_times: list[float] = []
     listings = 0
 

@@ -36,7 +36,10 @@ class Summary:
 
 
 class Baseline:
-    """A pass over objects modified since `since` (seconds since 1970); `counts` has the objects by class."""
+    """A pass over the objects modified at `since` (seconds since 1970) or later.
+
+    `counts` has the numbers of objects by class.
+    """
 
     def __init__(self, invocation: Invocation, since: float) -> None:
         self._invocation = invocation

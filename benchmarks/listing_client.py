@@ -92,7 +92,7 @@ class Clouds(requests.adapters.BaseAdapter):
         answer.request, answer.url = request, str(request.url)
         answer.status_code, body = 404, b"<Error><Code>NoSuchKey</Code></Error>"
         if "obs" in str(urlsplit(str(request.url)).hostname):
-            # Without a marker it is HEAD of the bucket.
+            # A request without a marker is HEAD of the bucket.
             after = params.get("marker", "")
             answer.status_code, body = 200, self._pages.get(("obs", after)) or obs_page([], False, UNIFORM_CLASSES[1])
         elif str(request.url).partition("?")[0].endswith(TASK):

@@ -139,7 +139,7 @@ class SimulatedPass:
     def _process_piece(self, key_range: KeyRange, begins: bool) -> _Worker:
         """Yield the seconds of each step of an invocation, which processes the next keys of a range for PIECE_SECONDS.
 
-        At its end, the invocation stores its result; this event starts the next invocation. `begins` is True for the
+        At its end, the invocation stores a result, whose event starts the next invocation. `begins` is True for the
         first invocation of a range.
         """
         yield self._draw_start_seconds()

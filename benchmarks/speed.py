@@ -66,7 +66,8 @@ class DelayedNetwork:
         if tls:
             certificate = make_certificate(folder)
             arguments.append(str(certificate))
-            # The usual certificates and the server's, in the file that requests reads by default, the fastest way.
+            # The usual certificates and the server's, in the file that `requests` reads by default, which is the
+            # fastest way.
             self._bundle.write_bytes((LIBRARIES / "certifi" / "cacert.pem").read_bytes() + certificate.read_bytes())
             for kind in ("plain", "compiled"):
                 shutil.copytree(LIBRARIES / "certifi", folder / kind / "certifi")

@@ -18,5 +18,5 @@ if __name__ == "__main__":
         from ops.command_line.cli import program
 
         sys.exit(program())
-    except KeyboardInterrupt:  # before a command runs, because it would report the continuing work
+    except KeyboardInterrupt:  # only before a command runs: a running command handles Ctrl-C itself
         sys.exit(130)

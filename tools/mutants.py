@@ -35,7 +35,7 @@ GROUPS = (
     f"{_CODE}/ledger",
     "ops",
 )
-# Keys come in and go out here.
+# Packages through which keys enter and leave the function.
 _OTHER_PLACES = tuple(
     f"{_CODE}/{name}" for name in ("delivery", "clouds", "jobs/status", "jobs/forward.py", "events.py")
 )
@@ -120,7 +120,7 @@ def _find_tests(module: str, test_files: list[Path]) -> Iterator[Path]:
     yield from sorted(path for path in test_files if path.stem.startswith(f"test_{Path(name).name}"))
     folder = ROOT / _UNIT / name.removeprefix("oss_oms_sync/")
     folder = folder if folder.is_dir() else folder.parent
-    # Tests directly in these folders are of many modules.
+    # These folders also have tests of many other modules.
     if folder.is_dir() and folder.name not in ("unit", "jobs", "ops"):
         yield folder
 
@@ -169,7 +169,7 @@ def _find_changes(node: ast.AST, put: Callable[[ast.AST], None]) -> Iterator[Cal
         case ast.Constant(value=bool(value)):
             yield lambda: put(ast.Constant(not value))
         case ast.Constant(value=int(number) | float(number)):
-            # A large limit plus 1 is hardly another limit.
+            # A test can hardly notice a large number plus 1.
             yield lambda: put(ast.Constant(number + 1 if number < _LARGE else 2 * number))
         case ast.Name(id=name) if name in _NAMES:
             yield lambda: put(ast.Name(_NAMES[name]))

@@ -1,4 +1,4 @@
-"""Errors of a command: each says in both languages what happened and what to do.
+"""Errors of a command: each says in English and in Chinese what went wrong and what to do.
 
 OpsError
 ├── UsageError       the command is wrong or cannot be executed

@@ -1,4 +1,4 @@
-"""The exit codes of all commands, and their meanings for each command, which its help prints."""
+"""The exit codes of all commands, and their meanings for each command, which the command's help prints."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ _REDRAW_SECONDS = 1.0
 # Number of calls of a stopped pass before the command gives up, and seconds before each.
 _MAX_STOPPED_CALLS = 3
 _RETRY_SECONDS = 30.0
-# Reasons for which another call would stop again.
+# Reasons for a stop that another call cannot change.
 _FINAL_STOP_REASONS = (Stop.CLOSED, Stop.TOO_LARGE, Stop.HEADERS)
 
 
@@ -119,7 +119,7 @@ def check_writable(file: Path) -> None:
         with file.open("ab"):
             pass
         if is_new:
-            file.resolve().unlink()  # a broken link remains
+            file.resolve().unlink()  # a symbolic link to the file remains
     except OSError as error:
         raise unwritable_error(error) from None
 
@@ -142,7 +142,7 @@ def run_pass(session: Session, job: str, payload: Payload) -> Answer:
     """
     scope = {name: value for name, value in payload.items() if name != "restart"}
     earlier_hint = session.hint
-    # A longer command has set its own hint.
+    # A command of several steps, such as cutover, has set its own hint.
     session.hint = earlier_hint or t(
         "{job} continues in the cloud. To follow its progress: {look}",
         job=job,
@@ -156,7 +156,7 @@ def run_pass(session: Session, job: str, payload: Payload) -> Answer:
         # A pass at its time limit is healthy.
         has_progress = answer.stop is Stop.TIME
         attempts = 1 if has_progress else attempts + 1
-        # Calls with different options would in turn replace their pass.
+        # Two commands with different options would replace each other's pass again and again.
         superseded_count += answer.stop is Stop.SUPERSEDED
         if (
             attempts > _MAX_STOPPED_CALLS

@@ -63,7 +63,7 @@ def _template_option(job: str) -> list[str]:
 
 
 def chain(*steps: Step) -> str:
-    """Join commands to a line of which each command runs only if the previous command succeeded.
+    """Join commands into a line in which each command runs only if the previous command succeeded.
 
     PowerShell before version 7 has no `&&`.
     """

@@ -183,7 +183,7 @@ class Screen:
         colour = COLOURS.get(tone) if self._colours[stream] and marked_text else None
         if colour and not prefix and not suffix:
             wrapped_lines = [f"\x1b[{colour}m{wrapped_line}\x1b[0m" for wrapped_line in wrapped_lines]
-        elif colour:  # a word or two, in the first line
+        elif colour:  # the marked part is short, so it is in the first line
             wrapped_lines[0] = wrapped_lines[0].replace(
                 f"{prefix}{marked_text}", f"{prefix}\x1b[{colour}m{marked_text}\x1b[0m", 1
             )

@@ -129,7 +129,7 @@ def permissions_in_both_clouds(documents: tuple[Document, Document]) -> Iterator
 
 
 def policies_by_role(document: Document, settings: Mapping[str, str]) -> Iterator[tuple[str, Document]]:
-    """Yield custom role policies of IAM with the permissions in `document`, each after the place where to grant it.
+    """Yield custom role policies of IAM that together grant `document`, each after the place where to grant it.
 
     Role policies work in every Huawei Cloud account, but identity policies do not.
     """

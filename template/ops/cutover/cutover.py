@@ -334,8 +334,8 @@ class Cutover:
     def _can_close(self, comparison: ComparisonResult, freeze_time: datetime) -> bool:
         """Return True if the project can be closed, and the user agrees.
 
-        The project cannot be closed if a problem first needs a submission or a proof, if no object is in scope, or if
-        an object was written after the freeze.
+        These cases prevent the close: a problem needs a submission or a proof first, no object is in scope, or an
+        object was written after the freeze.
         """
         open_classes, last_written = counted_classes(comparison).keys() & _OPEN_CLASSES, comparison.last_written
         unproven_titles = {object_class.title for object_class in open_classes} - {*self._plan.accept}

@@ -1,6 +1,6 @@
 """Metrics of projects for Prometheus, in the text format that node_exporter's textfile collector reads.
 
-Source of the format and of the conventions for names: https://prometheus.io/docs/instrumenting/exposition_formats/ and
+The format follows https://prometheus.io/docs/instrumenting/exposition_formats/, and the names follow
 https://prometheus.io/docs/practices/naming/.
 """
 

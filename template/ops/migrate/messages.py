@@ -115,7 +115,7 @@ def plan(
         for index in (0, 1)
     )
     size_text, ways = _MAX_SIZE_TEXT if partial_folders else _SIZE_TEXT, nights.compare_ways(objects, size, prices)
-    # The limits that the user has set count unchanged, as times in China.
+    # The user's limits are taken as times in China.
     copy_estimate = nights.estimate_copy(objects, size, prices, intention.bandwidth or ())
     yield from lines.draw(
         cost_table.copying(

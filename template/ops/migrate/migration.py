@@ -38,7 +38,7 @@ from oss_oms_sync.rules.bandwidth import find_hours_late
 # Seconds before the first check, because a few objects are copied at once.
 _FIRST_CHECK_SECONDS = 1.0
 _CHECK_SECONDS = 10.0
-# Replay reads a group's failures every minute: seconds between checks if it has done so, and their limit.
+# Seconds between two checks of replay, which reads a group's failures every minute, and the maximum for all checks.
 _REPLAY_CHECK_SECONDS, _REPLAY_SECONDS = 30.0, 150.0
 # Maximum number of objects in OMS's list of failed objects.
 _MAX_LISTED_FAILURES = 100_000
@@ -220,7 +220,7 @@ class ProjectMigration:
                 self._end(intention, "refused")
             raise
         if not self._intentions.read_current(intention):
-            # The record belongs to the next migration already, so that it cannot name this group.
+            # The stored record is that of a newer migration, so it cannot name this group.
             self._delete_groups(intention, self._own_group.list_all(intention), "removed")
             delete_keys(list_migration_keys(intention, self._holders))
             raise UsageError(messages.ENDED_TEXT, messages.PROGRESS_TEXT)

@@ -18,7 +18,7 @@ from ops.migrate import messages
 from ops.session import Session, T, pause
 from oss_oms_sync.answers.text import t
 
-# Maximum seconds of a request: a minute each for its connect and its answer.
+# Maximum seconds of a request: a minute for the connection, and a minute for the response.
 _MAX_REQUEST_SECONDS = 120.0
 _TAKEN_OVER_TEXT = t("Another command has taken over this migration; this command ended without further changes")
 
@@ -88,7 +88,7 @@ class OwnKeys:
 
         If another command has taken over meanwhile, delete the new keys and raise TakenOverError.
         """
-        # The list is read now, so that a later deletion, after a sleep of the machine, excludes newer keys.
+        # The list is read before the check: if this machine sleeps in between, newer keys are not deleted.
         old_keys = list_migration_keys(intention, self._holders)
         self.check(intention)
         delete_keys(old_keys)

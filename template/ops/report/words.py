@@ -100,5 +100,5 @@ STOP_TEXTS = {
 
 
 def purpose(step: Step) -> Text:
-    """Return the sentence that explains why to take a next step, or NOTHING for a step without explanation."""
+    """Return the sentence that explains a next step, or the empty text NOTHING for a step that needs no explanation."""
     return PURPOSES.get(" ".join([step.job, *step.options]), NOTHING)

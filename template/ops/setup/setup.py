@@ -309,7 +309,7 @@ class SetupRun:
         )
 
     def _migration_check(self) -> Need:
-        """Return the check that no migration is in progress: it uses access keys of the users that setup changes.
+        """Return the check that no migration is in progress, because a migration uses access keys of setup's users.
 
         A migration has a record in the log bucket, and a task group at OMS. A caller with keys of a single cloud sees
         only one of the two.
