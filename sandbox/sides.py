@@ -52,7 +52,7 @@ class Sides:
         self._check_source_access(_find_credential(self._oss, access_key), _SOURCE_ACTIONS, bucket)
         _check_region(self._oss.buckets[bucket].region, region)
 
-        def read(key: str) -> SourceObject | None:
+        def read_object(key: str) -> SourceObject | None:
             holder = self._oss.find_credential(access_key.key)
             denial = (
                 "InvalidAccessKeyId" if holder is None else self._oss.find_denial(holder, "oss:GetObject", bucket, key)
@@ -65,7 +65,7 @@ class Sides:
                 return replace(source, restore_denial=f"{_RESTORE_ACTION}: {denial}" if denial else "")
             return source
 
-        return read
+        return read_object
 
     def list_objects(self, access_key: AccessKey, bucket: str, prefixes: Sequence[str]) -> Iterator[tuple[str, int]]:
         """Yield the key and the size in bytes of each object whose key begins with one of the prefixes.

@@ -11,7 +11,7 @@ from sandbox.obs.objects import Bucket
 from sandbox.server.message import Request, Response
 
 DIRECTIVE = "x-obs-metadata-directive"
-META = "x-obs-meta-"
+METADATA_PREFIX = "x-obs-meta-"
 _MAX_METADATA_BYTES = 8 * 1024
 _STANDARD_HEADERS = (
     "cache-control",
@@ -38,18 +38,20 @@ def set_metadata(bucket: Bucket, key: str, request: Request) -> Response:
     if directive not in ("REPLACE", "REPLACE_NEW"):
         raise invalid_argument(DIRECTIVE)
     named_headers = {
-        name: value for name, value in request.headers.items() if name in _STANDARD_HEADERS or name.startswith(META)
+        name: value
+        for name, value in request.headers.items()
+        if name in _STANDARD_HEADERS or name.startswith(METADATA_PREFIX)
     }
     if not all(value.isascii() for value in named_headers.values()):
         raise invalid_argument("a header holds more than US-ASCII")
-    user_headers = {name: value for name, value in named_headers.items() if name.startswith(META)}
-    if sum(len(name) - len(META) + len(value) for name, value in user_headers.items()) > _MAX_METADATA_BYTES:
+    user_headers = {name: value for name, value in named_headers.items() if name.startswith(METADATA_PREFIX)}
+    if sum(len(name) - len(METADATA_PREFIX) + len(value) for name, value in user_headers.items()) > _MAX_METADATA_BYTES:
         raise invalid_argument("the user's metadata is larger than 8 KB")
     kept_headers = {
         name: value
         for name, value in stored_object.headers.items()
         if not (name in _STANDARD_HEADERS and directive == "REPLACE")
-        and not (name.startswith(META) and (user_headers or directive == "REPLACE"))
+        and not (name.startswith(METADATA_PREFIX) and (user_headers or directive == "REPLACE"))
     }
     bucket.change_headers(key, stored_object, {**kept_headers, **named_headers})
     return Response(200)

@@ -16,7 +16,7 @@ from sandbox.account import DOMAIN_ID
 from sandbox.keys import Credential, KeyedService
 from sandbox.obs.errors import ObsError, access_denied, invalid_argument, malformed_xml, no_such_bucket, not_implemented
 from sandbox.obs.listing import LISTING_PARAMETERS, VERSIONS_PARAMETERS, list_objects, list_versions
-from sandbox.obs.metadata import DIRECTIVE, META, set_metadata
+from sandbox.obs.metadata import DIRECTIVE, METADATA_PREFIX, set_metadata
 from sandbox.obs.objects import Bucket, ObsObject, check_name, etag_of, to_milliseconds
 from sandbox.obs.reading import get_object, head_object
 from sandbox.obs.settings import READ_ONLY, SETTINGS, get_setting, put_setting
@@ -217,7 +217,7 @@ class Obs(KeyedService):
         caller = verify_signature(request, address.resource, self.find_credential, self.find_age)
         obs_headers = {name for name in request.headers if name.startswith("x-obs-")} - _SIGNING_HEADERS
         if operation.accepts_metadata:
-            obs_headers = {name for name in obs_headers if not name.startswith(META)}
+            obs_headers = {name for name in obs_headers if not name.startswith(METADATA_PREFIX)}
         if not obs_headers | request.headers.keys() & _REQUEST_HEADERS <= operation.headers:
             raise not_implemented()
         affected_key = key or request.params.get("prefix", "")

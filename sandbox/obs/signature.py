@@ -56,20 +56,22 @@ def verify_signature(
     """
     params, is_in_url = request.params, bool(URL_PARAMS & request.params.keys())
     if is_in_url:
-        access_key, signature, moment = (params.get(name, "") for name in ("AccessKeyId", "Signature", "Expires"))
-        if "authorization" in request.headers or not (access_key and signature and moment):
+        access_key, signature, date_or_expiry = (
+            params.get(name, "") for name in ("AccessKeyId", "Signature", "Expires")
+        )
+        if "authorization" in request.headers or not (access_key and signature and date_or_expiry):
             raise access_denied()
     else:
         access_key, signature = _parse_authorization(request)
-        moment = "" if "x-obs-date" in request.headers else request.headers.get("date", "")
+        date_or_expiry = "" if "x-obs-date" in request.headers else request.headers.get("date", "")
     credential = find_credential(access_key)
     if credential is None:
         raise ObsError(403, "InvalidAccessKeyId", "The OBS Access Key Id you provided does not exist in our records.")
     if is_in_url:
-        _check_expiry(moment, find_age)
+        _check_expiry(date_or_expiry, find_age)
     else:
         _check_date(request, find_age)
-    expected_signature = _sign(_build_string_to_sign(request, resource, moment), credential.secret)
+    expected_signature = _sign(_build_string_to_sign(request, resource, date_or_expiry), credential.secret)
     if not hmac.compare_digest(expected_signature, signature):
         raise ObsError(
             403,
@@ -91,11 +93,11 @@ def _parse_authorization(request: Request) -> tuple[str, str]:
     return match[1], match[2]
 
 
-def _check_expiry(moment: str, find_age: Callable[[float], float]) -> None:
-    """Raise ObsError if a signed URL has expired; `moment` is the Unix time of its expiry."""
-    if not moment.isascii() or not moment.isdigit():
+def _check_expiry(expiry: str, find_age: Callable[[float], float]) -> None:
+    """Raise ObsError if a signed URL has expired; `expiry` is a Unix time in seconds."""
+    if not expiry.isascii() or not expiry.isdigit():
         raise access_denied()
-    if find_age(float(moment)) > 0:
+    if find_age(float(expiry)) > 0:
         raise ObsError(403, "AccessDenied", "Request has expired")
 
 
@@ -111,11 +113,11 @@ def _check_date(request: Request, find_age: Callable[[float], float]) -> None:
         )
 
 
-def _build_string_to_sign(request: Request, resource: str, moment: str) -> str:
-    """Return the text to sign; `moment` is the request's date, or the expiry of a signed URL."""
+def _build_string_to_sign(request: Request, resource: str, date_or_expiry: str) -> str:
+    """Return the text to sign; `date_or_expiry` is the request's date, or the expiry of a signed URL."""
     headers = request.headers
     lines = [request.method, headers.get("content-md5", ""), headers.get("content-type", "")]
-    lines.append(moment)
+    lines.append(date_or_expiry)
     lines += [f"{name}:{headers[name]}" for name in sorted(headers) if name.startswith("x-obs-")]
     signed_params = [
         f"{name}={value}" if value else name for name, value in sorted(request.query) if name in _SIGNED_PARAMS

@@ -201,9 +201,9 @@ class Group(Copier):
     def _schedule_step(self, seconds: float, step: Callable[[], None]) -> None:
         self.service.schedule(seconds, partial(self._run_if_current, self._run_number, step))
 
-    def _run_if_current(self, run: int, step: Callable[[], None]) -> None:
+    def _run_if_current(self, run_number: int, step: Callable[[], None]) -> None:
         with self.service.lock:
-            if run == self._run_number:
+            if run_number == self._run_number:
                 step()
 
     def _list_objects(self) -> None:

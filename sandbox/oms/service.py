@@ -228,7 +228,7 @@ class Oms(KeyedService):
             raise _make_no_such_api_error()
         self._check_gateway(request, "taskgroup", _GROUP_CALLS[route])
         if route == ("POST", "list"):
-            self._check_may_create(project)
+            self._check_creation(project)
             return self.groups.create(request, project)
         if route == ("GET", "list"):
             return self.groups.list(request, project)
@@ -279,7 +279,7 @@ class Oms(KeyedService):
 
     def _create_sync_task(self, request: Request, project: str) -> Response:
         body = parse_task(request)
-        self._check_may_create(project)
+        self._check_creation(project)
         if len(self._tasks) >= _MAX_TASKS:
             raise make_parameter_error(f"a tenant has at most {_MAX_TASKS} synchronization tasks")
         read_source, bucket = self._open_buckets(body)
@@ -293,7 +293,7 @@ class Oms(KeyedService):
         self._request_bodies[task_id] = body
         return json_response(200, {"sync_task_id": task_id})
 
-    def _check_may_create(self, project: str) -> None:
+    def _check_creation(self, project: str) -> None:
         if project not in self.projects:
             raise GatewayError(403, "APIGW.0302", "The IAM user is not authorized for this project.")
         if self.needs_agreement and project not in self.agreements:

@@ -65,7 +65,7 @@ class Call(NamedTuple):
     def headers(self) -> Mapping[str, str]:
         return self.request.headers
 
-    def find(self) -> OssObject:
+    def find_object(self) -> OssObject:
         return self.bucket.find(self.key)
 
     def find_source(self) -> tuple[Bucket, str, OssObject]:

@@ -20,7 +20,7 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 def get_object(call: Call) -> Response:
-    oss_object = call.find()
+    oss_object = call.find_object()
     check_conditions(oss_object, call.headers)
     if oss_object.is_archived:
         raise OssError(403, "InvalidObjectState", "The operation is not valid for the object's state.")
@@ -38,7 +38,7 @@ def get_object(call: Call) -> Response:
 
 def head_object(call: Call) -> Response:
     """Answer HEAD with a body, which the web library replaces by its length."""
-    oss_object = call.find()
+    oss_object = call.find_object()
     check_conditions(oss_object, call.headers)
     return Response(200, oss_object.data, _make_headers(call, oss_object))
 

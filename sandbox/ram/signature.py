@@ -40,16 +40,16 @@ def verify_signature(
     match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
     if match is None:
         raise RamError("MissingAuthorization", "The Authorization header is missing, or it is not of ACS3.")
-    access_key, names, signature = match.groups()
+    access_key, header_names, signature = match.groups()
     credential = find_credential(access_key)
     if credential is None:
         raise RamError("InvalidAccessKeyId.NotFound", "Specified access key is not found.", 404)
     _check_token(request, access_key, credential)
     _check_date(request.headers["x-acs-date"], find_age)
-    _check_signed_headers(request, names)
+    _check_signed_headers(request, header_names)
     if request.headers["x-acs-content-sha256"] != hashlib.sha256(request.body).hexdigest():
         raise RamError("SignatureDoesNotMatch", "x-acs-content-sha256 is not that of the body.")
-    canonical_request = _build_canonical_request(request, names)
+    canonical_request = _build_canonical_request(request, header_names)
     text = f"{_ALGORITHM}\n{hashlib.sha256(canonical_request).hexdigest()}"
     if not hmac.compare_digest(hmac.digest(credential.secret.encode(), text.encode(), "sha256").hex(), signature):
         raise RamError("SignatureDoesNotMatch", f"Specified signature is not matched. Server string to sign: {text}")
@@ -75,8 +75,8 @@ def _check_date(date: str, find_age: Callable[[float], float]) -> None:
         raise RamError("InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
 
 
-def _check_signed_headers(request: Request, names: str) -> None:
-    signed_headers = names.split(";")
+def _check_signed_headers(request: Request, header_names: str) -> None:
+    signed_headers = header_names.split(";")
     public_headers = {name for name in request.headers if name.startswith("x-acs-") or name in ("host", "content-type")}
     if signed_headers != sorted(set(signed_headers)) or not public_headers <= set(signed_headers) <= set(
         request.headers
@@ -84,15 +84,15 @@ def _check_signed_headers(request: Request, names: str) -> None:
         raise RamError("IncompleteSignature", "The signed headers are not all that are there, in order.")
 
 
-def _build_canonical_request(request: Request, names: str) -> bytes:
+def _build_canonical_request(request: Request, header_names: str) -> bytes:
     pairs = sorted((_quote(name), _quote(value)) for name, value in request.query)
     lines = [
         request.method,
         request.raw_path,
         "&".join(f"{name}={value}" for name, value in pairs),
-        *(f"{name}:{request.headers[name]}" for name in names.split(";")),
+        *(f"{name}:{request.headers[name]}" for name in header_names.split(";")),
         "",
-        names,
+        header_names,
         request.headers["x-acs-content-sha256"],
     ]
     return "\n".join(lines).encode()

@@ -119,7 +119,7 @@ class Clouds(VirtualSandbox):
 
     - `bucket` is the log bucket of the project named `project`.
     - `source` and `destination` are the buckets of its sync task.
-    - `storage_classes` are those of new source objects, by the objects' sizes.
+    - `storage_classes` has the storage classes of new source objects; an object's size chooses its class.
     """
 
     project_id, task_id = "0123456789abcdef", TASK

@@ -210,7 +210,7 @@ def accepted_etag(world: DeletionsWorld, key: str) -> str:
 
 
 def find_absence_time(comparisons: list[Comparison], place: int, key: str) -> float:
-    """Return the time since which a key is absent at the source, by the comparison at index `place`."""
+    """Return the time since which a key is absent at the source, as the comparison at index `place` shows it."""
     now = comparisons[place]
     if place == 0 or key not in comparisons[place - 1].absent:
         return now.ended

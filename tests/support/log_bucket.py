@@ -197,5 +197,8 @@ class LogBucket(Stored):
         self.add_pass(ended=ended, job="compare", tally=Tally(classes=classes, oldest_not_there=oldest))
 
     def add_standstill(self, *, state: int, twin: int) -> None:
-        """Store a standstill pass with these digests of the source and of OBS; those of `add_comparison` are 0."""
+        """Store a standstill pass with the digests of the source (`state`) and of OBS (`twin`).
+
+        `add_comparison` stores 0 for each digest.
+        """
         self.add_pass({**USUAL, "standstill": True}, job="compare", tally=Tally(state=state, twin=twin))

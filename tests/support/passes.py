@@ -49,7 +49,7 @@ def slow_down_listings(bucket: Stored, seconds: float) -> None:
 
 
 def classes(answer: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the keys in an answer by class, without classes that have no objects."""
+    """Return the example keys of each class that has objects."""
     return {name: count["keys"] for name, count in answer["classes"].items() if count["keys"]}
 
 

@@ -68,7 +68,7 @@ class ProjectCopy:
 
     @contextmanager
     def change(self, replacements: Iterable[tuple[str, str, str]]) -> Iterator[None]:
-        """Replace texts, each given as (file, old, new), within the context."""
+        """Replace texts in the copy within the context; each replacement has a file, the old text and the new text."""
         originals: dict[Path, str] = {}
         for file, old, new in replacements:
             path = self.folder / file

@@ -51,7 +51,7 @@ def set_up_status(world: World) -> None:
 
 
 def count_series(world: World, **series: dict[int, int]) -> None:
-    """Let OMS count objects; each keyword is a kind of count, with numbers by minutes ago."""
+    """Let OMS count objects; `series` has for each kind of count the numbers by their age in minutes."""
     for kind, numbers in series.items():
         for minutes_ago, number in numbers.items():
             world.count_objects(minutes_ago, **{kind: number})
