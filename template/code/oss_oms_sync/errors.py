@@ -149,7 +149,7 @@ class Reason(Enum):
         " automatically."
     )
     CLOSED = t(
-        "The project is closed and submits nothing, but an application still wrote to the source. Find out which"
+        "The project is closed and submits nothing, but an application has written to the source. Find out which"
         " application it was, and whether OBS needs the object: replay resends the key only if the project is"
         " opened again. For the next step: {step}.",
         step=Step("status"),

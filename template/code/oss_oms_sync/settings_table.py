@@ -53,8 +53,8 @@ SETTINGS = {
     "OBJECT_PREFIX": Setting(
         "",
         t(
-            "prefix of the object keys to forward, such as `photos/`; no control characters, and no leading"
-            " `/`, which no object key has"
+            "prefix of the object keys to forward, such as `photos/`; no control characters, and no leading `/`,"
+            " because no object key begins with it"
         ),
     ),
     "OBJECT_SUFFIX": Setting(

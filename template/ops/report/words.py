@@ -40,7 +40,7 @@ COUNT_LABELS = {
     "submitted": t("submitted by this pass"),
     "pending": t("younger than 15 minutes"),
     "migrating": t("migrating"),
-    "unsent": t("not submitted: too many"),
+    "unsent": t("not submitted (too many)"),
     "orphans": t("deleted at the source since then"),
 }
 # Steps of a cutover, in order.

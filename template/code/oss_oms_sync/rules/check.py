@@ -12,7 +12,7 @@ from oss_oms_sync.answers.text import NOTHING, Text, t
 
 DOCTOR, DEPLOY = Step("doctor"), Step("deploy")
 CONTINUE_TEXT = t("Continue the cutover")
-REHEARSED_TEXT = t("a rehearsal freezes nothing")
+REHEARSED_TEXT = t("a rehearsal does not freeze the source")
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def check_freeze(facts: CutoverFacts) -> Finding:
             last=timestamp(last_write_time),
         ),
         t(
-            "Make sure that no application writes to the source. Then continue with the later time of the freeze:"
+            "Make sure that no application writes to the source. Then continue with a later start of the freeze:"
             " --frozen-since {later}",
             later=later_freeze_time,
         ),

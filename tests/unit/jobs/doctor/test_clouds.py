@@ -262,7 +262,7 @@ def test_doctor_detects_encryption_of_obs_by_the_newest_list_of_oms(project_with
     set_bucket(is_encrypted=True)(project_with_copies)
     project_with_copies.bucket(project_with_copies.source_bucket).put_object("object 3", b"contents")
     project_with_copies.wait_idle(60)
-    verify_check(run_doctor(), "destination encryption", "warning", "may not be an MD5")
+    verify_check(run_doctor(), "destination encryption", "warning", "may not be MD5s")
 
 
 def test_doctor_skips_the_checks_of_oms_lists_if_there_are_no_lists(run_doctor):

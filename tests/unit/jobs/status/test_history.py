@@ -234,7 +234,7 @@ def test_a_keys_history_says_if_the_closed_mark_is_unreadable(world):
 
     # WHEN the history is read, THEN it promises no submission
     text = world.status(key="a")["next"]
-    assert "It is unknown whether the project is closed (" in text
+    assert "It is unknown whether the project is closed, so nothing is submitted" in text
     assert "python3 ops.py doctor" in text
     assert find_promises(text) == []
 

@@ -74,8 +74,8 @@ def check_encryption(object_head: ObjectHead) -> Finding:
     if object_head.encryption:
         return warning(
             t(
-                "OBS encrypts objects ({encryption}), so an ETag may not be an MD5 and then does not prove equal"
-                " contents",
+                "OBS encrypts objects ({encryption}), so their ETags may not be MD5s, and compare may have to read"
+                " objects to prove equal contents",
                 encryption=object_head.encryption,
             ),
             t("Nothing to do. Without encryption, compare proves more objects equal"),

@@ -63,7 +63,7 @@ def check_region(context: CheckContext) -> Finding:
         ),
         t(
             "Deploy to the source bucket's region (vars.region in s.yaml): the trigger, the function and both OSS"
-            " buckets must share it"
+            " buckets must be in that region"
         ),
     )
 

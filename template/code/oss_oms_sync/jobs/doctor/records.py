@@ -139,8 +139,8 @@ def check_records_flow(context: CheckContext) -> Finding:
         key_filter = context.settings.key_filter
         return unknown(
             t(
-                "{finding}; it is unknown whether events arrive, because all of these records are late, and"
-                " reconcile may have written them",
+                "{finding}; it is unknown whether events arrive: all of these records are late, so reconcile may"
+                " have written them",
                 finding=text,
             ),
             t(

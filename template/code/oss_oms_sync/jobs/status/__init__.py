@@ -296,7 +296,7 @@ def check_sums(
         yield _check_sum(
             t(
                 "scanned = accepted by OMS + failed before + submitted by this pass + younger than 15 minutes +"
-                " migrating + not submitted: too many"
+                " migrating + not submitted (too many)"
             ),
             counts_by_name["scanned"],
             eq,

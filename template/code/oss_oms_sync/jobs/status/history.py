@@ -174,7 +174,7 @@ class KeyHistory:
             (
                 is_accepted,
                 t("OMS accepted this version."),
-                t("If the object is not in OBS, check the OMS console."),
+                t("If the object is not in OBS, check the task in the OMS console."),
                 COPYING_TEXT,
             ),
             (
@@ -303,8 +303,8 @@ class KeyHistory:
             mark = ProjectState(self._invocation).read_state()
         except StorageError as error:
             return t(
-                "It is unknown whether the project is closed ({error}), so nothing is submitted. To check the"
-                " setup: {step}",
+                "It is unknown whether the project is closed, so nothing is submitted: {error}. To check the setup:"
+                " {step}",
                 error=error,
                 step=Step("doctor"),
             )

@@ -241,8 +241,8 @@ def describe_running_migration(facts: Facts) -> Text | None:
         return None
     if group.percent is None:
         return t(
-            "The migration of the existing objects is running, and OMS is listing the source. For its progress:"
-            " {step}.",
+            "The migration of the existing objects is running, and OMS is listing the source. To check the"
+            " progress: {step}.",
             step=LOOK_STEP,
         )
     return t(
