@@ -18,7 +18,7 @@ from ops.functions.call import Caller
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t, untranslated
 
-_TITLE = t("access key of the functions")
+_TITLE = t("access key for the functions")
 _PLACE_TEXT = t("stored in the secret store of the Serverless Devs tool on this machine")
 _PERMISSIONS = (
     *("iam:credentials:listCredentialsV5", "iam:credentials:createCredentialV5"),
@@ -116,7 +116,7 @@ class FunctionsKey:
                     "{name} has two access keys, the maximum for a user, and neither is on this machine",
                     name=self._user.name,
                 ),
-                t("Show the key that will be deleted: {command}", command=Step("setup", {"new_key": True})),
+                t("To show the key that will be deleted: {command}", command=Step("setup", {"new_key": True})),
             )
         return Line(ResourceState.CREATE, _PLACE_TEXT)
 

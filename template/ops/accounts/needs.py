@@ -154,7 +154,9 @@ def with_reason(need: Need, reason: Text | None) -> Need:
 
 
 def missing_user_error(name: str) -> NotYetError:
-    return NotYetError(t("the user {name} does not exist yet", name=name), t("Run this again when the user exists"))
+    return NotYetError(
+        t("the user {name} does not exist yet", name=name), t("Run this again after the user has been created")
+    )
 
 
 def leftover_error(reasons: Sequence[Text]) -> NotYetError:

@@ -48,7 +48,7 @@ TEXTS_AFTER_SETUP = {
     "huawei": _DEPLOY_TEXTS,
     "alibaba": ResultTexts(
         t("The setup of Alibaba Cloud is complete. Continue with Huawei Cloud:"),
-        t("All resources of Alibaba Cloud exist. Continue with Huawei Cloud:"),
+        t("All Alibaba Cloud resources exist. Continue with Huawei Cloud:"),
         [Step("setup", {"only": "huawei"})],
     ),
 }

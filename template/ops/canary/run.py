@@ -105,8 +105,8 @@ class _Run:
         originals = canary_objects()
         session.print_text(
             t(
-                "The canary writes {n:object|objects}, {size:.0f} MB, below {prefix} of {source}, follows"
-                " each object into {destination}, compares it, and deletes all objects.",
+                "The canary writes {n:object|objects} ({size:.0f} MB) below {prefix} of {source}, follows"
+                " each object into {destination}, compares the copies, and deletes all objects.",
                 n=len(originals),
                 size=sum(canary_object.size for canary_object in originals) / 1e6,
                 prefix=self._journal.prefix,

@@ -268,7 +268,7 @@ def _check_folders(document: Document) -> Claim:
         for title, totals in sums.items()
         if totals != list_class_counts(document["classes"].get(title, _ZERO_SIDES))
     ]
-    return Claim.claim_unless(t("The folders add up to the classes"), wrong_names)
+    return Claim.claim_unless(t("The counts by folder add up to the counts by class"), wrong_names)
 
 
 def _check_storage_classes(document: Document) -> Claim:

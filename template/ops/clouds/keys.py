@@ -32,10 +32,10 @@ OMS_SOURCE_VARIABLES, OMS_DESTINATION_VARIABLES = (
 # Owner and purpose of each key, as the prompt states them.
 _KEY_PURPOSES = {
     ALIBABA_VARIABLES: t(
-        "Access key of an Alibaba Cloud administrator: this command uses it in that account and does not store it"
+        "Access key of an Alibaba Cloud administrator: this command uses the key in that account, and does not store it"
     ),
     HUAWEI_VARIABLES: t(
-        "Access key of a Huawei Cloud administrator: this command uses it in that account and does not store it"
+        "Access key of a Huawei Cloud administrator: this command uses the key in that account, and does not store it"
     ),
 }
 # The secrets that every function needs.

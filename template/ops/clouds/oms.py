@@ -175,7 +175,7 @@ class SyncTaskClient:
             raise UsageError(
                 t("SYNC_URL is not the address of a sync task"),
                 t(
-                    "Copy it from the task's details in the OMS console into s.yaml; it looks like {address}",
+                    "Copy the address from the task's details in the OMS console into s.yaml. Its form is {address}",
                     address=SYNC_URL_EXAMPLE,
                 ),
             )

@@ -100,7 +100,10 @@ COMMANDS = {
             _PROMETHEUS_OPTION,
             flag(
                 "--acknowledge",
-                t("mark all copy failures up to now as resolved; in a closed project, only changes after the close"),
+                t(
+                    "mark all copy failures up to now as resolved; in a closed project, acknowledge only"
+                    " changes after the close"
+                ),
             ),
         ),
         has_page=True,
@@ -136,7 +139,7 @@ COMMANDS = {
             ),
             option("--reason", t("only objects that failed for this reason"), metavar="REASON", choices=REASONS),
             option("--limit", t("resend at most N objects"), type=quantities.whole_number_parser(0), metavar="N"),
-            flag("--dry-run", t("only count, resend nothing")),
+            flag("--dry-run", t("only count; resend nothing")),
         ),
     ),
     "close": Command(t("close the project: after two minutes nothing is submitted any more")),

@@ -145,7 +145,7 @@ def _list_application_writes(session: Session, go: str) -> Iterator[Text]:
     if not isinstance(comparison, ComparisonResult) or re.sub(r"[-:]", "", comparison.started or "") <= go_time:
         yield _UNCOMPARED_TEXT
         return
-    yield t("The comparison of {began} found in OBS:", began=comparison.started)
+    yield t("The comparison that began at {began} found in OBS:", began=comparison.started)
     counts = {name: object_class.destination.objects for name, object_class in comparison.classes.items()}
     for object_class in _APPLICATION_CLASSES:
         if number := counts.get(object_class):
@@ -218,8 +218,8 @@ def _open_to_submit(session: Session, mark: Mark, check_ids: str) -> None:
         text = _describe_closed_state(answer)
     elif not mark.run:
         text = t(
-            "The project was closed by hand, and some objects must be submitted ({checks}): {command}. Then"
-            " run the cutover again.",
+            "The project was closed by hand, and some objects must be submitted ({checks}). Open the"
+            " project, then run the cutover again: {command}",
             checks=check_ids,
             command=Step("open"),
         )

@@ -39,7 +39,7 @@ def report(members: Sequence[Member], pages: Mapping[Path, Path], language: str)
     translate = Translator(language)
     members_to_act_on = [member for member in members if not member.is_healthy]
     explanation = (
-        translate("action needed in {n} of {total:project|projects}", n=len(members_to_act_on), total=len(members))
+        translate("Action is needed in {n} of {total:project|projects}.", n=len(members_to_act_on), total=len(members))
         if members_to_act_on
         else translate("No project needs an action.")
     )

@@ -63,8 +63,8 @@ def plan(
         yield existing_objects.bandwidth(intention.bandwidth).of(language)
     for text in (
         t(
-            "OMS receives two permanent access keys of the users created by setup. The keys are deleted when"
-            " the migration is finished, and kept while failures can be retried."
+            "OMS receives two permanent access keys of the users that setup created. The keys are deleted"
+            " when the migration is finished, but kept while failures can be retried."
         ),
         t(
             "Archived objects fail, and are listed, unless they are restored for about {dollars:.3f} dollars per"

@@ -321,7 +321,9 @@ class ProjectMigration:
         session, clock = self._session, self._session.clock
         session.hint, end_seconds = messages.PROGRESS_TEXT, clock.monotonic() + _REPLAY_SECONDS
         while group.can_be_resent and not group.resent and clock.monotonic() < end_seconds:
-            session.progress(t("{failed:object|objects} failed; replay resends them", failed=group.failed))
+            session.progress(
+                t("{failed:object|objects} failed; waiting for replay to resend failures", failed=group.failed)
+            )
             clock.sleep(_REPLAY_CHECK_SECONDS)
             group = self._own_group.read(intention, group.id)
         return group

@@ -19,8 +19,8 @@ _PART_LABELS = {
         t("resolved"),
         t("Now in OBS, deleted at the source, or resent. OMS counts a resent object separately."),
     ),
-    "waiting": ("way", t("waiting"), t("Replay resends them.")),
-    "stuck": ("bad", t("stuck"), t("Remove the cause; replay keeps resending them.")),
+    "waiting": ("way", t("waiting"), t("Replay resends these objects.")),
+    "stuck": ("bad", t("stuck"), t("Remove the cause; replay keeps resending these objects.")),
     "unknown": ("open", t("unknown"), t("Not in any OMS list that replay has read.")),
     "outside": ("calm", t("another project"), t("Outside this project's prefix and suffix.")),
 }

@@ -24,7 +24,7 @@ _EXPENSE_LABELS = {
     "compare": t("comparing both buckets"),
     "standstill": t("standstill pass, which checks that both buckets are unchanged"),
     "sample": t("sample read on both sides"),
-    "deep": t("optional: --deep, at most (all objects read at the source)"),
+    "deep": t("optional: --deep, at most (all objects read from the source)"),
 }
 # An expense that the totals omit, because the option --deep is optional.
 _OPTIONAL_EXPENSE = "deep"
@@ -33,8 +33,8 @@ _OPTIONAL_EXPENSE = "deep"
 def report(workload: Workload, estimate: Estimate, language: str) -> Report:
     translate = Translator(language)
     explanation = translate(
-        "{objects:object|objects} of {size:size}, {a_day} new objects per day, {lanes:lane|lanes}; list prices in US"
-        " dollars",
+        "{objects:object|objects} with {size:size} in total, {a_day} new objects per day,"
+        " {lanes:lane|lanes}; list prices in US dollars",
         objects=workload.objects,
         size=workload.size,
         a_day=workload.a_day,

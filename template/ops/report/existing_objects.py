@@ -29,8 +29,8 @@ _RESEND_TEXT = t(
     command=Step("migrate", {"retry": True}),
 )
 _TOO_MANY_TEXT = t(
-    "These are too many for replay, which resends up to {most}. To retry them: {retry}. If they keep"
-    " failing, end the migration; compare then submits them: {remove}"
+    "These are too many failures for replay, which resends up to {most}. To retry the objects: {retry}."
+    " If they keep failing, end the migration; compare then submits them: {remove}"
 ).filled(retry=Step("migrate", {"retry": True}), remove=Step("migrate", {"remove": True}))
 
 

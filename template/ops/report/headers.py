@@ -95,7 +95,7 @@ def _verdict(answer: HeadersAnswer) -> tuple[Text, str]:
     if answer.has_no_objects:
         return t("No object is in scope: check the source bucket, the prefix and the suffix for typos."), "open"
     if answer.work == HeadersMode.UNDO.value:
-        restored_text = t("The headers that OBS had before the changes are restored.")
+        restored_text = t("The headers that OBS had before the changes have been restored.")
         return (t("Not all headers could be restored."), "open") if code else (restored_text, "good")
     if code is ExitCode.OK:
         return t("All objects in OBS have the headers of the source."), "good"

@@ -106,8 +106,8 @@ def _unsubmitted_blocks(answer: PassAnswer, translate: Translator) -> Iterator[B
     if answer.step and answer.all_the_same:
         yield Paragraph(
             translate(
-                "{unsent:missing object was|missing objects were} not submitted, because a migration copies that"
-                " many faster. Let OMS copy them, then compare again:",
+                "{unsent:missing object was|missing objects were} not submitted, because a migration"
+                " copies so many objects faster. Let OMS copy them, then compare again:",
                 unsent=answer.unsent,
             ),
             "open",
@@ -139,7 +139,7 @@ def _verdict(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
         return t("Some objects are missing or different in OBS."), "bad"
     classes = counted_classes(answer).keys()
     if not classes & PENDING_CLASSES:
-        unproven_text = t("No object is known to be missing, but some are not proven equal.")
+        unproven_text = t("No object is known to be missing, but some objects are not proven equal.")
         return (unproven_text, tone) if code else (t("All objects are in OBS with equal contents."), tone)
     if classes & ACCEPTABLE_CLASSES:
         return t("Some objects are still in progress, and not all others are proven equal."), tone

@@ -125,7 +125,7 @@ def report(answer: StatusAnswer, language: str) -> Report:
             Section(
                 "passes",
                 translate("Search for lost events"),
-                translate("Reconcile reads the whole source bucket."),
+                translate("Reconcile lists the whole source bucket."),
                 _describe_passes(answer, now, translate),
             ),
             Section(

@@ -402,7 +402,7 @@ NO_PASS = {"pass": None, "started": None, "ended": None, "objects_per_minute": N
         (
             compare_answer({"equal_size": make_class_counts(1, 1)}),
             3,
-            "No object is known to be missing, but some are not proven equal.",
+            "No object is known to be missing, but some objects are not proven equal.",
         ),
         (
             compare_answer({"oms_own": make_class_counts(0, 9), "deleted_at_source": make_class_counts(0, 2)}),

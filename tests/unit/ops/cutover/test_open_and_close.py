@@ -103,7 +103,7 @@ def test_open_after_a_go_lists_objects_only_in_obs_and_asks_the_user(command):
     assert console.caller.asked == OPENING_CALLS
     assert "A GO is in effect (0007-20260131T090000Z-go.json): applications write to OBS." in console.messages
     assert console.messages.splitlines()[-5:] == [
-        "The comparison of 2026-02-01T00:00:00Z found in OBS:",
+        "The comparison that began at 2026-02-01T00:00:00Z found in OBS:",
         "  1 object (overwritten): 'photos/a'",
         "  2 objects (unknown origin): 'new'",
         "  3 objects of equal size, not proven equal",

@@ -96,7 +96,7 @@ def test_setup_replaces_a_stored_access_key_without_its_secret(world, half, comm
 
     # WHEN setup runs after an hour THEN the plan has no key, and the command makes another
     world.advance(3600)
-    assert "unchanged: access key of the functions" not in world.setup("--plan")[1]
+    assert "unchanged: access key for the functions" not in world.setup("--plan")[1]
     renew(world)
     use_stored_key(world)
     assert old_key in keys(world)
@@ -104,7 +104,7 @@ def test_setup_replaces_a_stored_access_key_without_its_secret(world, half, comm
 
 def test_setup_with_new_key_and_plan_changes_no_resource(world):
     earlier_state = world.resources(), dict(world.secrets)
-    expect_success(world.setup("--new-key", "--plan"), "create: access key of the functions")
+    expect_success(world.setup("--new-key", "--plan"), "create: access key for the functions")
     expect_exit(world.setup("--new-key", typed="no\n"), 2)
     assert (world.resources(), world.secrets) == earlier_state
 
@@ -159,10 +159,10 @@ def test_setup_replaces_the_access_key_of_a_deleted_user(world):
     world.secrets.update(dead)
     # WHEN setup has no permission to make a key THEN the output ends with this step
     world.iam.deny("iam:credentials:createCredentialV5")
-    expect_exit(world.setup(typed=YES), 3, "wait: access key of the functions: ")
+    expect_exit(world.setup(typed=YES), 3, "wait: access key for the functions: ")
     world.iam._denied_actions.clear()
     # WHEN setup has the permission THEN the store has a key that works
-    expect_success(world.setup(typed=YES), "create: access key of the functions")
+    expect_success(world.setup(typed=YES), "create: access key for the functions")
     assert keys(world) == [world.secrets[STORED_NAME]] != [dead[STORED_NAME]]
 
 

@@ -186,7 +186,7 @@ def test_each_prompt_of_setup_for_an_access_key_names_its_owner_and_use(world):
     hidden = [*world.huawei_credentials, key["AccessKeyId"], key["AccessKeySecret"]]
     output = expect_success(world.setup("--only", "huawei", typed=YES, keys={}, hidden=hidden))
     for sentence in (
-        "Access key of a Huawei Cloud administrator: this command uses it in that account",
+        "Access key of a Huawei Cloud administrator: this command uses the key in that account",
         f"OMS reads the source bucket photos with an access key of the RAM user {NAME}-oms.",
     ):
         assert output.count(sentence) == 1

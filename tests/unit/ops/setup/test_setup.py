@@ -146,7 +146,7 @@ def test_setup_of_a_file_that_extends_s_yaml_does_not_change_s_yaml(world):
 def test_setup_prints_the_lines_that_a_settings_file_lacks(world):
     file = world.folder / "s.yaml"
     file.write_text(file.read_text().replace(" # setup", ""))
-    expect_exit(world.setup(typed=YES), 2, 'Write it under vars: SYNC_URL: "https://oms.')
+    expect_exit(world.setup(typed=YES), 2, 'Write this line under vars: SYNC_URL: "https://oms.')
 
 
 NO_TERMINAL_TEXT = "Without a terminal"
