@@ -177,7 +177,7 @@ MISTAKES = (
     ),
     Mistake(
         "a task with the mark and another source is setup's",
-        f"{_WHOSE}::test_setup_takes_a_task_with_another_source_for_a_task_of_others",
+        f"{_WHOSE}::test_setup_treats_a_sync_task_with_another_source_as_foreign",
         f"{_OPS}/accounts/sync_tasks.py",
         '(task.get("description"), task["src_bucket"]) == own_values',
         'task.get("description") == self._label',
@@ -579,21 +579,21 @@ MISTAKES = (
     ),
     Mistake(
         "a size with any digits that int() takes",
-        f"{_UNIT}/clouds/test_alike.py::test_both_readers_refuse_a_listing_page_with_an_invalid_value",
+        f"{_UNIT}/clouds/test_alike.py::test_the_fast_reader_and_the_xml_parser_refuse_an_invalid_value",
         f"{_CODE}/clouds/listings.py",
         "if not all(map(_SIZE_PATTERN.fullmatch, sizes)):",
         "if not all(sizes):",
     ),
     Mistake(
         "the second of two keys read as the object's",
-        f"{_UNIT}/clouds/test_alike.py::test_both_readers_refuse_a_listing_page_with_an_invalid_value",
+        f"{_UNIT}/clouds/test_alike.py::test_the_fast_reader_and_the_xml_parser_refuse_an_invalid_value",
         f"{_CODE}/clouds/listings.py",
         "if sum(map(len, values)) < sum(map(len, contents)) and ",
         "if not values and ",
     ),
     Mistake(
         "a day with a small t",
-        f"{_UNIT}/clouds/test_alike.py::test_both_readers_refuse_a_listing_page_with_an_invalid_value",
+        f"{_UNIT}/clouds/test_alike.py::test_the_fast_reader_and_the_xml_parser_refuse_an_invalid_value",
         f"{_CODE}/clouds/listings.py",
         "    if not _DAY_PATTERN.fullmatch(text):\n",
         "    if not text:\n",
@@ -884,7 +884,7 @@ MISTAKES = (
     ),
     Mistake(
         "taking for resent what OMS tells nothing of",
-        f"{_UNIT}/ops/migrate/test_migrate.py::test_replay_does_not_replace_a_task_group_with_unreported_objects",
+        f"{_UNIT}/ops/migrate/test_migrate.py::test_status_does_not_count_a_group_with_unreported_objects_as_resent",
         f"{_CODE}/ledger/list_positions.py",
         " and group.finished >= group.total",
         "",

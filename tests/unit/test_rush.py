@@ -127,7 +127,7 @@ def test_replay_submits_the_backlog_of_a_long_burst_with_few_calls(oms_rate, key
 @pytest.mark.parametrize(
     ("oms_rate", "uploads"), [pytest.param(20, 350, marks=pytest.mark.extras), pytest.param(100, 750)]
 )
-def test_the_backlog_stays_small_up_to_the_documented_rate(oms_rate, uploads):
+def test_the_backlog_of_replay_stays_small_up_to_the_documented_rate(oms_rate, uploads):
     # At less than two calls a second, replay is slower than in proportion.
     assert run_rush(uploads, 240, oms_rate, max(SCALE, 2 / oms_rate)).wait_seconds[-1] <= 120
 

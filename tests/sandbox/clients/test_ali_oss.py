@@ -122,7 +122,7 @@ ERROR_CODES = {
 
 
 @pytest.mark.parametrize("scenario", RESULTS)
-def test_each_scenario_of_ali_oss_has_the_result_of_the_real_oss(play, scenario):
+def test_each_scenario_of_ali_oss_has_its_expected_result(play, scenario):
     assert play(scenario) == RESULTS[scenario]
 
 

@@ -148,7 +148,7 @@ def read_both_ways(body: bytes, dialect: Dialect, full_page: int = 1000) -> tupl
 
 
 @pytest.mark.part
-def test_both_readers_of_listings_agree_on_any_changed_page():
+def test_the_fast_reader_and_the_xml_parser_agree_on_any_listing_page():
     outcomes: Counter[tuple[str, bool, bool]] = Counter()
     for seed in range(CHANGED_PAGES):
         dice = random.Random(seed)
@@ -195,7 +195,7 @@ def test_the_fast_reader_reads_a_full_listing_page_of_similar_objects(number, sp
         assert list_page.more is True
 
 
-def test_the_fast_reader_refuses_an_object_with_many_elements():
+def test_the_fast_listing_reader_refuses_an_object_with_many_elements():
     body = f"<ListBucketResult><Contents>{'<a></a> ' * 10_000}<b x=''></b></Contents></ListBucketResult>"
     assert extract_objects(body, "", "Z") is None
 
@@ -208,7 +208,7 @@ PAGES = {
 
 
 @pytest.mark.parametrize("cloud", PAGES)
-def test_the_fast_reader_refuses_objects_of_an_unknown_form(cloud):
+def test_the_fast_listing_reader_refuses_objects_of_an_unknown_form(cloud):
     text, dialect = PAGES[cloud]
     assert extract_objects(text.replace("<Size>5<", "<Size>-5<"), "", dialect.time_end) is None
 
@@ -230,7 +230,7 @@ REFUSED_CHANGES = {
 
 @pytest.mark.parametrize("change", REFUSED_CHANGES)
 @pytest.mark.parametrize("cloud", PAGES)
-def test_both_readers_refuse_a_listing_page_with_an_invalid_value(cloud, change):
+def test_the_fast_reader_and_the_xml_parser_refuse_an_invalid_value(cloud, change):
     text, dialect = PAGES[cloud]
     old, new = REFUSED_CHANGES[change]
     assert read(text.encode(), dialect) is not None

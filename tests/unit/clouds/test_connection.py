@@ -196,7 +196,7 @@ def test_a_session_does_not_reuse_a_connection_idle_for_31_seconds(mocker, liste
             connection.recv(100)
 
 
-def test_the_first_call_reports_a_failed_early_connection(listener):
+def test_the_first_call_of_a_session_reports_a_failed_early_connection(listener):
     peer, url = listener
     peer.close()
     with Connections(url, Clock()) as session:

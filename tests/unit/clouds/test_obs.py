@@ -412,7 +412,7 @@ def test_the_method_read_reads_a_range_up_to_the_end_of_an_obs_object(world, sta
     assert world.obs.requests[0].headers["range"] == f"bytes={start}-{start + length - 1}"
 
 
-def test_the_method_read_stops_at_the_requested_end_of_a_whole_object(world, mocker):
+def test_an_obs_client_reads_only_the_requested_part_of_a_whole_response(world, mocker):
     read = mocker.spy(Body, "read")
     world.obs.faults.then(Fault.status(200, b"x" * 1_000_000, {**HEAD, "Content-Length": "1000000"}))
     object_part = bucket(world).read("a", 0, 10)

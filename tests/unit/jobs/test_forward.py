@@ -201,7 +201,7 @@ def test_forward_records_every_key_of_a_closed_project_in_a_new_instance(world):
     assert "closed since 2026-01-02T00:00:00Z (Li Lei)" in read_failed_record(world, "a")["message"]
 
 
-def test_forward_submits_for_a_minute_after_it_read_an_open_mark(world):
+def test_forward_submits_keys_for_a_minute_after_it_read_an_open_mark(world):
     world.forward(payload("a"))
     closing(world).close()
     for second in range(10, 100, 10):

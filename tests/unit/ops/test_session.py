@@ -74,7 +74,7 @@ SUPERSEDED_STOP = open_compare_answer(stop="superseded", stopped="a newer pass o
         *("it says no reason", "somebody has begun it anew", "two who wish different things", "closed", "too large"),
     ],
 )
-def test_ops_calls_a_pass_to_its_end_and_gives_up_after_a_few_stops(job, answers, pauses, message):
+def test_ops_invokes_a_pass_until_its_end_and_gives_up_after_some_stops(job, answers, pauses, message):
     # GIVEN these answers; a further call would end the pass as well
     """Call a pass until it ends; after a stop pause, and give up after a few attempts."""
     console = Console(FakeCaller(**{job: [*answers, pass_answer() if job == "reconcile" else compare_answer()]}))

@@ -86,7 +86,7 @@ def test_a_chinese_line_of_progress_fits_the_terminal(monkeypatch):
     assert console.messages == "\r每分钟两千"
 
 
-def test_a_terminal_without_columns_has_the_default_number(monkeypatch):
+def test_ops_assumes_the_default_width_on_a_terminal_without_columns(monkeypatch):
     monkeypatch.setattr("shutil.get_terminal_size", lambda **_: os.terminal_size((0, 0)))
     console = Console(typed="")
     console.session.screen.progress("x" * 100)

@@ -164,7 +164,7 @@ NO_PROOF = [
 
 @pytest.mark.long
 @pytest.mark.parametrize(("variant", "dies"), [(WRITTEN_AGAIN, False), (OWN_COPY, True)])
-def test_the_law_detects_wrong_variants_of_the_protocol(variant, dies):
+def test_this_test_detects_wrong_variants_of_the_protocol_of_passes(variant, dies):
     with patch(**variant), patch(**NO_PROOF[0]), patch(**NO_PROOF[1]):
         assert play_two_timer_calls(dies=dies) == (True, False)
     # A pass that stopped is followed by another, which counts correctly.

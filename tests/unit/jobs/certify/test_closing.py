@@ -43,7 +43,7 @@ def closed(world: World) -> World:
 
 
 @pytest.mark.parametrize(("late", "closed_for"), [(0, 3), (10, 12)], ids=["counted at once", "counted late"])
-def test_certify_takes_oms_as_finished_after_ten_idle_minutes(world, late, closed_for):
+def test_certify_considers_oms_finished_after_ten_idle_minutes(world, late, closed_for):
     # GIVEN a repeated event just before the close, and counts that may be twenty minutes late
     world.task.lag = 2 * late * MINUTE
     close_project(world, closed_for)
@@ -57,7 +57,7 @@ def test_certify_takes_oms_as_finished_after_ten_idle_minutes(world, late, close
 
 
 @pytest.mark.parametrize("gigabytes", [0, 90])
-def test_the_wait_before_unfinished_objects_can_be_accepted_grows_by_size(closed, mocker, gigabytes):
+def test_unfinished_objects_can_be_accepted_after_a_wait_set_by_their_size(closed, mocker, gigabytes):
     # GIVEN the largest object in scope
     query_remaining_work = gathering.query_remaining_work
     mocker.patch.object(
@@ -103,7 +103,7 @@ def test_an_unfinished_object_of_an_earlier_month_prevents_a_go(world, days):
     assert results(world.cut_over()) == {"OMS_FINISHED": "not proven"}
 
 
-def test_certify_takes_oms_as_finished_if_oms_was_idle_for_days(world):
+def test_certify_considers_oms_finished_if_oms_was_idle_for_days(world):
     world.advance(9 * 24 * HOUR)
     world.get_ready()
     finding = check(world.certify(), "OMS_FINISHED")
@@ -146,7 +146,7 @@ def test_a_count_of_records_includes_the_first_second_of_its_period():
     )
 
 
-def test_the_check_closed_passes_only_for_the_cutover_that_closed(ready):
+def test_only_the_cutover_that_closed_the_project_passes_the_check_closed(ready):
     ready.find_obstacle("CLOSED", "not run", run="another")
     ready.close_project(run="mine")
     # A mark that is younger than the standstill pass shows nothing either.
@@ -191,7 +191,7 @@ def test_certify_names_other_open_projects_of_the_same_sync_task(ready):
     assert ready.is_go()
 
 
-def test_certify_issues_no_go_if_the_project_opens_meanwhile(ready):
+def test_certify_issues_no_go_if_the_project_opens_during_the_call(ready):
     def opened(kind: str, names: Sequence[str]) -> None:
         if (kind, names[0]) == ("put", f"{ROOT}state/recorded.json"):
             ready.bucket.add_mark(closed=False)
@@ -245,7 +245,7 @@ def test_a_go_loses_its_effect_if_the_closed_mark_is_lost_or_changed(ready, mark
     assert ready.invoke("certify", {"look": True})["go"] is None
 
 
-def test_the_option_look_of_certify_lists_awaited_checks_after_a_freeze(ready):
+def test_certify_with_look_lists_the_checks_that_a_cutover_waits_for(ready):
     look = partial(ready.rehearse, look=True)
     assert [finding["id"] for finding in look(frozen_since=ready.frozen)["checks"]] == ["OMS_FINISHED", "NOTHING_WAITS"]
     assert look()["checks"] == []

@@ -61,7 +61,7 @@ def test_the_pages_of_a_deletion_list_contain_each_key_once(deleted_world, mocke
     assert list(deleted_world.deletions()["deletions"]) == sorted(KEYS)
 
 
-def test_the_deletion_list_reports_keys_that_rclone_cannot_name_apart():
+def test_the_deletion_list_omits_and_names_keys_that_rclone_cannot_name():
     world = make_world_with_deletions(*HOSTILE)
     answer = world.deletions()
     assert {"tab\tline\nreturn\r", "\x01\x7f", "../..//./x"} == {*answer["unlisted"]}

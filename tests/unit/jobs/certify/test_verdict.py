@@ -22,7 +22,7 @@ def test_a_go_of_a_healthy_migration_has_no_exceptions(ready):
     assert "accepted" not in ready.certify(accept={"equal_size": "the owner: a cache"})["text"]
 
 
-def test_a_go_is_as_of_the_start_of_the_comparison_that_it_checked(world):
+def test_a_go_claims_equality_as_of_the_start_of_its_comparison(world):
     # GIVEN a late object, so that it is rechecked
     world.put("c", "x", fate="lost")
     world.freeze()
@@ -146,7 +146,7 @@ def test_the_command_of_a_no_go_overwrites_an_object_that_oms_skips(world):
     assert world.is_go()
 
 
-def test_the_overwriting_step_of_a_no_go_mends_older_objects_as_well(world):
+def test_the_overwriting_command_of_a_no_go_mends_older_objects_too(world):
     finish_older_version_late(world, "a/1")
     world.put("b/1", "1")
     world.advance(HOUR)
@@ -157,7 +157,7 @@ def test_the_overwriting_step_of_a_no_go_mends_older_objects_as_well(world):
     assert check(document, "OVERWRITTEN")["step"]["options"] == {"overwrite": True, "prefix": ["a/1", "b/1"]}
 
 
-def test_a_no_go_with_a_key_suffix_has_skipped_objects_deleted_in_obs():
+def test_a_no_go_with_a_suffix_filter_asks_to_delete_skipped_objects():
     world = World.installed("a.jpg", OBJECT_SUFFIX=".jpg")
     finish_older_version_late(world, "a.jpg")
     world.get_ready(deep=True)

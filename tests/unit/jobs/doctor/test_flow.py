@@ -142,7 +142,7 @@ def test_doctor_ignores_failed_records_of_another_project(box, run_doctor):
 
 
 @pytest.mark.parametrize("kind", ["failed", "success"])
-def test_doctor_leaves_the_permission_to_submit_unknown_if_records_remain(box, run_doctor, mocker, kind):
+def test_doctor_does_not_judge_the_permission_to_submit_by_some_records(box, run_doctor, mocker, kind):
     # GIVEN more records than doctor has time to read
     keep(box, [*make_success_records("a"), *make_failed_records("FORBIDDEN", "b")])
     if kind == "success":

@@ -59,7 +59,7 @@ STRIKES = {
 
 
 @pytest.mark.parametrize("case", STRIKES)
-def test_doctor_takes_a_timer_as_dead_after_two_periods_by_the_oss_clock(box, run_doctor, case):
+def test_doctor_considers_a_timer_dead_after_two_periods_of_oss_time(box, run_doctor, case):
     ago, ahead, periods, dead = STRIKES[case]
     box.oss.clock_offset = ahead
     store_timer_events(box)

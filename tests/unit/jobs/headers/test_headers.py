@@ -61,7 +61,7 @@ def world(request) -> World:
     return world
 
 
-def test_headers_mends_lost_headers_once_and_then_writes_nothing(world):
+def test_a_headers_pass_mends_lost_headers_once_and_then_writes_nothing(world):
     answer = world.headers()
     assert answer["finished"] is True
     assert answer["outcomes"] == {"equal": 1, "mended": 1}
@@ -74,7 +74,7 @@ def test_headers_mends_lost_headers_once_and_then_writes_nothing(world):
     assert {name for name, *_ in world.obs.actions[len(made) :]} == {"obs:bucket:ListBucket"}
 
 
-def test_headers_with_look_records_equal_objects_and_counts_differences(world):
+def test_a_headers_pass_with_look_records_equal_and_counts_other_objects(world):
     answer = world.headers("look")
     assert (answer["outcomes"], answer["examples"]) == ({"equal": 1, "differs": 1}, {"differs": ["a/lost"]})
     assert count_changes(world) == 0
@@ -82,7 +82,7 @@ def test_headers_with_look_records_equal_objects_and_counts_differences(world):
     assert mended_record(world, "b/equal")
 
 
-def test_headers_counts_and_names_source_objects_with_tags(world):
+def test_a_headers_pass_counts_and_names_source_objects_with_tags(world):
     for key in ("c/changed", "c/equal"):
         put_in_both(world, key, {**SOURCE, "x-oss-tagging-count": "2"}, LOST if key == "c/changed" else WANTED)
     world.advance()
@@ -97,7 +97,7 @@ def test_headers_counts_and_names_source_objects_with_tags(world):
     assert (answer["tagged"], answer["tagged_examples"], answer["outcomes"]["equal"]) == (0, [], 1)
 
 
-def test_headers_with_undo_restores_the_headers_before_the_first_change(world):
+def test_a_headers_pass_with_undo_restores_the_original_headers(world):
     world.headers()
     world.source.add(StoredObject("a/lost", b"A", {**SOURCE, "Cache-Control": "no-store"}))
     world.advance()
@@ -108,7 +108,7 @@ def test_headers_with_undo_restores_the_headers_before_the_first_change(world):
     assert mended_record(world, "a/lost") is None
 
 
-def test_headers_copies_a_header_changed_at_the_source_without_oms(world):
+def test_a_headers_pass_copies_a_header_changed_at_the_source_without_oms(world):
     world.headers()
     # WHEN the headers change, and forward gets the event of this change
     world.source.add(StoredObject("a/lost", b"A", {**SOURCE, "Cache-Control": "no-store"}))
@@ -133,7 +133,7 @@ def test_headers_copies_a_header_changed_at_the_source_without_oms(world):
         ({"url": "yes", "expired_url": "no", "moves_etag": "no", "moves_time": "yes"}, "cutover"),
     ],
 )
-def test_headers_changes_nothing_unless_a_canary_measured_the_effect(measured, step):
+def test_a_headers_pass_changes_no_header_before_a_canary_measured_it(measured, step):
     world = make_world()
     world.bucket.add_canary_result({"in_place": measured})
     put_in_both(world, "a", SOURCE, LOST)
@@ -146,7 +146,7 @@ def test_headers_changes_nothing_unless_a_canary_measured_the_effect(measured, s
     assert world.headers("look")["outcomes"] == {"differs": 1}
 
 
-def test_headers_changes_nothing_in_a_closed_project_until_it_opens(world):
+def test_a_headers_pass_changes_nothing_in_a_closed_project_until_it_opens(world):
     world.bucket.add_mark(closed=True)
     answer = world.headers()
     assert answer["stop"] == "closed"
@@ -156,7 +156,7 @@ def test_headers_changes_nothing_in_a_closed_project_until_it_opens(world):
     assert world.headers()["outcomes"] == {"recorded": 1, "mended": 1}
 
 
-def test_headers_stops_and_names_the_missing_permission(world):
+def test_a_headers_pass_stops_and_names_the_missing_permission(world):
     world.obs.deny("obs:object:ModifyObjectMetaData")
     with pytest.raises(StorageError, match="ModifyObjectMetaData"):
         world.headers()
@@ -164,7 +164,7 @@ def test_headers_stops_and_names_the_missing_permission(world):
 
 
 @pytest.mark.parametrize("replaces", [False, True])
-def test_headers_removes_a_header_only_if_obs_can_replace_all_headers(replaces):
+def test_a_headers_pass_removes_a_header_only_if_obs_can_replace_all(replaces):
     world = make_world(replaces=replaces)
     put_in_both(world, "a", SOURCE, {**WANTED, "content-language": "de"})
     world.advance()
@@ -174,7 +174,7 @@ def test_headers_removes_a_header_only_if_obs_can_replace_all_headers(replaces):
     assert (headers_in_obs(world, "a") == WANTED) == replaces
 
 
-def test_headers_names_objects_that_obs_refuses_and_mends_the_others(world):
+def test_a_headers_pass_names_refused_objects_and_mends_the_others(world):
     odd = {"x-oss-meta-a": "山", "Content-Type": "text/html"}
     put_in_both(world, "c/chinese", odd, LOST)
     put_in_both(world, "c/archived", SOURCE, {**LOST, "x-obs-storage-class": "COLD"})
@@ -193,7 +193,7 @@ def test_headers_names_objects_that_obs_refuses_and_mends_the_others(world):
 
 
 @pytest.mark.parametrize("key", ["最" * 330, "k" * 1000])
-def test_headers_finds_the_record_of_a_long_key_again(world, key):
+def test_a_headers_pass_finds_the_record_of_a_long_key_again(world, key):
     put_in_both(world, key, SOURCE, LOST)
     world.advance()
     world.headers()
@@ -203,7 +203,7 @@ def test_headers_finds_the_record_of_a_long_key_again(world, key):
     assert world.headers("undo")["outcomes"]["restored"] == 2
 
 
-def test_headers_names_the_version_to_change_in_a_versioned_bucket(world):
+def test_a_headers_pass_names_the_version_to_change_in_a_versioned_bucket(world):
     world.obs_bucket.has_versions = True
     first = world.obs_bucket.put("v", b"A", headers={"content-type": "text/html"})
     world.source.add(StoredObject("v", b"A", SOURCE))
@@ -212,7 +212,7 @@ def test_headers_names_the_version_to_change_in_a_versioned_bucket(world):
     assert (headers_in_obs(world, "v"), world.obs_bucket.objects["v"].version_id) == (WANTED, first.version_id)
 
 
-def test_headers_makes_no_request_for_a_recorded_object(world):
+def test_a_headers_pass_makes_no_request_for_a_recorded_object(world):
     for number in range(20):
         put_in_both(world, f"c/{number}", SOURCE, LOST)
     world.advance()
@@ -241,7 +241,7 @@ def test_headers_makes_no_request_for_a_recorded_object(world):
 
 @pytest.mark.long
 @pytest.mark.parametrize("moves", [False, True])
-def test_headers_is_as_fast_on_one_instance_as_the_cost_estimate_assumes(moves):
+def test_a_headers_pass_is_as_fast_as_the_cost_estimate_assumes(moves):
     world = make_world(moves=moves)
     for number in range(1000):
         put_in_both(world, f"{number:04}", SOURCE, LOST)
@@ -286,7 +286,7 @@ KINDS = [
 
 @pytest.mark.long
 @pytest.mark.parametrize("moves", [False, True])
-def test_headers_makes_all_headers_equal_despite_faults_and_kills(moves):
+def test_a_headers_pass_makes_all_headers_equal_despite_faults_and_kills(moves):
     world, dice = make_world(moves=moves), random.Random(0)
     assert len(KINDS) == 40
     for number in range(2000):

@@ -154,7 +154,7 @@ class LawWorld(World):
 @pytest.mark.law
 @pytest.mark.part
 @pytest.mark.parametrize("block", range(4))
-def test_headers_changes_no_object_whose_contents_differ(block, mocker):
+def test_a_headers_pass_changes_no_object_whose_contents_differ(block, mocker):
     mocker.patch.object(headers, "BATCH", 2)
     for seed in choose_seeds(block, schedules(10)):
         world = LawWorld(seed)

@@ -141,7 +141,7 @@ def test_the_timer_covers_every_key_after_a_kill_at_any_write(small_pages, hook)
     assert step > 15
 
 
-def test_a_pass_since_a_fraction_of_a_second_is_continued_by_its_command(world):
+def test_reconcile_continues_a_pass_whose_option_since_has_a_fraction(world):
     world.fill(30)
     begin_stuck_pass(world, since="2026-01-01T00:00:00.5Z")
     assert world.reconcile(since="2026-01-01T00:00:00.5Z")["accepted"] == 30

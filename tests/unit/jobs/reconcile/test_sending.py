@@ -141,7 +141,7 @@ def test_reconcile_answers_why_a_range_of_a_pass_stopped_early(fault, reason):
 
 
 @pytest.mark.parametrize("name", [f"{ROOT}success_object/a", "oms_source_record/passes/other-reconcile/x/y/r/0000"])
-def test_an_event_of_another_object_is_ignored(world, name):
+def test_reconcile_ignores_an_event_of_another_object_of_the_log_bucket(world, name):
     world.lose_events_of("a")
     assert world.invoke("reconcile", payload(name)) == {"pieces": {}, "stop": None, "stopped": None}
     assert world.oms.calls == []
@@ -149,7 +149,7 @@ def test_an_event_of_another_object_is_ignored(world, name):
 
 
 @limit_pages(20)
-def test_while_oms_refuses_all_keys_a_timer_event_submits_one_batch():
+def test_a_pass_with_many_lanes_makes_few_calls_while_oms_refuses_all_keys():
     # GIVEN far more objects than a batch for each range, and an OMS that refuses all
     world, trigger = make_world(2000, LANES="16")
     world.oms.faults.add(FROZEN)

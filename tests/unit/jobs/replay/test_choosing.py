@@ -184,7 +184,7 @@ def test_a_dry_run_of_replay_reports_the_oldest_failure_of_its_keys(world, optio
         ({}, "Nothing is left to resend.", True),
     ],
 )
-def test_replay_shows_its_selection_of_keys_and_their_number(world, options, lead, is_well):
+def test_replay_reports_the_requested_selection_and_the_number_of_keys(world, options, lead, is_well):
     world.put_failed("a", "b")
     answer = from_json(ReplayAnswer, world.invoke("replay", options))
     assert answer.is_successful == is_well

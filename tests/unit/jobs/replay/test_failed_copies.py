@@ -90,7 +90,7 @@ def accept_again(world: ReplayWorld) -> None:
         (accept_again, "accepted_again"),
     ],
 )
-def test_replay_counts_and_does_not_record_failed_copies_without_a_resend(world, prepare, outcome):
+def test_replay_does_not_record_a_failed_copy_that_needs_no_resend(world, prepare, outcome):
     world.fail_to_copy("a")
     prepare(world)
     assert world.count_lines() == {"lists": 1, outcome: 1}

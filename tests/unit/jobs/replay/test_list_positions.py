@@ -128,7 +128,7 @@ def test_replay_reads_all_lists_again_if_stored_positions_are_unreadable(world):
         assert stored_positions(world)["looked"]
 
 
-def test_the_stored_positions_keep_that_of_a_partly_read_list():
+def test_the_stored_positions_in_lists_include_that_of_a_partly_read_list():
     positions = ListPositions()
     for number in range(MAX_LISTS + 10):
         positions.move(

@@ -186,7 +186,7 @@ def closing(world: ReplayWorld) -> ProjectState:
 @pytest.mark.parametrize(
     "options", [None, {"limit": 1}, {"prefix": "key"}, {"reason": "THROTTLED"}, {"keys": ["key 00000", "by hand"]}]
 )
-def test_replay_of_a_closed_project_keeps_records_and_names_open(closed, options):
+def test_replay_of_a_closed_project_keeps_records_and_prints_open_command(closed, options):
     closed.put_failed(*many(3))
     closed.bucket.add_run_file("a", "b")
     before = dict(closed.bucket.objects)

@@ -117,7 +117,7 @@ STORIES: dict[str, list[tuple[Callable[[World], Any], str]]] = {
 
 
 @pytest.mark.parametrize("case", STORIES)
-def test_status_reports_copy_failures_after_an_acknowledgement_again(world, case):
+def test_status_reports_new_copy_failures_after_an_acknowledgement(world, case):
     for action, expected_text in STORIES[case]:
         action(world)
         is_green = not expected_text or expected_text.startswith("OMS has not processed")

@@ -130,7 +130,7 @@ def test_the_log_line_of_status_has_null_for_unknown_numbers(world, caplog):
     assert numbers == {**numbers, **unknown, "waiting": 0}
 
 
-def test_an_alarm_says_unknown_waiting_keys_with_an_unreadable_run_file():
+def test_an_alarm_has_unknown_waiting_keys_if_a_run_file_is_unreadable():
     world = WatchedWorld()
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
     world.tick_often(2)

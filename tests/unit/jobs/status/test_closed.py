@@ -213,7 +213,7 @@ def test_changes_after_the_close_are_unknown_if_records_are_unlisted(world, mock
     assert "ALARM: at least 1 object changed" in read_verdict(world)[1]
 
 
-def test_an_acknowledged_change_after_the_close_leaves_copy_failures(world):
+def test_an_acknowledged_change_after_the_close_hides_no_copy_failure(world):
     world.count_objects(240, REQUEST=3, FAILURE=3)
     world.bucket.add_mark(closed=True)
     world.advance(60)

@@ -104,7 +104,7 @@ def test_status_ignores_comparisons_if_oms_reports_no_destination_bucket(world):
 
 
 @pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2), ("7d", 8)])
-def test_status_does_not_know_the_objects_in_obs_by_an_old_comparison(period, days):
+def test_status_does_not_judge_the_objects_in_obs_by_an_old_comparison(period, days):
     # GIVEN a comparison, and recent passes of reconcile
     world = make_status_world(COMPARE_PERIOD=period)
     world.bucket.add_comparison(equal_contents=7)
@@ -298,7 +298,7 @@ def test_status_asks_to_end_a_finished_migration(world):
     assert shows_verdict(world, IN_STEP, "The existing objects have been copied. To end their migration")
 
 
-def test_status_does_not_know_the_objects_of_an_ended_migration(world):
+def test_status_reports_objects_of_an_ended_migration_as_unknown(world):
     world.bucket.add_comparison(migrating=5, equal_contents=7)
     begin_group(world, {**GROUP, "status": 2})
     assert read_verdict(world)[0] == IN_STEP

@@ -120,7 +120,7 @@ def test_status_does_not_take_a_trigger_as_dead_for_earlier_writes(world_without
 
 
 @pytest.mark.parametrize("is_older", [True, False], ids=["older than the project", "younger"])
-def test_an_object_too_new_for_the_last_pass_counts_as_new_in_the_next(world_without_passes, is_older):
+def test_status_counts_an_object_too_new_for_a_pass_in_the_next_pass(world_without_passes, is_older):
     if is_older:
         world_without_passes.bucket.add_installation(NOW)
     world_without_passes.upload("a", "a", minutes_ago=5)
@@ -211,7 +211,7 @@ def test_status_does_not_judge_lost_events_by_a_partial_pass(world_without_passe
 
 
 @pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2)])
-def test_status_does_not_know_lost_events_if_the_last_pass_is_too_old(period, days):
+def test_status_does_not_rule_out_lost_events_if_the_pass_is_overdue(period, days):
     # GIVEN a pass, after which the trigger has stopped working
     world = make_status_world(RECONCILE_PERIOD=period)
     world.bucket.add_pass(scanned=7)
@@ -235,7 +235,7 @@ def test_status_does_not_know_lost_events_if_the_last_pass_is_too_old(period, da
 
 
 @pytest.mark.parametrize("period", ["off", "1d"])
-def test_status_does_not_know_lost_events_until_a_pass_has_ended(period):
+def test_status_does_not_rule_out_lost_events_until_a_pass_has_ended(period):
     world = make_status_world(RECONCILE_PERIOD=period, COMPARE_PERIOD="off")
     world.put_accepted("old", data="old", minutes_ago=60 * 24 * 10)
     assert shows_verdict(world, "unknown", "python3 ops.py reconcile")

@@ -487,7 +487,7 @@ INCOMPLETE_TEXTS = {
         *(pytest.param(text, id=f"it lacks {name}") for name, text in INCOMPLETE_TEXTS.items()),
     ],
 )
-def test_check_refuses_a_text_that_has_not_the_form_of_a_certificate(tmp_path, capsys, text):
+def test_check_refuses_a_text_without_the_form_of_a_certificate(tmp_path, capsys, text):
     (tmp_path / "c.json").write_text(text)
     assert cli.main(["check", str(tmp_path / "c.json"), "--lang", "en"], HOUR_AFTER) == 4
     assert "is not a certificate, or is damaged" in capsys.readouterr().err

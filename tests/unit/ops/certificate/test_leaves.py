@@ -148,7 +148,7 @@ def undetected_changes(name: str, step: int = 1) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("name", CERTIFICATES)
-def test_check_refuses_each_changed_value_that_no_list_excuses(name):
+def test_check_detects_each_changed_value_that_is_no_listed_exception(name):
     assert find_false_claims(CERTIFICATES[name]) == []
     assert [path for path in undetected_changes(name, 20) if not is_listed(path)] == []
 
@@ -205,7 +205,7 @@ WRONG_VALUES = {
 
 
 @pytest.mark.parametrize("rule", WRONG_VALUES)
-def test_the_stored_certificates_detect_a_broken_rule(rule, mocker):
+def test_a_broken_rule_makes_check_refuse_a_stored_certificate(rule, mocker):
     target, instead = WRONG_VALUES[rule]
     mocker.patch(target, instead)
     assert any(find_false_claims(document) for document in CERTIFICATES.values())

@@ -413,7 +413,7 @@ def test_show_prints_an_answer_in_an_encoding_of_windows(show, encoding):
     assert output.startswith("'山': OMS accepted an older version.")
 
 
-def test_show_prints_no_verdict_if_its_input_has_two(show):
+def test_show_prints_no_verdict_if_its_input_has_two_verdicts(show):
     go, no_go = map(json.dumps, (certificate(), certificate({"MISSING": "failed"}, "NO-GO")))
     for text in (f"{go}\n{no_go}", f"{no_go[:-1]}, {go[1:]}"):
         assert show(text)[:2] == (2, "")

@@ -24,14 +24,14 @@ def test_the_command_headers_passes_its_options_to_compare(run, words, payload):
     assert caller.asked == [("compare", payload)]
 
 
-def test_headers_with_look_only_requests_the_progress(run):
+def test_the_command_headers_with_look_only_requests_the_progress(run):
     caller = FakeCaller()
     caller.passes["headers"] = headers_answer({HeadersOutcome.EQUAL: 1}, finished=False, ended=None)
     assert run(caller, "headers", "--look")[0] == 1
     assert caller.asked == []
 
 
-def test_headers_shows_differences_by_outcome_header_and_folder(run):
+def test_the_command_headers_shows_differences_by_outcome_and_folder(run):
     outcomes = {HeadersOutcome.EQUAL: 1000, HeadersOutcome.DIFFERS: 2}
     code, output, _ = run(FakeCaller(compare=headers_answer(outcomes, work="look")), "headers", "--dry-run")
     assert code == 3
@@ -39,7 +39,7 @@ def test_headers_shows_differences_by_outcome_header_and_folder(run):
         assert phrase in output
 
 
-def test_headers_names_objects_with_tags_and_keeps_its_exit_code(run):
+def test_the_command_headers_names_objects_with_tags(run):
     answer = headers_answer({HeadersOutcome.EQUAL: 2}, tagged=1200, tagged_examples=["a/tagged"])
     code, output, _ = run(FakeCaller(compare=answer), "headers")
     assert code == 0
@@ -51,11 +51,11 @@ def test_headers_names_objects_with_tags_and_keeps_its_exit_code(run):
     ("outcomes", "code"),
     [({HeadersOutcome.RECORDED: 1}, 0), ({HeadersOutcome.RECORDED: 1, HeadersOutcome.NOT_ASCII: 1}, 3)],
 )
-def test_headers_exits_with_0_only_if_all_headers_are_equal_or_mended(run, outcomes, code):
+def test_the_command_headers_exits_with_0_only_if_all_headers_are_mended(run, outcomes, code):
     assert run(FakeCaller(compare=headers_answer(outcomes)), "headers")[0] == code
 
 
-def test_headers_exits_with_2_and_requires_a_canary_before_its_first_run(run):
+def test_the_command_headers_exits_with_2_without_an_earlier_canary(run):
     stopped_answer = {"stop": Stop.HEADERS, "stopped": "no canary", "step": Step("canary"), "finished": False}
     caller = FakeCaller(compare=headers_answer({}, **stopped_answer, pass_=None))
     code, output, _ = run(caller, "headers")

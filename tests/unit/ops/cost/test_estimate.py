@@ -75,7 +75,7 @@ def test_the_estimated_cost_of_listing_obs_equals_the_benchmark():
     assert dollars == pytest.approx(comparing.DOLLARS_PER_MILLION_LISTED_IN_OBS, rel=0.1)
 
 
-def test_an_estimate_uses_the_projects_defaults():
+def test_a_cost_estimate_uses_the_projects_default_settings():
     reckoned = {
         "OMS_RATE": effort._OMS_CALLS_PER_SECOND,
         "PIECE_SECONDS": effort._PIECE_SECONDS,

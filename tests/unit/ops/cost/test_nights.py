@@ -57,7 +57,7 @@ def test_cost_shows_no_night_plan_if_traffic_costs_the_same_all_day():
         ("08:00-23:59=1MB/s", *NIGHT_WINDOWS),
     ],
 )
-def test_the_option_for_a_bandwidth_limit_is_parsed(text, window):
+def test_migrate_parses_the_option_for_a_bandwidth_limit(text, window):
     assert quantities.parse_window(text) == window
 
 
@@ -97,7 +97,7 @@ def test_a_day_of_progress_shows_how_late_oms_applies_bandwidth_limits(hours, be
     [progress(8, seconds=12 * 3600), progress(8, speed=1_000_000), CopySpeed("g", NIGHT_WINDOWS, ())],
     ids=["half a day", "slower than the limit", "nothing"],
 )
-def test_the_delay_of_limits_is_unknown_without_enough_progress(measured):
+def test_the_delay_of_bandwidth_limits_is_unknown_without_enough_progress(measured):
     assert find_hours_late(measured) is None
 
 

@@ -752,7 +752,7 @@ def test_a_cutover_repeats_an_earlier_pass_of_headers_before_the_close():
     assert "2 objects are unchanged" in console.messages
 
 
-def test_a_cutover_runs_no_pass_of_headers_if_the_project_never_did():
+def test_a_cutover_runs_no_pass_of_headers_if_the_project_had_none():
     for earlier_answer in (headers_answer({}, pass_=None, finished=False), headers_answer({}, work="undo")):
         console = make_console()
         console.caller.passes["headers"] = earlier_answer

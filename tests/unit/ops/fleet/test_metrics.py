@@ -106,7 +106,7 @@ TROUBLES = {
 
 
 @pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
-def test_each_alert_fires_for_its_problem_and_clears(rule):
+def test_each_alert_fires_during_its_problem_and_ends_after_it(rule):
     trouble, alert_time = TROUBLES[rule["alert"]]
     assert fires(rule["expr"], metrics.format_metrics([trouble]), alert_time)
     assert not fires(rule["expr"], metrics.format_metrics([CALM_MEMBER]), ANSWER_TIME)
@@ -117,7 +117,7 @@ def test_every_verdict_except_in_step_has_an_alert():
     assert alerted == {state.value for state in VerdictState} - {VerdictState.IN_STEP.value}
 
 
-def test_the_dashboard_uses_metrics_that_exist():
+def test_the_dashboard_uses_only_metrics_that_exist():
     text = (MONITORING / "dashboard.json").read_text()
     names = {family.name for family in text_string_to_metric_families(GOLDEN.read_text())}
     names.add("oss_oms_sync_certificate_timestamp_seconds")

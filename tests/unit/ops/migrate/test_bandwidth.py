@@ -69,7 +69,7 @@ def test_migrate_restores_the_bandwidth_limits_that_a_pause_removed(world):
     assert world.group.bandwidth == NIGHTS_FIELD
 
 
-def test_the_next_command_completes_an_interrupted_change_of_the_limits():
+def test_the_next_migrate_command_completes_an_interrupted_limit_change():
     for fate, number in draw_interruptions(range(1, 20)):
         with MigrateWorld() as world:
             world.begin_migration(50, 3600)

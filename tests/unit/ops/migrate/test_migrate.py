@@ -464,13 +464,13 @@ def test_migrate_leaves_permanent_failures_to_replay(world):
     assert world.is_finished() is True
 
 
-def test_a_failed_migration_ends_as_removed_until_replay_reads_its_lists(world):
+def test_a_failed_migration_ends_as_removed_if_replay_read_no_lists(world):
     world.fail_two()
     expect_success(world.migrate("--remove"))
     assert world.read_outcome()["how"] == "removed"
 
 
-def test_replay_does_not_replace_a_task_group_with_unreported_objects(world):
+def test_status_does_not_count_a_group_with_unreported_objects_as_resent(world):
     world.fail_two_and_wait()
     # GIVEN a task of the group that failed as a whole, so OMS does not report its objects
     world.group.success_count -= 10
@@ -511,7 +511,7 @@ def test_replay_reads_an_old_list_of_a_task_group_once(world):
     assert world.answer("status")[1]["old_objects"]["resent"] is True
 
 
-def test_the_estimated_duration_equals_that_of_the_migration(world):
+def test_the_estimated_duration_of_a_migration_equals_its_real_duration(world):
     world.begin_migration(400, 3600)
     world.advance(1000)
     seconds_left = 60 * int(re.search(r"; about (\d+) min left", world.migrate("--look")[1])[1])
@@ -586,7 +586,7 @@ def test_migrate_says_that_no_migration_is_running(world):
         expect_exit(world.migrate(word), 2, f"Begin a migration: {OPS} migrate")
 
 
-def test_the_plan_of_a_migration_shows_objects_missing_at_the_comparison(world):
+def test_the_plan_of_a_migration_counts_objects_missing_in_obs(world):
     world.fill(100, size=10**5)
     world.advance(86_400)
     assert world.run("compare", "--since", "2020-01-01", "--dry-run")[0] in (0, 1)

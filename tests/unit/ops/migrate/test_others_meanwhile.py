@@ -61,7 +61,7 @@ def test_a_suspended_migrate_command_does_not_end_a_later_migration(world):
     assert is_untouched(world, runs[-1])
 
 
-def test_a_removal_ends_no_migration_that_began_during_its_prompt(world):
+def test_migrate_with_remove_ends_no_migration_begun_during_its_prompt(world):
     world.begin_migration()
     runs = []
 

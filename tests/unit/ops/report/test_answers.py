@@ -98,7 +98,7 @@ def test_the_example_of_a_status_has_the_copy_failures_of_a_real_status():
     assert example["verdict"] == to_json(verdict)
 
 
-def test_the_example_of_a_comparison_has_the_remedies_of_a_real_one():
+def test_the_example_of_a_comparison_has_the_remedies_of_a_real_comparison():
     last_comparison, mode = (
         answer("status")["compare"]["last"],
         OverwriteMode(answer("status")["oms"]["object_overwrite_mode"]),

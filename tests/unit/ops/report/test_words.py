@@ -91,7 +91,7 @@ def test_the_english_page_has_no_chinese_text(name):
     ],
     ids=["verdicts", "reasons to stop"],
 )
-def test_each_error_code_has_a_text(words, asked_for):
+def test_reports_have_a_text_for_each_verdict_and_each_reason_to_stop(words, asked_for):
     assert words.keys() == asked_for
 
 

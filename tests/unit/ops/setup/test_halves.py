@@ -245,7 +245,7 @@ def test_setup_gives_an_access_key_created_by_hand_to_oms_and_keeps_it(world):
     assert list(world.ram.entities.users[f"{NAME}-oms"]["keys"]) == [key_by_hand[OMS_SOURCE_VARIABLES[0]]]
 
 
-def test_the_plan_keeps_a_step_for_a_policy_that_setup_cannot_change(world, resources):
+def test_the_plan_of_setup_keeps_a_step_for_a_policy_it_cannot_change(world, resources):
     set_variables(world, readObjects="off")
     world.iam.deny("iam:policies:createVersionV5")
     assert waiting_resources(expect_exit(world.setup(typed=YES), 3)) == [

@@ -51,7 +51,7 @@ RESOURCE_TITLES = {"policies": "policy", "users": "RAM user", "iam users": "IAM 
     )
 )
 @settings(max_examples=max(5, schedules(10) // 4))
-def test_the_plan_names_each_obstacle_and_its_remedy(things: list[tuple[str, str, str]]) -> None:
+def test_the_plan_of_setup_names_each_obstacle_and_its_remedy(things: list[tuple[str, str, str]]) -> None:
     with SetupWorld() as world:
         other_users = Others(world)
         for obstacle in things:

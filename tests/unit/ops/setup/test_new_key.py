@@ -139,7 +139,7 @@ def test_setup_deletes_the_access_key_whose_last_use_is_older(world):
 
 
 @pytest.mark.parametrize("is_used", [False, True], ids=["not deployed yet", "used, and the task gone"])
-def test_setup_adds_an_access_key_to_an_s_yaml_without_and_deletes_none(world, is_used):
+def test_setup_creates_an_access_key_for_an_s_yaml_that_has_none(world, is_used):
     # GIVEN a key that may be in use, although neither IAM nor a task shows that
     first_key = world.secrets[STORED_NAME]
     if is_used:

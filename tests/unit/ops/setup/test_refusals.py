@@ -80,7 +80,7 @@ def test_setup_does_not_take_a_response_without_a_list_for_an_empty_list(world, 
 
 
 @pytest.mark.parametrize("body", [b'{"count": 0}', b'{"tasks": null, "count": 0}', b'{"tasks": [], "count": 0}'])
-def test_setup_takes_a_list_with_the_count_zero_as_empty(world, body):
+def test_setup_considers_a_list_with_the_count_zero_empty(world, body):
     answer_task_list(world, body)
     assert read_plan(world, 0)["sync task"]["state"] == "create"
 
@@ -109,7 +109,7 @@ def test_the_plan_of_setup_names_both_regions_of_a_misplaced_bucket(world, name,
     assert line["next"]["en"].startswith(way_out)
 
 
-def test_the_plan_of_setup_takes_a_redirect_as_another_region(world):
+def test_setup_reports_a_bucket_in_another_region_after_a_redirect(world):
     world.obs.create_bucket(world.destination_bucket)
     world.obs.faults.add(
         Fault.status(301, headers={"x-obs-request-id": "1"}), where=lambda request: request.method == "HEAD"

@@ -110,7 +110,7 @@ def test_setup_changes_no_access_keys_of_a_user_that_others_recreated(resources,
     assert world.snapshot() == earlier_snapshot
 
 
-def test_setup_takes_a_task_with_another_source_for_a_task_of_others(world):
+def test_setup_treats_a_sync_task_with_another_source_as_foreign(world):
     destination = world.obs.create_bucket("videos-obs")
     task = world.oms.create_task(world.project_id, "t", lambda key: None, destination, src_bucket="videos")
     task.description = MARK
