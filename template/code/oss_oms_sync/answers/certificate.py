@@ -359,10 +359,6 @@ class CutoverFacts(WaitingFacts):
 
     @property
     def judged_and_total_counts(self) -> tuple[int, int]:
-        """The number of source objects in scope with a final class, and the number of all source objects in scope.
-
-        Objects that were just written, or are in flight, have no final class yet.
-        """
         return self.both_buckets.judged_and_total_counts if self.both_buckets else (0, 0)
 
 

@@ -42,7 +42,6 @@ def record_root(task_id: str) -> str:
 
 
 def record_prefix(task_id: str, kind: Kind, *, long: bool = False) -> str:
-    """Return the prefix that the name of a record has before the key, or before the hash of a `long` key."""
     return f"{record_root(task_id)}{kind}_object{'_long' if long else ''}/"
 
 

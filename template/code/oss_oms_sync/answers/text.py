@@ -105,7 +105,6 @@ _SENTENCE_ENDS = (*".!?:", *"。！？：")
 
 
 def _format_value(value: object, format_spec: str, language: str) -> Iterator[str | Step]:
-    """Yield the parts of a value's text: strings, and Steps. `format_spec` is the format in its placeholder."""
     if format_spec in _QUANTITIES:
         value, format_spec = t("unknown") if value is None else _QUANTITIES[format_spec](value), ""
     singular, _, plural = format_spec.partition("|")

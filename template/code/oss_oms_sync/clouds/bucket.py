@@ -70,9 +70,8 @@ class Bucket(ABC):
     def pages(self, prefix: str, after_name: str = "") -> Iterator[Iterator[ListPage]]:
         """Return a context with an iterator over all pages of the listing after the name `after_name`.
 
-        Each page is requested while the caller works on the previous page. At the end of the context, a request in
-        progress is abandoned. The iteration raises StorageError, also for a page whose names are not in ascending
-        order.
+        Each page is requested while the caller works on the previous page. The iteration raises StorageError, also for
+        a page whose names are not in ascending order.
         """
         pending_pages = [self._begin_page(prefix, after_name)]
         try:

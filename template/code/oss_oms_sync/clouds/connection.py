@@ -78,7 +78,7 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
     def connect_ahead(self, url: str) -> None:
         """Open a connection to `url` in the background, so that the first call does not have to wait for it.
 
-        Nothing is sent. If connecting fails, the first call opens a connection itself, and reports its own failure.
+        If connecting fails, the first call opens a connection itself, and reports its own failure.
         """
 
         def connect() -> None:
@@ -103,12 +103,9 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
     def send_signed(
         self, method: str, url: str, headers: Mapping[str, str], timeout: tuple[float, float], body: bytes = b""
     ) -> requests.Response:
-        """Send a signed request without changing it; the caller has checked and encoded all parts.
+        """Send a signed request without changing it. The body of the response is not read yet: `read_body` reads it.
 
-        `timeout` has the seconds for connecting and for each read. The body of the response is not read yet:
-        `read_body` reads it.
-
-        Raises NETWORK_ERRORS.
+        `timeout` has the seconds for connecting and for each read. Raises NETWORK_ERRORS.
         """
         request = requests.PreparedRequest()
         # An empty body of unknown length would be sent in chunks.

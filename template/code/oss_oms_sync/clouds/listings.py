@@ -153,7 +153,6 @@ def _read_any_page(body: bytes, dialect: Dialect) -> ListPage:
 
 
 def _read_uniform_page(body: bytes, dialect: Dialect) -> ListPage | None:
-    """Read a page without parsing its objects as XML, or return None if the objects differ in form."""
 
     def read_columns(contents: list[ElementTree.Element], _: str, decode: Callable[[str], str]) -> Columns:
         # The only remaining object has to be the mark, at the place of the page's objects.

@@ -143,8 +143,7 @@ class OssBucket(Bucket):
     def try_delete_all(self, names: Sequence[str]) -> dict[str, StorageError | None]:
         """Delete objects; return for each name None, or the error if OSS did not confirm the deletion.
 
-        A call deletes a thousand objects. A name that XML cannot represent needs a call of its own. The calls run in
-        parallel.
+        A call deletes a thousand objects, but a name that XML cannot represent needs a call of its own.
         """
         non_xml_names = dict.fromkeys(name for name in names if re.search(_NON_XML_PATTERN, name))
         xml_names = [name for name in names if name not in non_xml_names]

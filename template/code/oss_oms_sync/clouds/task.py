@@ -94,10 +94,9 @@ class Statistics(StatisticsSummary):
 
     @property
     def steps(self) -> list[tuple[float, int, int]]:
-        """The intervals (steps) in which OMS accepted or finished objects, in the order of time.
+        """The intervals in which OMS accepted or finished objects, in the order of time.
 
-        Each step has its start in seconds since 1970, the number of objects accepted in it, and the number of objects
-        finished in it.
+        Each has its start in seconds since 1970, the number of accepted objects, and the number of finished objects.
         """
         steps: dict[float, tuple[int, int]] = {}
         for name in OBJECT_TYPES:

@@ -272,7 +272,6 @@ class _RangeWork:
             self._batch.append(row)
 
     def _find_outcome(self, entry: Entry, row: HeadersRow) -> HeadersOutcome | None:
-        """Return the outcome of an object by its class or its record, or None if its headers have to be read."""
         if not self._is_equal(entry):
             return HeadersOutcome.OTHER_CLASS
         if self._is_undo:
@@ -302,7 +301,6 @@ class _RangeWork:
         return record
 
     def _process_batch(self, last_key: str) -> None:
-        """Process the current batch. The state of the range then includes all keys up to `last_key`."""
         for row, outcome in zip(self._batch, self._compare_or_change() if self._batch else [], strict=True):
             is_unproven = outcome.outcome is HeadersOutcome.DIFFERS and row.key in self._unproven
             self._count.add_outcome(

@@ -155,7 +155,6 @@ class ReconcileCount(Count):
         )
 
     def add_run(self, run: KeyRun) -> None:
-        """Count the keys of `run`, which follow each other in the listing. OMS accepted their current versions."""
         self._marks.extend(run.keys)
         for name in (INSIDE, "scanned", ReconcileClass.COVERED.count):
             self._tally.counts[name] += len(run.keys)

@@ -197,7 +197,7 @@ def test_status_prints_a_command_that_covers_all_changes_after_the_close(world, 
     )
     look = Replay(world.invocation(), skips_resting=False)
     look.send_records(ReplayOptions(dry_run=True))
-    assert look.answer().by_reason == {"CLOSED": 1, "MARK_UNREAD": 1, "COPY_FAILED": 4}
+    assert look.build_answer().by_reason == {"CLOSED": 1, "MARK_UNREAD": 1, "COPY_FAILED": 4}
 
 
 def test_changes_after_the_close_are_unknown_if_records_are_unlisted(world, mocker):

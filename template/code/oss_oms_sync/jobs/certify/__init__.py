@@ -68,8 +68,8 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
 def _store_document(invocation: Invocation, build_document: Callable[[int], dict[str, object]]) -> dict[str, object]:
     """Build the certificate with the next free number, store it, and return it.
 
-    `build_document` builds the certificate with a given number. No certificate is overwritten: if two calls choose the
-    same number at the same time, the second call takes the next number.
+    No certificate is overwritten: if two calls choose the same number at the same time, the second call takes the next
+    number.
     """
     number = parse_number(Certificates(invocation).last_name()) + 1
     while True:
@@ -142,11 +142,8 @@ def _report_state(invocation: Invocation, options: CutoverOptions) -> dict[str, 
 def _read_matching_go(invocation: Invocation, options: CutoverOptions, mark: CloseMark) -> dict[str, object] | None:
     """Return the document of the last GO if the project has not been opened since, otherwise None.
 
-    If the options have the time of a freeze, the GO must also fulfil these conditions:
-
-    - It belongs to this freeze or a later freeze.
-    - It has the current settings. They are unknown if OMS does not report the sync task.
-    - It is later than the last NO-GO.
+    If the options have the time of a freeze, the GO must also be of this freeze or a later freeze, have the current
+    settings, and be later than the last NO-GO.
     """
     certificates = Certificates(invocation)
     go = certificates.read_valid_go(mark)

@@ -118,10 +118,6 @@ class _PageBuilder:
         self._inexact_keys: list[str] = []
 
     def build(self, facts: DeletionFacts, after_key: str) -> DeletionsAnswer:
-        """Look up the keys after `after_key` in the records and in both clouds, and return the page.
-
-        Raises StorageError.
-        """
         absences = read_absences(self._invocation.log_bucket, self._comparison.passed.absences, after_key)
         deletions, candidate_count, last_key = list[Deletion](), 0, None
         for batch in iter(lambda: list(islice(absences, _KEYS_PER_READ)), []):

@@ -17,8 +17,7 @@ from oss_oms_sync.rules.cutover import judge
 def build_certificate(invocation: Invocation, facts: CutoverFacts, number: int) -> dict[str, object]:
     """Return the certificate of these facts as a JSON object; `number` counts the certificates of the project and task.
 
-    The numbers define the order of certificates, because times are ambiguous. Two certificates may have the same
-    second, or be written by instances with different clocks.
+    The numbers define the order of certificates, because their times may be equal, or come from different clocks.
     """
     judgement = judge(facts)
     name = certificate_name(number, facts.made, judgement.verdict)

@@ -84,10 +84,6 @@ class _TaskAndComparison(NamedTuple):
 
 
 def gather_facts(invocation: Invocation, options: CutoverOptions) -> CutoverFacts:
-    """Gather all facts of a certificate.
-
-    Raises StorageError if the log bucket or the source bucket cannot be listed.
-    """
     settings = invocation.settings
     facts, (task, destination, comparison) = _gather_common_facts(invocation, options)
     task_info = task if isinstance(task, TaskInfo) else None
@@ -124,7 +120,7 @@ def gather_facts(invocation: Invocation, options: CutoverOptions) -> CutoverFact
 def gather_waiting_facts(invocation: Invocation, options: CutoverOptions) -> WaitingFacts:
     """Gather the facts of the checks for which a cutover waits; a cutover does this each minute until they pass.
 
-    Raises StorageError if the log bucket or the source bucket cannot be listed.
+    Raises StorageError.
     """
     facts, _ = _gather_common_facts(invocation, options)
     return WaitingFacts(**{**facts, "closed": _find_unchanged_mark(invocation, facts["closed"])})
@@ -276,7 +272,6 @@ def _build_single_group(
 
 
 def _list_grouping_values(group: WaitingGroup) -> tuple[str, str, bool, bool, bool]:
-    """Return the values by which waiting keys are grouped; the rules treat keys with equal values equally."""
     title = group.object_class.title if group.object_class else ""
     return group.reason, title, group.is_same_size, group.was_tried, group.is_refused
 

@@ -220,8 +220,7 @@ def compare_headers(
 ) -> Headers:
     """Compare the headers of the sample's objects, and of an object of each further first-level folder.
 
-    `migrates_metadata` is True if the sync task migrates metadata, and None if this is unknown. Without it, OBS may
-    lack headers.
+    If `migrates_metadata` (the sync task copies headers) is not True, OBS may lack headers.
     """
     if not sample.asked or sample.unread:
         return Headers(migrates_metadata)

@@ -131,10 +131,8 @@ _SUCCESS_TEXT = t("Setup OK")
 def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str, object]:
     """Run every check, and return a DoctorAnswer as JSON.
 
-    A check that depends on a failed check does not run; its result names the failed check. No key is submitted to OMS.
-    Doctor writes test objects to the log bucket, and deletes them if its role is allowed to delete.
-
-    Raises PayloadError.
+    A check that depends on a failed check does not run. No key is submitted to OMS. Doctor writes test objects to the
+    log bucket, and deletes them if its role is allowed to delete. Raises PayloadError.
     """
     options.parse(event, object)
     context = None if isinstance(invocation, SettingsError) else CheckContext(invocation)
@@ -153,10 +151,6 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str,
 
 
 def _run_checks(checks: Sequence[Check[C]], context: C | None, findings: dict[str, Finding]) -> None:
-    """Run the checks, and add the finding of each check to `findings`.
-
-    If the settings are invalid, `context` is None, and each of these checks depends on a failed check.
-    """
     for check in checks:
         blocking_names = [
             needed_name

@@ -79,8 +79,8 @@ class CheckContext:
     def timers(self) -> tuple[Mapping[str, WriteTime | None], WriteTime | None]:
         """The time of each job's last call by a timer, and the time of the installation; None without a record.
 
-        If the installation is not recorded, doctor records it now, so that later calls know the age of a timer that has
-        never called its job.
+        If the installation is not recorded, doctor records it now, because a timer that has never called its job counts
+        as old as the installation.
         """
         state = JobState(self.invocation)
         last_calls, installation = state.read_timers(["replay", "reconcile", "compare", "status"])

@@ -42,7 +42,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     # Manual calls, and a cutover's, submit all keys.
     replay_run = Replay(invocation, skips_resting=is_timer_run)
     problems = _submit_selected_keys(event, replay_run, invocation)
-    answer: dict[str, object] = to_json(replay_run.answer())
+    answer: dict[str, object] = to_json(replay_run.build_answer())
     log.info(answer)
     if problems:
         raise EventError(problems)
@@ -50,7 +50,6 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
 
 
 def _submit_selected_keys(event: bytes | str, replay: Replay, invocation: Invocation) -> Sequence[str]:
-    """Submit the keys that `event` selects; return the problems of the unreadable parts of the event."""
     if events.is_failure_envelope(event):
         parsed_event = events.parse(event, invocation.settings)
         replay.send_changes(parsed_event.changes, only_copies=True)
@@ -86,7 +85,6 @@ def _do_timer_work(replay: Replay, invocation: Invocation) -> None:
 
 
 def _parse_keys(keys: Sequence[object], settings: Settings) -> list[ObjectChange]:
-    """Return the keys of a manual call as changes, without repetitions. Raises PayloadError."""
     valid_keys = [key for key in keys if isinstance(key, str) and key and is_text(key)]
     if len(valid_keys) < len(keys):
         raise PayloadError('The payload\'s keys are no list of object keys such as ["a/b.txt"]')

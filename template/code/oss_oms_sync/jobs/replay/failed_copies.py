@@ -112,7 +112,7 @@ class FailedCopies:
     def _read_lists(self) -> None:
         """Read the new and changed lists in all folders.
 
-        Raises StorageError, and _TimeIsUpError. The lines that were processed before the error are not read again.
+        Raises StorageError, and _TimeIsUpError.
         """
         if not self._invocation.settings.source_bucket:
             raise StorageError(
@@ -238,8 +238,9 @@ def _can_read(bucket: ObsBucket, list_row: ObjectSummary) -> bool:
 class CopyRecords:
     """The writer of failed records for objects that OMS failed to copy.
 
-    An object gets a failed record only after a check of the source and of the object's existing records. `line_counts`
-    has the number of lines in OMS's lists by outcome, as in the answer of replay.
+    It checks the source and the existing records of an object first.
+
+    `line_counts` has the number of lines in OMS's lists by outcome, as in the answer of replay.
     """
 
     def __init__(self, invocation: Invocation) -> None:

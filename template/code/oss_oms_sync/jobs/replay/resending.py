@@ -35,8 +35,7 @@ _PAGE_SECONDS = 20.0
 class ReplayOptions:
     """The options in the payload of replay.
 
-    `keys` are submitted unconditionally. Without `keys`, the other options select failed records. With `dry_run`, the
-    keys of the selected records are only counted.
+    `keys` are submitted unconditionally. Without `keys`, the other options select failed records.
     """
 
     prefix: str = ""
@@ -151,7 +150,7 @@ class Replay:
         if keeps_position:
             self._store_state(position)
 
-    def answer(self) -> ReplayAnswer:
+    def build_answer(self) -> ReplayAnswer:
         sender = self.sender
         return ReplayAnswer(
             taken=len(self._taken_keys),
@@ -351,7 +350,7 @@ class Replay:
 
     def _store_state(self, position: str) -> None:
         self._resting_records.pause_rejected(self.sender.rejected)
-        last_run = to_json(ReplayRun(timestamp(self._invocation.clock.now()), self.answer()))
+        last_run = to_json(ReplayRun(timestamp(self._invocation.clock.now()), self.build_answer()))
         # After a failure, the next run starts at the same position, and submits some keys twice.
         self._state.try_store(
             "replay", to_json(ReplayState(position, self._resting_records.current_pauses(), last_run))

@@ -237,7 +237,6 @@ class _StatusReport:
     def _acknowledge(
         self, task: TaskInfo | Failure, last_day: Statistics | Failure, list_positions: ListPositions
     ) -> None:
-        """Store OMS's current counts of failed copies as acknowledged, unless OMS does not report them."""
         if isinstance(task, Failure):
             return
         statistics = None if isinstance(last_day, Failure) else last_day
@@ -287,10 +286,7 @@ def _are_failures_resolved(
 def check_sums(
     month: MonthCounts | None, last_pass: PassState | None, failures: CopyFailures | None
 ) -> Iterator[CountCheck]:
-    """Yield a check for each equation or inequality that reported counts must satisfy.
-
-    The counts are those of the last pass, of the objects that OMS failed to copy, and of OMS's month.
-    """
+    """Yield a check for each equation or inequality that reported counts must satisfy."""
     if last_pass:
         counts_by_name = {name: last_pass.counts.get(name, 0) for name in COUNTS}
         yield _check_sum(

@@ -219,7 +219,6 @@ class Facts:
         )
 
     def needs_action(self, reason: Reason) -> bool:
-        """Return True if a person has to act before keys that failed for this reason can be copied."""
         if reason in CLOSED_REASONS:
             return bool(self.backlog.late_record_times)
         if reason is Reason.COPY_FAILED:
