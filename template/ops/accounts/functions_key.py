@@ -168,7 +168,7 @@ class FunctionsKey:
             self._make_key()
 
     def _next_step(self) -> tuple[list[Key], _RenewalStep]:
-        # If the store cannot be read, this fails before a key is made. Half a pair in it shows an interrupted run.
+        # If the store cannot be read, this fails before a key is made. A single stored name shows an interrupted run.
         is_interrupted = len(self._list_stored_names()) == 1
         keys = self._user.keys()
         return keys, _decide_step(keys, self._clock.now(), is_interrupted=is_interrupted)

@@ -23,7 +23,7 @@ T = TypeVar("T")
 # Seconds between attempts with a new key, and the maximum time until permissions take effect, by both vendors' pages.
 _RETRY_SECONDS = 20.0
 _MAX_GRANT_TIME = timedelta(minutes=35)
-# Seconds for which OMS may still refuse keys that both clouds have just accepted.
+# Time for which OMS may still refuse keys that both clouds have just accepted.
 _MAX_OMS_DELAY = timedelta(minutes=2)
 # Codes of OMS and OBS for a new key, or new permissions. OMS's gateway has other codes: it refuses the administrator's
 # key, which has no new permissions.
@@ -190,7 +190,6 @@ def manual_deletion_step(name: str) -> Text:
     return t("Delete {name}, its access keys and its policy", name=name)
 
 
-# For removals.
 NOTHING_CREATED = Line(ResourceState.EXISTS, t("nothing created by setup"))
 _DETACH_TEXT = t("In the console, detach the policies that setup did not attach, then run this again")
 _RENAME_TEXT = t(

@@ -112,7 +112,7 @@ class SetupPlan:
         hero = Hero(word.of(language), tone, sentence(text, language), step)
         lines = sorted(self._lines, key=lambda pair: pair[1].state not in _URGENT_STATES)
         blocks = [block for need, line in lines for block in _describe_line(need, line, language)]
-        blocks.append(Paragraph(sentence(self._counts(), language)))
+        blocks.append(Paragraph(sentence(self._total_text(), language)))
         return Report(hero, language, blocks, title=t("Plan for both clouds").of(language))
 
     def to_json(self) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class SetupPlan:
     def creates(self, created_need: Need) -> bool:
         return any(need is created_need and line.state is ResourceState.CREATE for need, line in self._lines)
 
-    def _counts(self) -> Text:
+    def _total_text(self) -> Text:
         numbers = Counter(line.state for _, line in self._lines)
         counts = [phrase.filled(n=numbers[state]) for state, phrase in _STATE_COUNTS if numbers[state]]
         if not counts:

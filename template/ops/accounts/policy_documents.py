@@ -46,7 +46,7 @@ def _role_statement(statement: Statement) -> Statement:
         ":".join([*prefix, f"{action_name[0].upper()}{action_name[1:]}" if is_obs else action_name])
         for *prefix, action_name in parts
     ]
-    # These policies ignore case.
+    # Role policies ignore the case of actions.
     actions = [
         action for number, action in enumerate(actions) if action.lower() not in map(str.lower, actions[:number])
     ]

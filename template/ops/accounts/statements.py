@@ -82,7 +82,7 @@ def list_statements(variables: Mapping[str, str]) -> dict[str, list[Statement]]:
     )
     record_objects = [f"{log}/{RECORDS}*"]
     records_statement = allow("oss:PutObject", "oss:GetObject", "oss:DeleteObject", resources=record_objects)
-    # The mark of a closed project.
+    # The object that marks the project as closed.
     mark_statement = allow("oss:GetObject", resources=[f"{log}/{state_folder('*')}closed-*"])
     record_list_statement = allow("oss:ListObjects", resources=[log])
     record_list_statement["Condition"] = {"StringLike": {"oss:Prefix": [f"{RECORDS}*"]}}

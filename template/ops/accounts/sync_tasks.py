@@ -259,7 +259,7 @@ class SyncTasks:
     def _plan_removal(self) -> Line:
         tasks = self._list_tasks()
         for task in self._select_current_tasks(tasks):
-            # Resources for that source have another mark: they would remain, and the task would continue with its keys.
+            # Resources for that source have another label: they would remain, and the task would keep using their keys.
             if task["src_bucket"] != self._pair.source:
                 return _other_buckets_line(
                     task, t("First restore the source bucket in s.yaml: {source}", source=task["src_bucket"])

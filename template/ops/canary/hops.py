@@ -177,7 +177,7 @@ class Watch:
         return max(0.0, self._change_seconds + HOP_LIMITS_SECONDS["event"] - self._clock.monotonic())
 
     def find_changeable_object(self) -> Trace | None:
-        """Return the trace of an object whose headers can be changed now, or None.
+        """Return the `Trace` of an object whose headers can be changed now, or None.
 
         OMS must have finished the object. Otherwise OMS could merge the submission of the change with the first
         submission.
@@ -302,7 +302,7 @@ def find_first_acceptance(traces: Iterable[Trace]) -> datetime | None:
 
 
 def compare(trace: Trace, response: Response | None, contents: bytes, *, carries_metadata: bool) -> None:
-    """Add to a trace the differences between the object in OBS and the written object, and the outcome of each header.
+    """Add to `trace` the differences between the object in OBS and the written object, and the outcome of each header.
 
     OMS always copies Content-Type. It copies other headers only if the task transfers metadata, and only values of
     letters, digits and hyphens (OMS's FAQ on metadata).

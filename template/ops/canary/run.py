@@ -200,7 +200,7 @@ class _Run:
             session.caller.ask("forward", _make_event(self._accounts.variables, trace))
 
     def _begin_trace(self, original: CanaryObject, key: str) -> Trace:
-        """Return a new trace of an object, with the time and the ETag that the source reports."""
+        """Return a new `Trace` of an object, with the time and the ETag that the source reports."""
         response = self._accounts.source.head(key)
         if response is None:
             return Trace(original, key)

@@ -112,7 +112,7 @@ def compare_shared(document: Document, shared_digests: Iterable[bytes]) -> Claim
         for allowed_sides in ((Sides.EQUAL,), (Sides.BOTH, Sides.AT_MOST))
     )
     other_count = number - equal_totals.objects
-    # The digest is known if the number of other objects is zero or maximal.
+    # The digest is certain only if none or all of the other objects are in both listings.
     digests = {
         0: int(equal_totals.digest, 16),
         other_totals.objects: int(equal_totals.digest, 16) + int(other_totals.digest, 16),
@@ -189,7 +189,7 @@ def _check_last_written(document: Document) -> Claim:
         (parse_timestamp(last_object["at"]), last_object["key"]) for last_object in document["last_written"]
     ]
     keys = [key for _, key in written_objects]
-    # A key with the form of a record's is impossible, and not listed.
+    # Keys in the form of record names have the class `impossible`, and are not listed.
     possible_objects = document["source"]["objects"] - document["classes"]["impossible"]["source"]["objects"]
     is_possible = min(MAX_WRITTEN, possible_objects) <= len(
         written_objects

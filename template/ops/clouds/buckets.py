@@ -184,7 +184,7 @@ def find_region(endpoint: str) -> str:
 
 
 def has_subfolder_pages(website: ElementTree.Element) -> bool:
-    """Return True if an OSS bucket's website answers a key that ends with a slash with the folder's index page."""
+    """Return True if an OSS website returns the folder's index page for a key that ends with a slash."""
     return website.findtext("IndexDocument/SupportSubDir") == "true"
 
 

@@ -113,7 +113,7 @@ ANSWER_VIEWS = {
         lambda answer: ExitCode.OK if answer.is_successful else ExitCode.FAILED,
     ),
 }
-# Options that are not sent to functions, and options with which a pass is a single call.
+# Options that are not sent to functions. With a single-call option, a pass is not repeated until its end.
 _SHARED_OPTIONS = {"command", "json", "lang", "html", "template", "in_full", "prometheus"}
 _SINGLE_CALL_OPTIONS = {"look", "dry_run", "limit", "again"}
 
@@ -230,7 +230,7 @@ def _run_pass_job(session: Session, options: Namespace, job: str) -> int:
 
 
 def _run_headers(session: Session, options: Namespace) -> int:
-    """Compare, change or restore headers in OBS, by the function of compare; return the exit code."""
+    """Compare, change or restore headers in OBS, by calling compare's function; return the exit code."""
     pass_options = _make_payload(options)
     mode = "look" if pass_options.pop("dry_run", False) else "undo" if pass_options.pop("undo", False) else "mend"
     payload = {"headers": mode, **pass_options}

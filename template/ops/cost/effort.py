@@ -16,12 +16,12 @@ from oss_oms_sync.answers.task_group import LISTED_OBJECTS_PER_SECOND
 DAYS_PER_MONTH = 30
 _PAGE_OBJECTS = 1000
 _KEYS_PER_CALL = 10
-# The settings' defaults, and the maximum number of lanes of a pass that submits all objects (passes.work).
+# The defaults of the settings, and the maximum number of lanes of a pass that submits all objects.
 MAX_LANES, _OMS_CALLS_PER_SECOND = 32, 20
 _SENDING_LANES = 4
 # The functions' sizes in s.yaml, as vCPU and MB; compare and replay have a whole vCPU.
 _SMALL_SIZE, _LARGE_SIZE, _WHOLE_SIZE = (0.1, 256), (0.5, 512), (1.0, 1024)
-# Seconds of a round trip to OMS, of a round trip to OSS, and of computing at a tenth of a core.
+# Seconds of a call of forward: of a round trip to OMS, of a round trip to OSS, and of computing at a tenth of a core.
 _EVENT_SECONDS = 0.05
 # Seconds of a lane (a parallel part of a pass) for an object: OSS lists 600,000 a minute. Compare reads 500,000,
 # because OBS's listings come over the internet.
@@ -45,7 +45,7 @@ OMS_BYTES_PER_SECOND = 62_500_000
 # Requests of `ops.py migrate` to both clouds, and the interval of its requests for progress.
 _GROUP_REQUESTS, _GROUP_POLL_SECONDS = 74, 10
 # A lane's seconds for an object in a pass of headers, with round trips of 10 ms to OSS and 40 ms to OBS, and 5 ms of
-# computing: its headers change, and LastModified stays or moves in OBS; or its record is of these versions.
+# computing: its headers change, and LastModified stays or moves in OBS; or a record says that they are checked.
 HEADERS_SECONDS = {"stays": 1 / 75, "moves": 1 / 40, "recorded": 1 / 5_000}
 # Minimum number of objects of a lane.
 _MIN_PER_LANE = 12_500
