@@ -117,7 +117,7 @@ SETTINGS = {
     ),
     "LANES": Setting(
         "32",
-        t("maximum number of key ranges of a pass that instances work on at the same time, one instance each: 1 to 64"),
+        t("maximum number of a pass's key ranges that are processed at the same time, each by one instance: 1 to 64"),
     ),
     "PIECE_SECONDS": Setting(
         "120",

@@ -121,7 +121,7 @@ CLASS_CHECKS = (
         _EQUAL_TEXT,
         (ObjectClass.EQUAL_VERSION,),
         keeps_project_open=True,
-        description=t("{number:object|objects} of equal size, whose version OMS accepted; contents not compared"),
+        description=t("{number:object|objects} of equal size, accepted by OMS in this version; contents not compared"),
         remedy_text=_READ_REMEDY,
     ),
     ClassCheck(

@@ -88,7 +88,10 @@ def _check_assumption(
     )
     remedy = t("To find out in your accounts: {step}", step=Step("canary"))
     if not assumption.as_assumed:
-        remedy = t("Run doctor again after OMS has failed to copy an object, which answers the question")
+        remedy = t(
+            "Run doctor again after OMS has failed to copy an object: its list of failed objects then answers the"
+            " question"
+        )
     return not_confirmed(
         t("{question}; assumed: {assumed}", question=assumption.question, assumed=assumed_text), remedy
     )
