@@ -1,8 +1,6 @@
 """Benchmark of comparisons: their memory, time and costs, next to those of `rclone check`.
 
-The memory, and the speed at which `compare --deep` reads contents, are measured. The time of a comparison is estimated,
-and its costs are computed from list prices.
-
+Memory and the speed of `compare --deep` are measured; the time is estimated, and costs are computed from list prices.
 The exit code is 0 only if the memory does not grow with the number of objects.
 """
 

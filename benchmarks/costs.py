@@ -147,7 +147,6 @@ def has_control_character(key: str) -> bool:
 
 
 def reconcile() -> Job:
-    """Measure a reconcile pass with every hundredth object missing."""
     with Sandbox() as box, TemporaryDirectory() as folder:
         etag = etag_of(b"contents").encode()
         for number in range(OBJECTS):

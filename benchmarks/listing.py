@@ -1,11 +1,10 @@
-"""Benchmark of the CPU time for each object that passes over the buckets take, with listings in memory.
+"""Benchmark of the CPU time that passes over the buckets take for each object, with listings in memory.
 
-Each of these passes is compared with a reference:
+Each pass is compared with its references:
 
-- reconcile: with its earlier code (`listing_baseline.py`), and with `oss2`, which only lists the source
-- compare, which also reads the destination: with the earlier code of reconcile, and with a comparison that does not
-  read storage classes
-- a standstill pass: with compare
+- reconcile: its earlier code (`listing_baseline.py`), and `oss2`, which only lists the source
+- compare: reconcile's earlier code, and a comparison that does not read storage classes
+- a standstill pass: compare
 
 The exit code is 0 only if all targets hold.
 """

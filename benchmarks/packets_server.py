@@ -1,7 +1,7 @@
-"""A TLS server that answers writes to OMS and OSS, and prints each request that arrives.
+"""A TLS server that answers writes to OMS and OSS: `python -m benchmarks.packets_server ADDRESS CERTIFICATE`.
 
-`python -m benchmarks.packets_server ADDRESS CERTIFICATE` serves until it is killed. It prints a line of JSON when it is
-ready, and a line for each complete request: its time by the machine's monotonic clock, and its text.
+It prints a line of JSON when it is ready, and a line for each complete request: its time by the machine's monotonic
+clock, and its text.
 """
 
 from __future__ import annotations

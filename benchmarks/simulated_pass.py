@@ -162,7 +162,6 @@ class SimulatedPass:
             self._invoke(self._process_piece(key_range, begins=False))
 
     def _end_range(self, key_range: KeyRange) -> _Worker:
-        """Yield the seconds of the last writes of a range, and of the pass's total if no other range is open."""
         yield self._call("PUT") + self._call("PUT") + self._call("LIST")
         self._open.remove(key_range)
         self._invoke(self._end_at_once())
@@ -220,7 +219,6 @@ class SimulatedPass:
         return find_middle(self._space.key(half.position - 1) if half.position else "", half.until, self._before)
 
     def _can_split(self, key_range: KeyRange) -> bool:
-        """Return True if a lane is free, and the range has enough objects for two invocations."""
         return len(self._open) < self._lanes and self._is_large(key_range)
 
     def _is_large(self, key_range: KeyRange) -> bool:

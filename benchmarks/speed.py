@@ -97,9 +97,8 @@ class DelayedNetwork:
     def run(self, module: str, keys: int, times: int, compiled: bool = False, mark: str = "known") -> dict[str, Any]:
         """Handle events in a new process (benchmarks/client.py), and return its measurements.
 
-        The handler of `module` handles `times` events of `keys` keys each. `mark` is "due" if each event must read from
-        the log bucket that the project is open, and "known" if the process remembers it. `wall` in the result is the
-        number of seconds from the process's start to its end.
+        Each of the `times` events has `keys` keys. `mark` is "due" if each event must read from the log bucket that the
+        project is open, otherwise "known". In the result, `wall` is the duration of the process in seconds.
         """
         code = self._folder / ("compiled" if compiled else "plain")
         environment = {
@@ -254,7 +253,6 @@ def cold(network: DelayedNetwork, compiled: bool = False) -> dict[str, Any]:
 
 
 def many_keys(network: DelayedNetwork, single: dict[str, Any]) -> dict[str, Any]:
-    """Measure events of ten keys and of a hundred keys: their seconds, OMS calls, requests and connections."""
     measured: dict[str, Any] = {"baseline, one key": median(single["seconds"]["baseline"])}
     for keys in (10, 100):
         network.counts()

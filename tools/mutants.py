@@ -82,11 +82,7 @@ class Mutant:
         return before, ast.unparse(ast.fix_missing_locations(tree))
 
     def tests(self) -> list[str]:
-        """Return the paths of the tests that can notice the change.
-
-        - tests named after the module, or after a module that imports it
-        - tests that import the module
-        - tests that invoke the job to which the module belongs
+        """Return the paths of the tests of the module, of the modules that import it, and of its job.
 
         If there is no such test, return the folder with all tests of the package.
         """

@@ -67,7 +67,6 @@ class Intention:
     - `overwrite`: OMS also copies over equal objects.
     - `restore`: OMS restores archived objects, which costs money.
     - `bandwidth` has the limits by time of day. With None, OMS keeps the limits that were set in its console.
-    - `keep_storage_class`: objects keep the storage class that they have in the source.
     """
 
     run: str

@@ -74,7 +74,6 @@ def chain(*steps: Step) -> str:
 
 
 def quote_word(word: str) -> str:
-    """Quote a word for a POSIX shell, or for PowerShell on Windows."""
     if not IS_WINDOWS:
         return shlex.quote(word)
     return word if _PLAIN_WORD.fullmatch(word) else "'" + _QUOTE_PATTERN.sub(r"\g<0>\g<0>", word) + "'"

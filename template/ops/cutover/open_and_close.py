@@ -134,10 +134,10 @@ def open_by_hand(session: Session, *, after_go: bool) -> MarkAnswer:
 
 
 def _list_application_writes(session: Session, go: str) -> Iterator[Text]:
-    """Yield lines about the objects that applications have written to OBS since the GO.
+    """Yield lines about the objects that applications have written to OBS since the GO, by the last comparison.
 
-    They are newer in OBS than in the source, or only in OBS. `go` is the object key of the GO's certificate; the last
-    comparison lists the objects only if it began after that certificate.
+    `go` is the object key of the GO's certificate. A comparison that began before the certificate lists no such
+    objects.
     """
     comparison = tool_output.convert_compare_answer(session.caller.ask("compare", {"look": True}))
     # The time in a certificate's name has no separators.

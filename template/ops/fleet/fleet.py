@@ -28,10 +28,7 @@ _IGNORED_PREFIXES = ("-> ", "| ")
 
 
 def fleet(session: Session, options: Namespace) -> int:
-    """Print the verdicts on several projects, the worst first; return 1 if a project needs an action, otherwise 0.
-
-    Raises OpsError if an output file cannot be written.
-    """
+    """Print the verdicts on several projects, the worst first; return 1 if a project needs an action, otherwise 0."""
     folders = list(dict.fromkeys(folder.resolve() for folder in options.folders))
     names = _name_projects(folders)
     pages = {folder: _page_file(options.html, names[folder]) for folder in folders} if options.html else {}

@@ -102,8 +102,8 @@ class StatusOverview:
 class Member:
     """A project of a fleet, with its status overview, or with the problem that prevented the overview.
 
-    `name` is the name of the folder, or its path if several folders have this name. `is_healthy` is True if `status`
-    ended with exit code 0, so that the project needs no action.
+    `name` is the folder's name, or its path if several folders have this name. `is_healthy` is True if `status` ended
+    with exit code 0.
     """
 
     name: str
@@ -114,7 +114,6 @@ class Member:
 
     @property
     def verdict(self) -> VerdictState:
-        """The project's verdict, or UNKNOWN if its status is unknown."""
         return self.overview.verdict.state if self.overview else VerdictState.UNKNOWN
 
     @property

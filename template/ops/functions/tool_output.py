@@ -29,7 +29,6 @@ class ToolInvocation(NamedTuple):
     """The result of a call, as Serverless Devs prints it.
 
     - `error_type` is Function Compute's type of a failure, or empty if the function returned.
-    - `body` is the text of the answer.
     - `answer` is the body parsed as JSON, or None if the body is not JSON.
     """
 

@@ -160,7 +160,6 @@ def class_name(title: str, translate: Translator) -> Phrase:
 
 
 def folders(both_buckets: BothBuckets, translate: Translator) -> Block:
-    """Return a table of the folders with their objects in both buckets, folders with differences first."""
     all_folders = {name: _Folder.from_classes(folder) for name, folder in both_buckets.folders.items()}
     counts = {name: folder for name, folder in all_folders.items() if any(folder.counts)}
     sorted_names = sorted(

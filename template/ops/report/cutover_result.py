@@ -243,7 +243,6 @@ def _validity_figure(certificate: Certificate, translate: Translator) -> Figure:
 
 
 def _time_figure(label: str, time_text: str, note: str) -> Figure:
-    """Return a figure of a time in the document: the time of day, with the date below it."""
     time = parse_timestamp(time_text)
     return Figure(label, Time(time_text, f"{time:%H:%M}", None), f"{time:%Y-%m-%d} UTC{note}")
 

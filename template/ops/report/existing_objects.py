@@ -66,7 +66,6 @@ def bandwidth(windows: Sequence[Window]) -> Text:
 
 
 def failures(group: TaskGroup) -> Iterator[Text]:
-    """Yield OMS's reason for the failures, the folder of its lists of failed objects, and how they are resent."""
     if group.why:
         yield t("OMS reports: {why}", why=group.why)
     if group.lists:

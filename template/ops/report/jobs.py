@@ -55,7 +55,6 @@ _RECORDED_TEXT = t(
 
 
 def doctor(answer: DoctorAnswer, language: str) -> Report:
-    """Return doctor's report: faults with their remedies, then assumptions. Passed checks are only counted."""
     translate, states = Translator(language), [*_STATE_LABELS]
     checks = sorted(answer.checks, key=lambda check: states.index(check.state))
     state_counts = Counter(check.state for check in checks)

@@ -14,7 +14,6 @@ from oss_oms_sync.answers.pass_answers import PassAnswer
 
 
 def count(number: int | None, translate: Translator) -> str:
-    """Format a number with separators, such as 1,234,567."""
     return translate("unknown") if number is None else f"{number:,}"
 
 

@@ -1,8 +1,8 @@
 """The lock of setup: an object in the log bucket that names the callers of the run that has the lock.
 
-Only one run at a time can have the lock. If a run is interrupted, its lock remains, and the same callers can take over
-the lock by confirming a plan that says so. Other callers have to wait until the lock is 40 minutes old: by then the
-permissions that the interrupted run granted have taken effect.
+Only one run at a time can have the lock. The callers of an interrupted run can take over its lock by confirming a plan
+that says so. Other callers have to wait until the lock is 40 minutes old: by then the permissions that the interrupted
+run granted have taken effect.
 """
 
 from __future__ import annotations

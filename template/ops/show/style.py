@@ -1,12 +1,6 @@
 """The style sheet of web pages: in light and dark, on a phone, and on paper.
 
-Each colour has a meaning, which the text states as well:
-
-- good: proven.
-- open: not proven, or behind the source.
-- bad: different, or failed.
-- way: in progress.
-- calm: not judged.
+Each colour has a meaning (a tone, see `ops.report.blocks`), which the text states as well.
 """
 
 from __future__ import annotations

@@ -31,7 +31,6 @@ class Grid(NamedTuple):
 
 
 def draw_table(grid: Grid, translate: Translator, columns: int) -> Iterator[str]:
-    """Yield the lines of a table for a terminal that is `columns` characters wide."""
     column_indexes = range(len(grid.titles))
     natural_widths = [
         max(map(width, (grid.titles[index], *(row[index] for row in grid.rows)))) for index in column_indexes
