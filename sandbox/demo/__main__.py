@@ -1,10 +1,5 @@
 """A demo of a whole migration, from the existing objects to the GO of a cutover.
 
-An OMS task group copies the existing objects. Objects are then uploaded while OMS throttles and fails, and while OMS is
-down; replay and reconcile submit the objects that OMS did not accept. At last OMS fails to copy some objects, and an
-application changes others in OBS. The certificate is then a NO-GO that names these objects, and after their repair a
-GO.
-
 The exit code is 0 only if each act accounts for every uploaded object, OBS equals OSS, and the last certificate is a
 GO.
 """

@@ -21,9 +21,7 @@ class Inventory:
     """The objects in both clouds and their records at the end of an act.
 
     - `uploaded_objects` and `copied_objects` have the contents of the objects in OSS and in OBS, by key.
-    - `succeeded_keys` has the keys with a success record.
     - `failure_reasons` has the reason in each failed record, by key.
-    - `dropped_event_count` is the number of events that Function Compute dropped.
     - `lost_keys` has the keys without a record because their events were lost.
     - `old_keys` has the keys without a record because their objects are older than the project.
     """

@@ -1,7 +1,7 @@
 """The program in an instance's process, which passes each event to the function's handler.
 
-`ProcessInstances` starts it with `python -S -s` and a clean environment. Besides the function's own code it imports
-only the standard library. Events and results are lines of JSON on a socket, because functions may print.
+`ProcessInstances` starts it with `python -S -s` and a clean environment. Events and results are lines of JSON on a
+socket, because functions may print.
 
 Like FC's own bootstrap (that of python3.9, 2023), it imports the handler at the first invocation, wraps the output
 before this import, and ends an invocation by SIGTERM at its timeout. Other sources: help.aliyun.com/zh/functioncompute,

@@ -1,8 +1,7 @@
 """The parent process of forked instances, which has imported the function's code and libraries in advance.
 
-The import takes most of the time in which an instance starts. Each message over the control socket forks an instance.
-The message has the instance's environment, setup, socket, and the pipe for its output; the reply is the process id. The
-parent ends when the control socket is closed.
+Each message over the control socket forks an instance, with the environment, setup, socket and output pipe in the
+message. The reply is the process id. The parent ends when the control socket is closed.
 """
 
 from __future__ import annotations

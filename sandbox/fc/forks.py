@@ -28,7 +28,7 @@ _SCRIPT = Path(__file__).with_name("fork_server.py")
 class ForkedInstances(ProcessInstances):
     """A source of instances that are forked from a process (`fork_server`), which has imported the template's code.
 
-    Each runtime has a process of its own. Instances of any other code start as new processes.
+    Instances of any other code start as new processes.
     """
 
     async def start(

@@ -50,8 +50,7 @@ class Identities(KeyedService):
 
     - `projects` has the ids of the account's projects, by name.
     - `grant_delay` is the number of seconds until a grant takes effect; with None it never does.
-    - `visibility_delay` is the number of seconds until requests see a new record. A second record with the same name is
-      refused from the start.
+    - `visibility_delay` is the number of seconds until requests see a new record; its name is in use at once.
     """
 
     def __init__(self, projects: Mapping[str, str], port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:

@@ -62,13 +62,10 @@ class Bucket:
     """A bucket, with its objects in the order of OBS's listings.
 
     - `crc64_header` is the name of the response header with an object's CRC64; it is empty if OBS sends none.
-    - `has_versions` is True if versioning is enabled.
     - `is_file_system` is True if the bucket is a parallel file system.
     - `has_retention` is True if a retention rule forbids deletions.
-    - `headers_update_time` is True if a change of headers updates LastModified.
-    - `order` is the order of listings: by UTF-8 bytes or by UTF-16 code units.
-
-    No page of OBS defines the last two, so tests choose them.
+    - `headers_update_time` is True if a change of headers updates LastModified; no page says so.
+    - `order` is the order of listings: by UTF-8 bytes or by UTF-16 code units; no page defines it.
     """
 
     def __init__(

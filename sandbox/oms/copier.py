@@ -166,11 +166,9 @@ class Copier(ABC):
     """A task or group that copies the objects with given keys.
 
     - `copies` schedules faults of copies, and `failures` their failures.
-    - `withheld_copies` has the withheld copies, the oldest first.
     - `part_size` is the size in bytes above which objects are written in parts.
     - `copies_metadata` is True if headers other than the content type are copied.
     - `restores_archived` is True if archived objects are restored, which takes no time here.
-    - `storage_policy` decides the storage class of copies.
     - `cold_class` is the class of a copied ColdArchive object under the policy SRC_STORAGE_MAPPING.
     """
 

@@ -1,8 +1,7 @@
 """An OMS migration task group, which lists the existing objects of a bucket and copies each of them once.
 
-Written from the pages CreateTaskGroup, ShowTaskGroup, StopTaskGroup, StartTaskGroup, RetryTaskGroup, UpdateTaskGroup
-and DeleteTaskGroup of support.huaweicloud.com/api-oms. The pages describe neither a group's counts after a retry, nor
-the lines of its lists. Here a retried object no longer counts as failed, and the lines are those of sync tasks.
+Written from the pages that `groups` names. They describe neither a group's counts after a retry, nor the lines of its
+lists. Here a retried object no longer counts as failed, and the lines are those of sync tasks.
 """
 
 from __future__ import annotations

@@ -32,8 +32,7 @@ _MAX_OFFSET = 2_147_483_647
 class BucketPair(NamedTuple):
     """The source and destination of a group, opened with the access keys of a request.
 
-    `list_source` yields the keys and sizes in bytes of the objects that a group's settings select. It raises
-    PermissionError if the access key has no permission to list the source.
+    `list_source` yields the keys and sizes in bytes of the objects that a group's settings select.
     """
 
     read_source: ReadSource

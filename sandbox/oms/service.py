@@ -123,7 +123,6 @@ class Oms(KeyedService):
     """The service of OMS, which accepts object keys for a task, and copies the objects a moment later.
 
     - `sides` has the clouds between which new tasks copy.
-    - `projects` has the ids of existing projects.
     - `agreements` has the ids of the projects whose user agreed to the privacy statement.
     - `needs_agreement` is True if the other projects cannot create tasks.
     - `visibility_delay` is the number of seconds until lists contain a new task.

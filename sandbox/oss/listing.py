@@ -168,8 +168,8 @@ def _list_entries(
 ) -> Iterator[tuple[str, str | None]]:
     """Yield the keys of a page, each with its common prefix, or with None if it has no common prefix.
 
-    The common prefix of a key is its part up to the first delimiter after `prefix`; of the keys that share it, only the
-    first is yielded. `start` has the first possible key, and False if this key itself is excluded.
+    The common prefix of a key is its part up to the first delimiter after `prefix`; only the first key with a common
+    prefix is yielded. `start` has the first possible key, and False if this key itself is excluded.
     """
     position: tuple[str, bool] | None = start if start[0] >= prefix else (prefix, True)
     while position:

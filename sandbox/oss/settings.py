@@ -23,8 +23,7 @@ class Setting(NamedTuple):
 
     - `action` is the setting's name in the actions of policies, after Get or Put.
     - `root` is the root element of its XML document, or empty for a JSON document.
-    - `code` is the error code of a GET while no document is stored.
-    - `default_contents` is the contents of the document that a GET returns meanwhile, if there is no `code`.
+    - `code` is the error code of a GET before a document is stored; without it, GET returns `default_contents`.
     """
 
     action: str

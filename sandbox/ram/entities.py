@@ -61,8 +61,7 @@ class Entities:
     """The records of the account, with a method for each action.
 
     - `grant_delay` is the number of seconds until a grant takes effect; with None it never does.
-    - `visibility_delay` is the number of seconds until requests see a new record. A second record with the same name is
-      refused from the start.
+    - `visibility_delay` is the number of seconds until requests see a new record; its name is in use at once.
     - `denied_actions` has the actions that are denied to all callers, each with ImplicitDeny or ExplicitDeny.
     """
 

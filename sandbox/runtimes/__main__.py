@@ -1,8 +1,7 @@
 """A program that builds a runtime: `python -m sandbox.runtimes python3.10 [tests]`. `make` calls it.
 
 pip installs the packages for the interpreter that will import them, because a compiled package fits only one Python
-version. Without a name, as in CI, the program builds nothing, and fails if this machine lacks an interpreter of a
-runtime's version.
+version.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _FOLDER = Path(__file__).resolve().parent
 def main(name: str = "", packages: str = "libraries") -> int:
     """Build .runtimes/<name> with the runtime's libraries, or .runtimes/<name>-tests with the packages of unit tests.
 
-    Without a name, print the missing interpreters. Returns the exit code.
+    Without a name, as in CI, only print the missing interpreters. Returns the exit code.
     """
     if not name:
         return _print_missing_interpreters()

@@ -1,7 +1,7 @@
 """The sandbox's asyncio loop, in a background thread, and the sandbox's clock.
 
 The clock starts at the machine's time, or at the date in the environment variable SANDBOX_DATE, such as
-2026-01-31T08:00:00Z. Requests with a date of the machine's clock are accepted as well (`Service.find_age`).
+2026-01-31T08:00:00Z.
 """
 
 from __future__ import annotations
