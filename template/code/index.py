@@ -132,7 +132,7 @@ _instance = functools.cache(_Instance)
 def _read_credentials(context: Context) -> Credentials | CredentialsError:
     """Return the temporary credentials of the function's role, or the error to report if the function has no role.
 
-    On python3.10 the context has the credentials, on python3.12 environment variables have them.
+    On python3.10 the context has them, on python3.12 environment variables.
     """
     role = getattr(context, "credentials", None)
     names = ("access_key_id", "access_key_secret", "security_token")

@@ -3,9 +3,9 @@
     oms_source_record/differences/{project}-compare/{task}/{pass}/absent-{hex}.jsonl
 
 Each invocation of a comparison writes a list, with a line for each absent key in the order of keys. A line is a JSON
-array of the key, the size, ETag and time of OBS's object, and the start of the absence. Times are in seconds since
-1970. A comparison takes the starts from the lists of the last comparison of the same keys. If a list cannot be read,
-      the absences of its keys start now.
+array of the key, the size, ETag and time of OBS's object, and the start of the absence; times are seconds since 1970. A
+comparison takes the starts from the lists of the last comparison of the same keys. If a list cannot be read, the
+absences of its keys start now.
 """
 
 from __future__ import annotations
@@ -80,9 +80,7 @@ class EarlierAbsences:
 def read_absences(bucket: OssBucket, absence_lists: Sequence[AbsencePart], after_key: str) -> Iterator[Absence]:
     """Yield the absences after the key `after_key` from the lists of a comparison, reading a single list at a time.
 
-    Unreadable lists are logged and skipped.
-
-    Raises StorageError.
+    Unreadable lists are logged and skipped. Raises StorageError.
     """
     for absence_list in absence_lists[bisect_right([absence_list.last for absence_list in absence_lists], after_key) :]:
         absences = _parse_list(bucket.get(absence_list.name))

@@ -128,7 +128,7 @@ class CompareCount(Count):
         return find_first_index((time >= self._lag_since for time in run.source.modified[:number]), number)
 
     def add_run(self, run: KeyRun) -> None:
-        """Count the keys of a run; the objects of all its keys must be equal."""
+        """Count successive keys (a run), whose objects must all be equal."""
         super().add_run(run)
         self._has_counted = True
         tally, object_class, (keys, _, sizes, modified_times, *_) = self._tally, ObjectClass.EQUAL_CONTENTS, run.source
@@ -201,9 +201,9 @@ class CompareCount(Count):
             class_count.keys.append(entry.key)
 
     def _get_folder_counts(self, name: str, title: str) -> list[int]:
-        """Return the counts of a class in a first-level folder; the caller increases them in place.
+        """Return the counts of a class in a first-level folder: objects and bytes of the source, then those of OBS.
 
-        The counts are the number and bytes of the source's objects, then the number and bytes of OBS's objects.
+        The caller increases the counts in place.
         """
         folders = self._tally.folders
         return folders.setdefault(reported_folder(name, folders), {}).setdefault(title, [0, 0, 0, 0])
@@ -273,7 +273,6 @@ def _split_by_folder(keys: Sequence[str]) -> Iterator[tuple[str, int, int]]:
 
 
 def format_line(sign: str, key: str) -> str:
-    """Return a line of a list of differences, with its line feed."""
     is_plain = key[:1] != '"' and not _CONTROL_CHARACTERS.search(key)
     return f"{sign} {key if is_plain else json.dumps(key)}\n"
 

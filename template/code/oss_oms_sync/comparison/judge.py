@@ -76,7 +76,7 @@ class JudgementTimes:
 
 
 def classify(entry: Entry, times: JudgementTimes) -> ObjectClass:
-    """Return the class of an entry whose key passes the project's filter."""
+    """Return the class of a key that passes the project's filter, by its rows in all listings."""
     source = entry.source
     if source is None:
         return _classify_without_source(entry.key, entry.success_record, entry.destination, times)
@@ -110,7 +110,7 @@ def count_equal_contents(source: Columns, destination: Columns, times: Judgement
 def is_unreliable(entry: Entry, times: JudgementTimes) -> bool:
     """Return True if the listings may show different states of a key.
 
-    This is possible if the object or the record in any listing is younger than the start of the listings.
+    This is possible if an object or a record of the key is younger than the start of the listings.
     """
     return max(row.modified for row in entry[1:5] if row) > times.listing_time - MAX_CLOCK_SKEW_SECONDS
 
@@ -339,7 +339,6 @@ class Judge:
 
 
 def are_same_size(entry: Entry) -> bool:
-    """Return True if both buckets have an object of this key, and the two sizes are equal."""
     source, destination = entry.source, entry.destination
     return source is not None and destination is not None and source.size == destination.size
 

@@ -5,7 +5,7 @@ contents, nor arrive after the close. So these steps protect each object:
 
 1. A HEAD request in both buckets shows the listed versions; OBS's answer also has OBS's time.
 2. A record of the intended change stores the headers that the object has in OBS.
-3. The project's mark shows that the project is open. It was read at most a minute ago.
+3. The closed mark, which was read at most a minute ago, shows that the project is open.
 4. OBS accepts the change until five seconds after the time of its HEAD answer, in whole seconds, so for at least four.
 5. After the answer to the change (or, without an answer, after these five seconds) a HEAD request to OBS shows the same
    ETag and the new headers. Its time is in a later second than the object's time. Only then a record of these versions
@@ -87,7 +87,7 @@ class _Plan:
     - `names`: the names of the headers that differ.
     - `change`: the change to the wanted headers, or None if no header differs.
     - `old_headers`: the headers in OBS before the first change.
-    - `confirming_head`: the answer to a HEAD request that shows the wanted headers.
+    - `confirming_head`: the answer to a later HEAD request that shows the wanted headers.
     """
 
     row: HeadersRow
@@ -134,8 +134,8 @@ class _Plan:
 class Mender:
     """Comparisons and changes of the headers of objects, a batch at a time.
 
-    The objects of a batch must have different keys. Each method returns the results in the order of the objects. The
-    methods raise StorageError, and ClosedError if nothing may be changed.
+    The objects of a batch must have different keys; the results are in their order. The methods raise StorageError, and
+    ClosedError if nothing may be changed.
     """
 
     def __init__(self, invocation: Invocation, destination: ObsBucket, *, may_replace: bool) -> None:
@@ -300,7 +300,7 @@ class Mender:
         ]
 
     def _confirm_plans(self, plans: Sequence[_Plan], min_times: Mapping[str, int]) -> list[_Plan]:
-        """Return the plans after a new HEAD request, which confirms each plan whose wanted headers it shows.
+        """Query the headers again, and return the plans; those whose wanted headers OBS has are confirmed.
 
         An answer counts only if it is later than the plan's time in `min_times`, by OBS's clock.
         """

@@ -8,9 +8,9 @@ A proof is stored, so that each pair of versions is read only once:
 
     oms_source_record/{task}/proven_object/{key}    "{ETag} {time} {ETag in OBS} equal" (or different, parts_differ)
 
-(`proven_object_long/{sha256}` for a key too long to follow the prefix.) The time is the source's, in seconds since
-1970. A stored proof is valid if its own ETag in a listing, the MD5 of its body, is that of the body for the current
-      versions.
+(`proven_object_long/{sha256}` for a key too long to follow the prefix.) The time is that of the source's object, in
+Unix seconds. A stored proof is valid if its own ETag in a listing, the MD5 of its body, is that of the body for the
+current versions.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ INCONCLUSIVE_PROOFS = UNPROVEN_RESULTS | {Proof.PARTS_DIFFER}
 def list_missing_permissions(
     invocation: Invocation, destination: ObsBucket, source_key: str, obs_key: str
 ) -> list[str]:
-    """List the missing permissions to read an object in either bucket.
+    """List the missing permissions to read an object in either bucket; a bucket is not checked if its key is empty.
 
-    A bucket is not checked if its key is empty. In both clouds, HEAD needs the same permission as GET.
+    In both clouds, HEAD needs the same permission as GET.
 
     Raises StorageError if a cloud refuses for another reason.
     """

@@ -72,11 +72,10 @@ class Classifier:
         )
 
     def needs_records(self, source: ObjectSummary) -> bool:
-        """Return True if the class of a source object depends on the object's records."""
         return not self._covers_everything and self._matches(source) and source.modified <= self._max_settled_time
 
     def classify(self, entry: Entry) -> ReconcileClass | None:
-        """Return the class of an entry, or None if the pass does not cover it.
+        """Return the class of a key's source object, or None if the pass does not cover it.
 
         The test objects of canaries have no class, because canaries report their own losses.
         """

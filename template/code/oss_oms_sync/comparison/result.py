@@ -35,7 +35,6 @@ class CompareResult:
     """The counts of a comparison, and the fields that the answers of all passes have.
 
     - `state`: the state of the pass, or None if no pass exists.
-    - `overwrite_mode`: the overwrite mode of the sync task.
     - `stood_still`: True if a later standstill pass shows that nothing has changed, False if it shows a change. It is
       None without a standstill pass.
     """
@@ -67,7 +66,6 @@ class CompareResult:
         )
 
     def _list_common_fields(self) -> dict[str, Any]:
-        """Return the fields that the answers of all passes have, by the names in CompareAnswer."""
         state, tally, is_finished = self.state, self.tally, self.answer.finished
         is_standstill = state is not None and state.scope.standstill
         return {
@@ -85,7 +83,6 @@ class CompareResult:
         }
 
     def _make_read_result(self) -> ReadResult | None:
-        """Return the results of reading objects, or None if no object had to be read."""
         counts = self.tally.counts
         counts_by_result = {
             name: counts.get(f"deep_{name}", 0) for name in (*(proof.value for proof in Proof), "bytes")
@@ -177,7 +174,6 @@ def find_attempts(state: PassState) -> Attempts:
 
 
 def remedy_of_key(entry: Entry, object_class: ObjectClass, mode: OverwriteMode | None, suffix: str) -> Remedy:
-    """Return the remedy of a single key of this class while the project is open."""
     different_count, in_vain_count = count_same_size(entry, object_class, None)
     counts = Counts(
         1,

@@ -1,7 +1,4 @@
-"""Submission of keys to OMS in batches, with a record of the outcome of each key.
-
-If OMS refuses a batch, the batch is divided in halves down to the refused key, so that each key has its own outcome.
-"""
+"""Submission of keys to OMS in batches, with a record of the outcome of each key."""
 
 from __future__ import annotations
 

@@ -4,13 +4,13 @@
 
 A project is closed for the cutover, because applications write to OBS afterwards.
 
-- `run`: the run of a cutover that set the mark. It is empty if a person set or renewed the mark.
+- `run`: the run of a cutover that set the mark; empty if a person set or renewed the mark.
 - `opened`: the last time at which the project is known to have been open; it decides if a GO is valid.
-- `first`: the time when OSS stored the first mark since then; it is empty in the first mark itself.
+- `first`: the time when OSS stored the first mark since then; empty in the first mark itself.
 
 A project without this object is open. To open a project, the object is overwritten, because a delete whose response is
 lost could undo a later close. Replay's first run writes the object, so that a missing mark is never confused with a
-missing permission. While the mark cannot be read, no key is submitted, and every key stays recorded.
+missing permission. While the mark cannot be read, no key is submitted.
 """
 
 from __future__ import annotations
@@ -38,8 +38,6 @@ _READ_SECONDS = 5.0
 class CloseMark:
     """The mark of a closed project. Times are texts such as 2026-01-31T08:00:00Z; texts are empty if unknown.
 
-    - `closed_at`: the time of the close.
-    - `person`, `reason`: the person who closed the project, and the reason.
     - `run`: the run of a cutover that set the mark.
     - `opened_at`: the time at which the project was last opened or, if it was never opened, first closed.
     - `written_at`: the time when OSS stored the mark, by OSS's clock; empty for a mark that was not read.
@@ -155,7 +153,7 @@ class ProjectState:
         return None if isinstance(mark, CloseMark) else parse_time(mark)
 
     def is_surely_open(self) -> bool:
-        """Return True if the project is known to be open. If its state is unknown, nothing may be submitted."""
+        """Return True if the project is known to be open."""
         try:
             return self.read_state() is None
         except StorageError:

@@ -44,8 +44,7 @@ class ListPosition(NamedTuple):
     - `offset`: the list was read up to this byte.
     - `tail`: a hash of the last bytes before `offset`.
     - `ended`: True if the list was read to its end.
-    - `lines`: the number of lines that name an object.
-    - `outside`: the number of lines whose object is outside the project's filter.
+    - `lines`, `outside`: the numbers of lines that name an object, and an object outside the project's filter.
     - `refused_until`: the time of the next attempt if OBS refused to read the list, otherwise 0.
     """
 
@@ -116,7 +115,6 @@ class ListPositions:
         self.folder = group.lists
 
     def is_of_group(self, name: str) -> bool:
-        """Return True if the list with this name belongs to the task group."""
         return bool(self.folder) and name.startswith(self.folder)
 
     def has_all_failures(self, group: TaskGroup) -> bool:

@@ -2,13 +2,12 @@
 
     oms_source_record/{task}/mended_object/{key}    "{ETag} {time} {ETag in OBS} {time in OBS}"
 
-If a key is too long to follow the prefix, the name is `mended_object_long/{sha256}`. Times are in seconds since 1970.
-The record states that both versions had equal headers when it was written. It is about the current versions if its own
-ETag in a listing, the MD5 of its body, is that of the body for these versions.
+If a key is too long to follow the prefix, the name is `mended_object_long/{sha256}`. Times are Unix seconds. The record
+states that both versions had equal headers when it was written. It is about the current versions if its own ETag in a
+listing, the MD5 of its body, is that of the body for these versions.
 
-The record's metadata `old` has the headers that OBS had before the first change, as JSON, for `--undo`. It is missing
-if no header was changed. Before a change, a record of the intention is written: its body ends with " intended", so it
-is never about the current versions.
+The record's metadata `old` has the headers that OBS had before the first change, as JSON, for `--undo`. Before a
+change, a record of the intention is written: its body ends with " intended", so it is never about the current versions.
 """
 
 from __future__ import annotations

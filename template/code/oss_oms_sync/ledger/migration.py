@@ -40,8 +40,8 @@ _MAX_CLOCK_ERROR_SECONDS = 15 * 60
 class MigrationReach:
     """The objects that a task group copies: those under one of the `prefixes` that were written before it started.
 
-    - `begun`: the time at which the group started, in seconds since 1970.
-    - `until`: the time at which the group ended or, while it runs, the time of this query.
+    - `begun`, `until`: the times of the group's start and end, in seconds since 1970. While the group runs, `until` is
+      the time of this query.
     - `will_copy`: True if the group runs and will copy its objects.
     - `has_copied`: True if the group has finished, and replay has recorded all its copy failures.
     - `had_no_extra`: True if the comparison before the migration found no object that was only in OBS.
@@ -93,7 +93,6 @@ class Migrations:
         return any(reach.has_copied and reach.includes(source) for reach in self.reaches)
 
     def has_written(self, destination: ObjectSummary) -> bool:
-        """Return True if a task group must have written this object, which the source no longer has, to OBS."""
         return any(reach.has_written(destination) for reach in self.reaches)
 
 
@@ -124,10 +123,6 @@ def list_finished_migrations(invocation: Invocation) -> list[FinishedMigration]:
 
 
 def load_migrations(invocation: Invocation) -> Migrations:
-    """Return the finished migrations and the running migration of this project.
-
-    Raises StorageError.
-    """
     now, current_record = invocation.clock.now(), _read_current_record(invocation)
     reaches = [_parse_reach(body, now) for body in _read_finished_records(invocation)]
     if current_record is None:

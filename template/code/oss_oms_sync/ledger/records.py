@@ -31,18 +31,14 @@ NO_VERSION = "-"
 
 
 def repeated_etag(etag: str) -> str:
-    """Return the body of a success record for a version that OMS accepted again.
-
-    It differs from the body of the first record, so that a listing shows the difference.
-    """
+    """Return the body of a success record for a version that OMS accepted again; listings show the difference."""
     return f"{etag}{_REPEATED_MARK}"
 
 
 def success_record(task_id: str, key: FailedKey) -> StoredObject:
     """Return the record of an accepted key.
 
-    The record is never empty, because the empty records in a bucket are those of Huawei's sample function, the vendor's
-    handler.
+    The record is never empty, because empty records are those of the function that Huawei publishes.
     """
     change = key.change
     details: dict[str, str] = {}
@@ -161,8 +157,7 @@ class FailedKey:
     def from_json(cls, fields: object, key: str = "") -> FailedKey | None:
         """Parse an entry of a run file or the body of a failed record; return None if the key is unknown.
 
-        The body is empty in a record of the vendor's handler, Huawei's sample function. In this case `key` names the
-        key.
+        The body may be empty in a record of the function that Huawei publishes. In this case `key` has to name the key.
         """
         entry = fields if isinstance(fields, dict) else {}
         texts = {name: value for name, value in entry.items() if isinstance(value, str)}

@@ -8,9 +8,8 @@
 
 If the project has a prefix or suffix, names without the project's name end with a hash of both.
 
-The objects of passes and certificates are written once, so that only the first of several instances writes them. OSS,
-"PutObject": with `x-oss-forbid-overwrite`, OSS refuses a write with FileAlreadyExists if an object of that name exists.
-In a bucket with versioning, OSS does not refuse it, and this protection is lost.
+The objects of passes and certificates are written once. OSS, "PutObject": with `x-oss-forbid-overwrite`, OSS refuses a
+write with FileAlreadyExists if an object of that name exists. In a bucket with versioning, OSS does not refuse it.
 """
 
 from __future__ import annotations
@@ -112,7 +111,6 @@ class JobState:
             return None
 
     def store(self, job: str, value: dict[str, object]) -> None:
-        """Store `value` as the state of `job`. Raises StorageError."""
         self._bucket.put(StoredObject.of_json(self._state_name(job), value))
 
     def try_store(self, job: str, value: dict[str, object]) -> None:

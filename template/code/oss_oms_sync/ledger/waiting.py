@@ -144,10 +144,6 @@ class RunFiles:
 
 
 def list_run_files_by_project(invocation: Invocation) -> dict[str, list[ObjectSummary]]:
-    """Map each project of the sync task to its run files.
-
-    Raises StorageError.
-    """
     root = run_files_folder(invocation.task_id)
     run_files = defaultdict[str, list[ObjectSummary]](list)
     for row in invocation.log_bucket.iter_objects(root):
@@ -208,8 +204,7 @@ def read_records_and_runs(
     With `all_projects`, the run files are those of all projects of the sync task, otherwise those of this project.
 
     A run of replay moves keys from their records into a file, and back if they fail again. So run files are read before
-    the records are listed, and new files afterwards. A key is missed only if a whole run moved it to a file and back in
-    between.
+    the records are listed, and new files afterwards.
 
     Raises StorageError.
     """

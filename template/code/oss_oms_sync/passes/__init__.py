@@ -1,4 +1,1 @@
-"""Passes: runs over all keys of the source bucket that compare its objects with their records, or with OBS.
-
-This package may import `delivery`, `ledger` and `clouds`.
-"""
+"""Passes: runs over all keys of the source bucket that compare its objects with their records, or with OBS."""

@@ -2,12 +2,11 @@
 
 The digest of a set of objects is the sum modulo 2^256 of SHA-256(key, a zero byte, the size in decimal), so it does not
 depend on their order, and the digests of parts add up. Equal digests show that two buckets have the same keys and
-sizes; they exclude accidents, but not an adversary. digests.py in the project computes the digest in 20 lines.
+sizes; they exclude accidents, but not an adversary.
 
-For a sample, the rank of an object is its digest times an odd number, modulo 2^256. Every rank is equally likely, and
-the objects with the lowest ranks are sampled. The odd number is drawn when a pass starts, so the sample cannot be
-predicted, and it is stored, so a listing reproduces the sample. A comparison draws its sample while it counts the
-objects.
+The rank of an object is its digest times an odd number, modulo 2^256; the objects with the lowest ranks are sampled.
+The odd number is drawn when a pass starts, so the sample cannot be predicted. It is stored, so a listing reproduces the
+sample.
 """
 
 from __future__ import annotations
@@ -36,7 +35,6 @@ def digest(key: bytes, size: int) -> int:
 
 
 def version_digest(name: str, etag: str, size: int) -> int:
-    """Return the digest of an object's key, size and ETag, for either bucket."""
     version = f"{name}\0{size}\0{etag}"
     return int.from_bytes(hashlib.sha256(version.encode()).digest(), "big")
 
@@ -44,8 +42,7 @@ def version_digest(name: str, etag: str, size: int) -> int:
 def state_digest(version: int, modified: int) -> int:
     """Return the digest of a source object from its `version` digest and its time, in seconds since 1970.
 
-    Two passes listed the same versions if the sums of these digests are equal. The digest is a product, because a
-    multiplication is faster than another hash.
+    Two passes listed the same versions if the sums of these digests are equal. A product is faster than another hash.
     """
     return version * (2 * modified + 1)
 
@@ -113,10 +110,9 @@ class SampleDraw:
 
 
 def reported_folder(folder: str, folders: Collection[str]) -> str:
-    """Return the folder under which an object of `folder` counts: `folder` itself, or OTHERS.
+    """Return `folder` if it has counts of its own, otherwise OTHERS.
 
-    `folders` are the folders that have counts so far. If MAX_FOLDERS folders have counts, the objects of all other
-    folders count under OTHERS.
+    `folders` are the folders that have counts so far; at most MAX_FOLDERS have counts of their own.
     """
     has_own_count = (
         not folder or folder in folders or len(folders) - ("" in folders) - (OTHERS in folders) < MAX_FOLDERS

@@ -42,8 +42,7 @@ def find_refusal(invocation: Invocation) -> Stopped | None:
 class Driver:
     """The work of one invocation on a job's passes; `process_range` is the job's function for the keys of a range.
 
-    Methods raise StorageError, and work that was stored before the error is kept. Most methods return the state of the
-    pass, or None, and the reason why this invocation stopped its work on the pass.
+    Methods raise StorageError. Most methods return the state of the pass, or None, and the reason why the work stopped.
     """
 
     def __init__(self, invocation: Invocation, store: PassStore, process_range: ProcessRange) -> None:
@@ -68,8 +67,8 @@ class Driver:
     def handle_timer(self, scope: Scope, period: timedelta | None) -> tuple[PassState | None, Stopped | None]:
         """Start a pass of `scope` if `period` has passed since the last pass; otherwise resume all idle ranges.
 
-        No pass starts while another pass of its identity (the same buckets and keys) is open. The idle ranges may
-        belong to any open pass.
+        No pass starts while another pass over the same buckets and keys is open. The idle ranges may belong to any open
+        pass.
         """
         states = self._store.read_states()
         newest_state = find_newest_pass(states, scope)
@@ -120,7 +119,7 @@ class Driver:
         state: PassState | None
         if newest_state and not newest_state.ended and newest_state.scope == scope:
             state, stop_reason = newest_state, None if newest_state.is_continuing else newest_state.stopped
-        elif not restart and (stop_reason := self._refuse_large_backfill(scope, states)):
+        elif not restart and (stop_reason := self._refuse_too_many_objects(scope, states)):
             return None, stop_reason
         else:
             state, stop_reason = self.begin(scope, states=states)
@@ -129,8 +128,8 @@ class Driver:
         stop_reason = self._wait(state.of.name)
         return self._store.read_state(state.of.name), stop_reason
 
-    def _refuse_large_backfill(self, scope: Scope, states: Sequence[PassState]) -> Stopped | None:
-        """Return the reason not to submit all objects, if a pass cannot submit so many, or None to start the pass.
+    def _refuse_too_many_objects(self, scope: Scope, states: Sequence[PassState]) -> Stopped | None:
+        """Return the reason not to start a pass that has more objects to submit than it can, or None.
 
         The number of objects is that of the last pass.
         """
@@ -151,7 +150,6 @@ class Driver:
         )
 
     def find_newest(self, scope: Scope) -> PassState | None:
-        """Return the newest pass, open or finished, over the same buckets and keys as `scope`."""
         return find_newest_pass(self._store.read_states(), scope)
 
     def find_previous(self, state: PassState | None) -> PassState | None:
@@ -169,8 +167,8 @@ class Driver:
     ) -> Pass:
         """Return the description of a pass of `scope` that starts now.
 
-        With `record_installation`, record the time of installation if no record of it exists. `states` are the existing
-        passes; without them, the passes are read.
+        With `record_installation`, record the time of installation if it is missing. Without `states`, the existing
+        passes are read.
         """
         previous_state = find_last_ended_pass(self._store.read_states() if states is None else states, scope)
         return Pass(
@@ -195,7 +193,7 @@ class Driver:
         """Return the maximum number of missing objects that a pass submits, or None for no limit.
 
         A pass has no limit if the user requested all objects, or if no task group (OMS's migration of existing objects)
-        can copy them. A task group selects objects only by prefix, so it cannot apply the project's suffix.
+        can copy them: a task group selects objects only by prefix, so it cannot apply the project's suffix.
         """
         max_objects = max_submissions(self._settings.oms_rate * KEYS_PER_CALL)
         is_unlimited = (
@@ -208,8 +206,7 @@ class Driver:
     ) -> tuple[PassState | None, Stopped | None]:
         """Start a pass of `scope`, and do its first piece of work.
 
-        `start_time` is the time in the pass's name, by default now. `states` are the existing passes; without them, the
-        passes are read.
+        `start_time` is the time in the pass's name, by default now. Without `states`, the existing passes are read.
         """
         pass_ = self.describe_pass(scope, self._store.build_name(scope, start_time or self._clock.now()), states=states)
         piece = self._worker.begin(pass_)
@@ -248,7 +245,7 @@ class Driver:
     def _list_lost_ranges(self, name: str) -> Iterator[tuple[int, Wake]]:
         """Yield the ranges of a pass whose workers are lost, each with the time of the last sign of work.
 
-        A range that makes no progress is left out until a day has passed.
+        A range without progress is left out for a day.
         """
         (tree, write_times), sign_times = self._store.read_tree_and_times(name), self._store.read_sign_times(name)
         for range_name in tree.open_ranges:

@@ -1,9 +1,8 @@
 """Listings of the source bucket, the records and the destination bucket, merged by key.
 
-Both clouds list in byte order, so the listings are merged like sorted files. The prefixes of records' names, such as
-`success_object/`, are removed. Only one page of each listing is in memory. An object is covered if its success record
-names its eTag and is not older than the object. The listings show both, because a record's ETag is the MD5 of the eTag
-in its body.
+Both clouds list in byte order. The prefixes of records' names, such as `success_object/`, are removed. Only one page of
+each listing is in memory. An object is covered if its success record names its eTag and is not older than the object.
+The listings show both, because a record's ETag is the MD5 of the eTag in its body.
 
 Nearly all keys are in the same order in the source and in another listing. Such keys form runs, which are processed
 together. A run ends at the first key whose result may differ from that of its first key.
@@ -34,7 +33,6 @@ class KeyRun(NamedTuple):
     """Consecutive keys that the source and one other listing have in common, with the rows of both as columns.
 
     `counterpart` are the rows of the other listing. Neither listing has another key between the first and the last key.
-    The log bucket may have records of the keys.
     """
 
     keys: list[str]
@@ -56,7 +54,7 @@ CountEqual = Callable[[KeyRun], int]
 class ListingReader:
     """A reader of a listing, which has a current key and advances through the keys in order.
 
-    The feed removes `name_prefix` from each name, and starts with the first key after `after_key`.
+    It removes `name_prefix` from each name, and starts with the first key after `after_key`.
     """
 
     def __init__(self, pages: Iterator[ListPage] = iter(()), name_prefix: str = "", after_key: str = "") -> None:  # noqa: B008
@@ -99,9 +97,9 @@ class ListingReader:
             self.advance(bisect_right(self.keys, key, self.position) - self.position)
 
     def count_matching(self, keys: Sequence[str]) -> int:
-        """Return the number of leading `keys` that the feed can advance past without meeting any other key.
+        """Return the number of leading `keys` that the reader can advance past without meeting any other key.
 
-        Only the current page of the feed is considered.
+        Only the current page is considered.
         """
         if self.key > keys[-1]:
             return len(keys)
@@ -129,9 +127,9 @@ def merge_listings(
 ) -> Iterator[Entry | KeyRun]:
     """Yield an entry for each key of the source, the records and the destination, in the order of keys.
 
-    `readers` (readers of listings) are in the order of an entry's fields: source, success, failed, destination, proof.
-    Keys that have only a proof are skipped. With `count_equal`, runs of keys in both the source and the feed
-    `counterpart` are yielded instead of their entries.
+    `readers` are in the order of an entry's fields: source, success, failed, destination, proof. Keys that have only a
+    proof are skipped. With `count_equal`, runs of keys in both the source and `counterpart` are yielded instead of
+    their entries.
 
     Raises StorageError.
     """
@@ -204,10 +202,6 @@ class MergedListing:
         self._failed_records: _Records = {}
 
     def __iter__(self) -> Iterator[Entry]:
-        """Yield the entry of each key.
-
-        Raises StorageError.
-        """
         return (item for item in self.iter_items() if isinstance(item, Entry))
 
     def iter_items(self, count_equal: CountEqual | None = None) -> Iterator[Entry | KeyRun]:
@@ -257,10 +251,7 @@ class MergedListing:
         return stack.enter_context(bucket.pages(prefix, after_name.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore")))
 
     def _read_long_records(self, pages: Iterator[ListPage]) -> Iterator[ListPage]:
-        """Yield the source's pages, and read the records of their long keys before each page.
-
-        Each object takes one GET, or two if its failed record is read as well.
-        """
+        """Yield the source's pages, and read the records of their long keys before each page."""
         for page in pages:
             if max(map(len, page.columns.names), default=0) > self._min_long_characters:
                 self._load_records(
@@ -280,7 +271,6 @@ class MergedListing:
         )
 
     def _add_long_records(self, entry: Entry) -> Entry:
-        """Return the entry of a long key, completed with the records of the key."""
         key, source, success_record, failed_record, destination, proof = entry
         if source:
             success_record, failed_record = (
@@ -293,7 +283,7 @@ class MergedListing:
         return Entry(key, source, success_record, failed_record, destination, proof)
 
     def _is_long(self, key: str) -> bool:
-        """Return True if the listings by key may lack the records of a key, because it is too long."""
+        """Return True if a key may be too long for the listings of records by key."""
         return len(key) > self._min_long_characters
 
     def _read_record(self, kind: Kind, key: str) -> ObjectSummary | None:

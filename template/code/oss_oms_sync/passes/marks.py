@@ -104,10 +104,9 @@ def find_cut(first_key: str, until_key: str, marks: Iterable[KeyMark], find_next
     - `first_key`: the first existing key of the range.
     - `until_key`: the end of the range ("" for no limit).
     - `marks`: an earlier pass's marks, in the order of keys.
-    - `find_next_key(key)`: returns the next existing key of the range, or None. It is called 45 times at most.
+    - `find_next_key`: returns the next existing key of the range, or None. It is called 45 times at most.
 
-    Return a key that is at least `first_key` and less than the last key of the range, or None if the range cannot be
-    split.
+    Return None if the range cannot be split.
     """
     mark_cut = _find_cut_by_marks(first_key, until_key, marks, find_next_key)
     return _find_cut_by_characters(first_key, find_next_key) if mark_cut is None else mark_cut

@@ -153,7 +153,7 @@ class Wake(NamedTuple):
 
 
 def identity_prefix(name: str) -> str:
-    """Return the prefix of the names of all passes that have the same identity as the pass `name`."""
+    """Return the part of a pass's name that all passes over the same buckets and keys share."""
     return name.partition("-")[0] + "-"
 
 
@@ -164,8 +164,7 @@ def piece_name(range_name: str, number: int) -> str:
 def parse_wakes(payload: bytes | str, prefix: str) -> tuple[list[Wake], list[str]] | None:
     """Return the requests and the pings (objects that test the trigger) in an event of the OSS trigger.
 
-    Only objects under `prefix` count; an end, a total and other objects need no action. Return None for any other
-    payload.
+    Only objects under `prefix` count. Return None for any other payload.
     """
     match jsontext.load(payload):
         case {"events": list(events)}:
@@ -282,10 +281,7 @@ def sum_pieces(pieces: Mapping[str, Piece]) -> Tally:
 
 
 def have_all_keys(pieces: Mapping[str, Piece]) -> bool:
-    """Return True if these last pieces prove that every key is in exactly one range, and that all ranges are finished.
-
-    Starting with the first range, each range must be finished, or split into two halves with its boundaries.
-    """
+    """Return True if every key is in exactly one range, and all ranges are finished, according to their last pieces."""
     root = pieces.get(ROOT_RANGE)
     if root is None or (root.begin, root.until) != ("", ""):
         return False

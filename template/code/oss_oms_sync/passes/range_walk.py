@@ -69,7 +69,7 @@ class Count:
                 self._add_version(entry.source, entry.destination)
 
     def count_equal(self, run: KeyRun) -> int:
-        """Return the number of leading keys of a run that `add_run` can count together.
+        """Return the number of leading keys that `add_run` can count together.
 
         In a standstill pass, these keys have equal objects in both buckets.
         """
@@ -80,7 +80,7 @@ class Count:
         return min(number, self._key_filter.count_leading_reported(run.keys))
 
     def add_run(self, run: KeyRun) -> None:
-        """Count the keys of a run, whose length `count_equal` has limited."""
+        """Count successive keys, whose number `count_equal` has limited."""
         self._marks.extend(run.keys)
         names, etags, sizes, modified_times, *_ = run.source
         versions = list(map(version_digest, names, etags, sizes))

@@ -129,8 +129,8 @@ class PassState:
     def is_late(self, period: timedelta | None, now: datetime) -> bool:
         """Return True if the next pass should have started more than a day ago.
 
-        `period` is the time between two passes of the timer. If it is None, the timer starts no passes, and the next
-        pass should start within three days.
+        `period` is the time between two passes. If the timer starts no passes (None), the next pass should start within
+        three days.
         """
         return self.of.started < timestamp(now - (period + _PERIOD_TOLERANCE if period else _MAX_MANUAL_AGE))
 
@@ -300,6 +300,6 @@ def find_last_ended_pass(passes: Sequence[PassState], scope: Scope) -> PassState
 
 
 def list_open_passes(passes: Sequence[PassState]) -> list[PassState]:
-    """List the open passes that workers continue: the newest pass of each identity, if it is open."""
+    """List the open passes that workers continue: of the passes over the same keys, only the newest."""
     newest_states = {state.scope.identity: state for state in sorted(passes, key=lambda state: state.of.name)}
     return [state for state in newest_states.values() if not state.ended]

@@ -67,10 +67,9 @@ class PassStore:
         )
 
     def build_name(self, scope: Scope, start_time: datetime) -> str:
-        """Return the name of the pass of `scope` that starts at `start_time`, or in the timer's period from then on.
+        """Return the name of a pass of `scope`; `start_time` is the start of the pass, or of the timer's period.
 
-        The name contains a hash of the pass's identity (buckets and keys, without options), so passes with other
-        settings have other names.
+        The name contains a hash of the pass's buckets and keys, so passes with other settings have other names.
         """
         identity = [self._settings.source_bucket, self.destination_bucket, CLASSES_VERSION, to_json(scope.identity)]
         digest = hashlib.sha256(jsontext.dump(identity)).hexdigest()[:16]
@@ -87,11 +86,11 @@ class PassStore:
         )
 
     def iter_names(self) -> Iterator[str]:
-        """Yield the names of the stored passes by identity, then by time."""
+        """Yield the names of the stored passes; passes over the same keys are in the order of their starts."""
         return self._iter_pass_names(self.prefix, self.prefix)
 
     def find_newest_name(self, name: str) -> str:
-        """Return the name of the last started pass with the identity of the pass `name`, usually by a single call."""
+        """Return the name of the last started pass over the same buckets and keys as the pass `name`."""
         return max(
             self._iter_pass_names(f"{self.prefix}{identity_prefix(name)}", f"{self.prefix}{name}{LAST_SUFFIX}"),
             default=name,
@@ -114,7 +113,7 @@ class PassStore:
         return _parse_object(Piece, self._read_object(f"{pass_name}/{piece_name(range_name, number)}"))
 
     def read_description(self, pass_name: str) -> Pass | None:
-        """Return the description of a pass, or None if it was deleted or is unreadable."""
+        """Return the description of a pass, or None if the pass was deleted or is unreadable."""
         first_piece = self.read_piece(pass_name, ROOT_RANGE, 0)
         return first_piece.about if first_piece else None
 
@@ -149,7 +148,6 @@ class PassStore:
         self._write_once(f"{pass_name}/{range_name}/end", {})
 
     def write_total(self, pass_: Pass, tally: Tally, tree: Tree) -> None:
-        """Record that a pass is finished, with `tally` as its total."""
         end_time = timestamp(self._clock.now())
         total = PassState(
             pass_, tally, end_time, ranges_open=0, ranges_done=tree.done_range_count, pieces=tree.piece_count
@@ -187,14 +185,14 @@ class PassStore:
         return wakes
 
     def write_sign(self, pass_name: str, range_name: str, number: int) -> None:
-        """Show other workers that this worker does a piece; a failed write is only logged."""
+        """Record for other workers that this worker has started a piece; a failed write is only logged."""
         name = f"{self._working_prefix}{pass_name}/{piece_name(range_name, number)}"
         (problem,) = self._bucket.try_put_all([StoredObject.of_json(name, {})])
         if problem:
             log.warning({"piece": name, "problem": str(problem)})
 
     def find_start_time(self, pass_name: str) -> datetime | None:
-        """Return the start of a standstill pass by OSS's clock, or None if its first worker wrote no sign."""
+        """Return the time by OSS's clock at which a worker started a standstill pass, or None if it is not recorded."""
         (sign,) = self._bucket.find_all([f"{self._working_prefix}{pass_name}/{piece_name(ROOT_RANGE, 0)}"])
         return from_epoch(sign.modified) if sign else None
 
@@ -205,7 +203,7 @@ class PassStore:
         return {name.partition("/")[0]: signs[name] for name in sorted(signs)}
 
     def read_state(self, pass_name: str) -> PassState | None:
-        """Return the state of a pass, or None if it was deleted or is unreadable."""
+        """Return the state of a pass, or None if the pass was deleted or is unreadable."""
         if total := self._read_object(f"{pass_name}/{TOTAL}"):
             return self._parse_total(total)
         pass_ = self.read_description(pass_name)
@@ -239,7 +237,7 @@ class PassStore:
         return replace(state, amendment=_parse_object(Amendment, amendment))
 
     def read_states(self) -> list[PassState]:
-        """Return the states of the passes that fit the settings, by identity and then by start.
+        """Return the states of the passes that fit the settings.
 
         Open passes that no worker has continued for longer than the longest period are left out.
         """
@@ -250,8 +248,7 @@ class PassStore:
     def read_earlier_marks(self, pass_: Pass) -> Sequence[KeyMark]:
         """Return the marks (sampled keys) of an earlier pass, by which to split this pass into ranges of equal work.
 
-        The earlier pass is the last finished pass of the same identity, or else of any job over the same keys, because
-        reconcile and compare list the same objects. Return no marks without an earlier pass.
+        The earlier pass is the last finished pass over the same keys: of this job, or else of any job.
         """
         if pass_.before and (previous_state := self.read_total(pass_.before)):
             return previous_state.passed.marks
@@ -269,7 +266,7 @@ class PassStore:
     def delete_old(self, ended_name: str) -> None:
         """Delete the objects of passes that are no longer needed, after the pass `ended_name` has finished.
 
-        The last two passes of its identity remain, and its last pass without options. Abandoned passes of any identity
+        The last two passes over the same keys remain, and the last pass without options. Abandoned passes over any keys
         are deleted as well. A failed deletion is only logged.
         """
         try:
@@ -296,7 +293,7 @@ class PassStore:
                 log.error({"pass": pass_name, "problem": problem})
 
     def _is_abandoned(self, pass_name: str) -> bool:
-        """Return True if a pass was idle for longer than the longest period, so that the next pass is due."""
+        """Return True if no worker has continued a pass for longer than the longest period of a timer."""
         _, write_times = self.read_tree_and_times(pass_name)
         return max(write_times.values(), default=0) < (self._clock.now() - MAX_PERIOD).timestamp()
 

@@ -1,8 +1,8 @@
 """The tally of a pass: counts of objects, and for a comparison also their classes, folders and lags.
 
 A lag is the time from an object's write until OMS accepted it, or until OBS had it. A comparison counts each class on
-both sides, the source and OBS. Counts grow in place. To store a tally, take its sum with an empty tally (`plus`),
-which shares no data with it.
+both sides, the source and OBS. Counts grow in place. To store a tally, take its sum with an empty tally, which shares
+no data with it.
 """
 
 from __future__ import annotations
@@ -132,11 +132,10 @@ class ClassCount:
         )
 
 
-def sum_storage(parts: Iterable[StorageCounts]) -> StorageCounts:
-    """Return the sum of counts by storage classes; it shares no data with them."""
+def sum_storage(storage_counts: Iterable[StorageCounts]) -> StorageCounts:
     total: StorageCounts = {}
-    for part in parts:
-        for pair, counts in part.items():
+    for counts_by_pair in storage_counts:
+        for pair, counts in counts_by_pair.items():
             total[pair] = list(map(add, total.get(pair, (0, 0, 0)), counts))
     return total
 

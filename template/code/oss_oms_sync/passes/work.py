@@ -121,7 +121,7 @@ class Worker:
         return self._do_piece(pass_, wake.range_name, number, last_piece, tree)
 
     def _read_current_pass(self, pass_name: str) -> Pass | None:
-        """Return the description of a pass; None if it is unreadable, does not fit the settings or is superseded."""
+        """Return the description of a pass, or None if it is unreadable, does not fit the settings or was replaced."""
         pass_ = self._store.read_description(pass_name)
         if (
             pass_ is None
@@ -194,8 +194,7 @@ class Worker:
     def _write_halves(self, pass_: Pass, range_name: str, split_piece: Piece) -> None:
         """Write the first pieces of both halves of a range, and of their halves if the marks show where to split them.
 
-        The number of ranges never exceeds that of lanes. Without this method, each range would wait for an invocation
-        to find the key at which to split it.
+        Without this method, each range would wait for an invocation to find the key at which to split it.
         """
         lanes = count_lanes(self._settings, pass_.scope)
         marks = self._store.read_earlier_marks(pass_) if _should_split(f"{range_name}0", lanes) else ()
@@ -209,7 +208,6 @@ class Worker:
                     split_ranges.append((f"{name}{half}", stored_half))
 
     def _write_total(self, pass_: Pass, tree: Tree) -> None:
-        """Write the total of a pass. Every worker writes the same total, because pieces do not change."""
         pieces = self._store.read_last_pieces(pass_.name, tree)
         if not have_all_keys(pieces):
             # A piece is unreadable, or was written between two pages of the listing; the next worker reads it.
@@ -222,10 +220,7 @@ class Worker:
         self._store.delete_old(pass_.name)
 
     def _find_cut(self, pass_: Pass, start: Piece, marks: Sequence[KeyMark]) -> str | None:
-        """Return the key at which to split the remaining keys of a range, or None if they fit into one page.
-
-        It is also None if no key splits them.
-        """
+        """Return the key at which to split the remaining keys of a range, or None if they fit into one page."""
         prefix, source = pass_.scope.key_filter.prefix, self._source.within(self._listing_seconds())
         page = source.list_page(prefix, start.after)
         last_key = page.objects[-1].name if page.objects else ""

@@ -40,7 +40,6 @@ def find_hours_late(progress: CopySpeed) -> int | None:
 
 
 def _sum_excess(intervals: Sequence[tuple[int, int, int]], windows: Sequence[Window], hours: int) -> float:
-    """Return the number of bytes copied beyond the limits if OMS applies the windows `hours` later."""
     limits = limits_by_minute(windows, hours)
     excess_bytes = 0.0
     for begin_time, end_time, size in intervals:

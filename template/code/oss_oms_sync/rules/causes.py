@@ -33,7 +33,6 @@ def find_causes(checks: Sequence[Finding]) -> list[Finding]:
     unmet_checks = {check.id: check for check in checks if check.gates and check.result is not Result.PASSED}
 
     def is_consequence(check: Finding) -> bool:
-        """Return True if this check was not run only because another check did not pass."""
         unmet_prerequisites = (unmet_checks[name] for name in _PREREQUISITES.get(check.id, ()) if name in unmet_checks)
         return check.result is Result.NOT_RUN and (
             not check.next.en or any(prerequisite.next.en for prerequisite in unmet_prerequisites)

@@ -220,7 +220,6 @@ def _find_repair(check: ClassCheck, comparison: CertifiedComparison, facts: Cuto
 
 
 def _list_attempts(facts: CutoverFacts, comparison: CertifiedComparison) -> Attempts:
-    """Return the options and effects of the certificate's comparison, on which a remedy depends."""
     return Attempts(
         deep=comparison.deep,
         missing_rights=_list_missing_permissions(comparison),

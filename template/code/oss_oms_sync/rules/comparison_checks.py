@@ -79,7 +79,6 @@ def report_missing_comparison(check: CutoverCheck, scope_finding: Finding) -> Fi
 
 
 def check_freeze(facts: CutoverFacts) -> Finding:
-    """Check that no object of the source was written after the freeze."""
     if facts.frozen_since is None:
         return FROZEN.finding(Result.NOT_RUN, REHEARSED_TEXT)
     scope_finding = check_scope(facts)

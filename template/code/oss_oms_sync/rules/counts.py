@@ -14,7 +14,6 @@ Folders = Mapping[str, Mapping[ObjectClass, Sequence[int]]]
 
 
 def is_empty(classes: Classes | None, object_class: ObjectClass) -> bool:
-    """Return True if neither bucket has an object of this class."""
     counts = (classes or {}).get(object_class)
     return counts is None or not (counts.source.objects or counts.destination.objects)
 
@@ -22,7 +21,7 @@ def is_empty(classes: Classes | None, object_class: ObjectClass) -> bool:
 def list_missing_permissions(unread_objects: Mapping[str, int]) -> list[Text]:
     """List a sentence for each permission that is missing to read objects, with the way to grant it.
 
-    `unread_objects` has the numbers of unread objects, by the field of ReadResult that counts them.
+    `unread_objects` has the numbers of unread objects, by the name of the permission's field in ReadResult.
     """
     return [
         text.filled(number=unread_objects[name])
@@ -104,7 +103,6 @@ def find_wrong_sums(
 
 
 def _has_equal_sides(counts: ClassCounts) -> bool:
-    """Return True if both buckets have the same number, bytes and digest of the objects of a class."""
     return (counts.source, counts.digests.source) == (counts.destination, counts.digests.destination)
 
 

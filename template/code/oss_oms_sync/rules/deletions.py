@@ -151,7 +151,7 @@ def is_absent_long_enough(absent_since: int, comparison_time: float) -> bool:
 def find_omission_reason(absent: AbsentKey, comparison_time: float, oldest_copy_time: float) -> OmissionReason | None:
     """Return the reason to omit a key from the list of deletions, or None if the list has to contain the key.
 
-    `comparison_time` is the start of the last comparison, and `oldest_copy_time` the time of the project's oldest
+    `comparison_time` is the start of the last comparison; `oldest_copy_time` is the time of the project's oldest
     copies.
     """
     accepted_version = absent.accepted_version

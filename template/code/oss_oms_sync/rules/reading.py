@@ -28,7 +28,6 @@ def format_policy_lines(permissions: Sequence[str], source_bucket: str, destinat
 
 
 def describe_unreadable_objects(permissions: Sequence[str], source_bucket: str, destination_bucket: str) -> Text:
-    """Return a sentence about the missing permissions to read objects, and the consequence for a cutover."""
     return t(
         "The functions cannot read objects, so a cutover with --sample or --deep ends in NOT PROVEN. Missing"
         " permissions: {missing:and}",

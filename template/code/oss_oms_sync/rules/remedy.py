@@ -1,8 +1,7 @@
 """The remedy for the objects of a class: a sentence and the next step.
 
 Certificates, comparisons, status and the history of a key use the same remedies. A remedy changes the objects of its
-class and as few others as possible. It is never an action that is known to have no effect: OMS skips a resend in some
-overwrite modes, a second read proves nothing new, and a closed project submits nothing.
+class and as few others as possible. It is never an action that is known to have no effect.
 
 Source: OMS, "Creating a sync task", the overwrite modes: by default OMS skips an object if the object in OBS has the
 same size and is not older. With CRC64_COMPARISON_OVERWRITE it compares the CRC64s instead; if one of the two objects
@@ -182,7 +181,6 @@ def _drop_nested_prefixes(prefixes: Sequence[str]) -> list[str]:
 def _find_submission_remedy(
     object_class: ObjectClass, counts: Counts, mode: OverwriteMode | None, attempts: Attempts
 ) -> Remedy:
-    """Return the remedy for objects that a submission may repair, in an open project."""
     match object_class:
         case ObjectClass.FAILED_BEFORE:
             return Remedy(_FAILED_REMEDY, Step("replay"))

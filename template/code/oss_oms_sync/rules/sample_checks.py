@@ -113,7 +113,6 @@ def _report_incomplete_sample(check: CutoverCheck, sample: SampleResult, facts: 
 
 
 def _describe_reading_remedy(problem: Text) -> Text:
-    """Return the remedy if the clouds refuse to read objects for the reason `problem`."""
     return t(
         "First remove the obstacle: {problem}. If a permission is missing: {grant}. Then continue the cutover, "
         "which reads the objects",
@@ -157,7 +156,6 @@ def describe_replaced_objects(sample: SampleResult) -> Text:
 
 
 def _describe_population(sample: SampleResult) -> Text:
-    """Return a description of the objects to which the confidence bound applies."""
     equal_objects = t(
         "the {population:object|objects} of up to 1 GiB that count as equal", population=sample.population
     )

@@ -100,7 +100,6 @@ def _list_keys(groups: Sequence[WaitingGroup]) -> list[str]:
 
 
 def _report_waiting_keys(facts: WaitingFacts, unresolved_groups: Sequence[WaitingGroup]) -> Finding:
-    """Return the finding for keys that have to be submitted, and for unreadable records and run files."""
     waiting_keys, comparison, objects = facts.waiting, facts.passes.compare, _count_keys(unresolved_groups)
     counted_objects = AtLeast(objects) if waiting_keys.are_more else objects
     text = t("{n:object|objects}", n=counted_objects)
