@@ -176,7 +176,7 @@ class PassTotals:
         self._by_pass: dict[str, tuple[int, int]] = {}
 
     def add(self, line: Mapping[str, Any]) -> tuple[int, int]:
-        """Add the totals in a log line; return the numbers of keys accepted and failed since the last line."""
+        """Add the totals in a log line; return the numbers of keys accepted and failed since its pass's last line."""
         accepted_count, failed_count = line["accepted"], line["failed"]
         if "pass" not in line:
             return accepted_count, failed_count

@@ -121,7 +121,7 @@ def _parse_body(request: Request) -> dict[str, Any]:
 
 
 def parse_access_keys(body: Mapping[str, Any]) -> dict[str, str]:
-    """Return the access keys of both buckets from a body, of at most 100 characters each (StartSyncTask)."""
+    """Return the access keys of source and destination in a body; each has at most 100 characters (StartSyncTask)."""
     _check_texts(body, ACCESS_KEY_FIELDS)
     return {name: body[name] for name in ACCESS_KEY_FIELDS}
 

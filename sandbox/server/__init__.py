@@ -1,1 +1,1 @@
-"""The HTTP server that all services of the sandbox share, and the faults that tests can order."""
+"""The HTTP server that all services of the sandbox share, and the faults that tests can schedule."""

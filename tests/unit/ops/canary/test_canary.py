@@ -104,7 +104,7 @@ def test_the_removal_of_a_canary_keeps_objects_of_others(world):
             lambda world: world.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"), where=is_key_of("between")),
             {"in_obs": ["between"]},
         ),
-        (lambda world: setattr(world.task.lists, "withheld", True), {"listed": []}),
+        (lambda world: setattr(world.task.lists, "is_withheld", True), {"listed": []}),
         (lambda world: setattr(world.task, "lag", 3600), {"counted": []}),
     ],
     ids=["event lost", "refused", "copy lost", "copy failed", "lists held back", "counted late"],
