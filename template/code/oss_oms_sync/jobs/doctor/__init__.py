@@ -99,8 +99,8 @@ def _check_assumption(
 
 _NEEDED_CHECKS = ("task", "permission to list records", "permission to read records", "log bucket versioning")
 _ASSUMPTIONS: Sequence[Check[CheckContext]] = [
-    Check(title, _NEEDED_CHECKS, partial(_check_assumption, UNCONFIRMED[title.en], confirms, confirmation))
-    for title, confirms, confirmation in _CONFIRMATIONS
+    Check(title, _NEEDED_CHECKS, partial(_check_assumption, UNCONFIRMED[title.en], is_confirmed, confirmation))
+    for title, is_confirmed, confirmation in _CONFIRMATIONS
 ]
 
 # The checks in the order in which they run and are reported. No check needs a check after it.
