@@ -227,7 +227,7 @@ class SimulatedPass:
         return not marks or estimate_objects(after, key_range.until, marks) >= MIN_SPLIT_OBJECTS
 
     def _read_pages(self, key_range: KeyRange, pages: int) -> float:
-        """Read at most `pages` pages; return the seconds. A page loads while the previous page is processed."""
+        """Read at most `pages` pages; return their seconds. A page loads while the previous page is processed."""
         begin = key_range.position
         key_range.position = min(begin + pages * _PAGE, key_range.end)
         full, remainder = divmod(key_range.position - begin, _PAGE)

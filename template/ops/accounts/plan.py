@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ops.accounts.needs import SETUP_STATES, Line, Need, ResourceState
 from ops.exit_codes import ExitCode
-from ops.report.blocks import Block, FindingBlock, Hero, Items, Paragraph, Report, Span
+from ops.report.blocks import Block, FindingBlock, Items, Paragraph, Report, ReportHead, Span
 from ops.report.blocks import StepBlock as BlockStep
 from ops.shell import COST_STEP, chain, sentence
 from oss_oms_sync.answers.codec import to_json
@@ -109,11 +109,11 @@ class SetupPlan:
         word, tone, text = self._verdict()
         is_done = self.can_be_done and not self.has_changes and not self.is_waiting
         step = BlockStep("", self._texts.command) if is_done and self._texts.steps else None
-        hero = Hero(word.of(language), tone, sentence(text, language), step)
+        head = ReportHead(word.of(language), tone, sentence(text, language), step)
         lines = sorted(self._lines, key=lambda pair: pair[1].state not in _URGENT_STATES)
         blocks = [block for need, line in lines for block in _describe_line(need, line, language)]
         blocks.append(Paragraph(sentence(self._total_text(), language)))
-        return Report(hero, language, blocks, title=t("Plan for both clouds").of(language))
+        return Report(head, language, blocks, title=t("Plan for both clouds").of(language))
 
     def to_json(self) -> dict[str, Any]:
         return {"plan": self.hash, "can_be_done": self.can_be_done, "steps": [_to_json(*line) for line in self._lines]}

@@ -30,11 +30,11 @@ from ops.report.blocks import (
     Column,
     Document,
     FactList,
-    Hero,
     Items,
     Paragraph,
     Phrase,
     Report,
+    ReportHead,
     Section,
     Span,
     Table,
@@ -181,9 +181,9 @@ def report(rows: Sequence[Row], source: str, destination: str, language: str) ->
         Section(row.setting.name, row.setting.title.of(language), None, [*_describe_setting(row, language)])
         for row in open_rows
     ]
-    hero = Hero(word.of(language), tone, explanation.of(language), None)
+    head = ReportHead(word.of(language), tone, explanation.of(language), None)
     unchecked_note = Paragraph(UNCHECKED_SETTINGS.of(language), "note")
-    return Report(hero, language, [table, unchecked_note], sections, title=t("Settings to move by hand").of(language))
+    return Report(head, language, [table, unchecked_note], sections, title=t("Settings to move by hand").of(language))
 
 
 def to_json(rows: Sequence[Row]) -> dict[str, Any]:

@@ -114,8 +114,8 @@ def open_again(session: Session, run: str = "", *, after_go: bool = False) -> Ma
 def open_by_hand(session: Session, *, after_go: bool) -> MarkAnswer:
     """Open the project at a user's request.
 
-    If a GO is in effect, first list the objects at risk in OBS; then the user has to confirm, unless `after_go` is
-    True. Raises UsageError if the user does not confirm.
+    If a GO is in effect, first list the objects in OBS that OMS could overwrite; then the user has to confirm, unless
+    `after_go` is True. Raises UsageError if the user does not confirm.
     """
     answer = open_again(session)
     if answer.closed is None or not answer.closed.go:

@@ -9,7 +9,19 @@ from typing import Any
 from ops.clock import parse_timestamp
 from ops.fleet.overview import Member
 from ops.report import units
-from ops.report.blocks import Blocks, Cell, Column, CommandBlock, Hero, Link, Paragraph, Phrase, Report, Span, Table
+from ops.report.blocks import (
+    Blocks,
+    Cell,
+    Column,
+    CommandBlock,
+    Link,
+    Paragraph,
+    Phrase,
+    Report,
+    ReportHead,
+    Span,
+    Table,
+)
 from ops.report.words import Translator
 from ops.shell import command, quote_word
 from oss_oms_sync.answers.codec import to_json as json_of
@@ -56,7 +68,7 @@ def report(members: Sequence[Member], pages: Mapping[Path, Path], language: str)
     rows = [_member_row(member, pages.get(member.folder), translate) for member in members]
     word = translate("Fleet")
     return Report(
-        Hero(word, "open" if members_to_act_on else "good", explanation, None),
+        ReportHead(word, "open" if members_to_act_on else "good", explanation, None),
         language,
         [Table(columns, rows), *steps],
         title=word,

@@ -132,7 +132,7 @@ def plan(
 def _split_folders(
     prefixes: Sequence[str], folders: Collection[str], project_prefix: str
 ) -> tuple[list[str], list[str]]:
-    """Return the first-level folders that a migration copies whole, and those of which it may copy a part.
+    """Return the first-level folders that a migration copies whole, and the folders that it may copy in part.
 
     `project_prefix` is the prefix of the object keys that the project migrates. The folder "" stands for objects
     outside folders, and "*" for all folders that were not counted separately.

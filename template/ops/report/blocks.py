@@ -235,7 +235,7 @@ class Section(NamedTuple):
     blocks: Blocks
 
 
-class Hero(NamedTuple):
+class ReportHead(NamedTuple):
     """The head of a report: the verdict in one word, an explanation of the verdict, and the next step.
 
     A terminal prints the verdict as `name`, which is empty if the explanation contains the verdict.
@@ -252,7 +252,7 @@ class Hero(NamedTuple):
 class Report(NamedTuple):
     """A report in one language; `title` is for a web page, and `subtitle` is a line below it, such as the date."""
 
-    hero: Hero
+    head: ReportHead
     language: str
     blocks: Blocks
     sections: Sequence[Section | None] = ()

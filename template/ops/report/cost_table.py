@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ops.cost.estimate import Estimate, Expense, Workload, total_dollars
 from ops.cost.nights import CopyEstimate, CopyWays
-from ops.report.blocks import Blocks, Column, Hero, Paragraph, Phrase, Report, Table
+from ops.report.blocks import Blocks, Column, Paragraph, Phrase, Report, ReportHead, Table
 from ops.report.words import STEP_LABELS, Translator
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
@@ -99,14 +99,14 @@ def report(workload: Workload, estimate: Estimate, language: str) -> Report:
             )
         ),
     ]
-    return Report(Hero("", "", explanation, None), language, blocks)
+    return Report(ReportHead("", "", explanation, None), language, blocks)
 
 
 def copying(expenses: list[Expense], ways: CopyWays, explanation: str, language: str) -> Report:
     """Return the report on the cost of copying all existing objects; it begins with the sentence `explanation`."""
     translate = Translator(language)
     return Report(
-        Hero("", "", explanation, None),
+        ReportHead("", "", explanation, None),
         language,
         [_tabulate_expenses(_ONCE_TITLE, expenses, translate), *_compare_ways(ways, translate)],
     )

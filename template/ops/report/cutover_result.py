@@ -22,13 +22,13 @@ from ops.report.blocks import (
     Figure,
     Figures,
     Heading,
-    Hero,
     Items,
     Paragraph,
     Part,
     Phrase,
     Picture,
     Report,
+    ReportHead,
     Section,
     Span,
     StepBlock,
@@ -69,12 +69,12 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
     """
     translate, certificate, false_claims = Translator(language), read_certificate(document), find_false_claims(document)
     if certificate is None:
-        hero = (
-            _invalid_hero(false_claims or [FORM_CLAIM], None, translate)
+        head = (
+            _invalid_head(false_claims or [FORM_CLAIM], None, translate)
             if document
-            else Hero(translate("UNKNOWN"), "calm", "", None)
+            else ReportHead(translate("UNKNOWN"), "calm", "", None)
         )
-        return Report(hero, language, [], (), translate("Cutover certificate"))
+        return Report(head, language, [], (), translate("Cutover certificate"))
     both_buckets, lag, made_at = certificate.both_buckets, certificate.shown.lag, parse_timestamp(certificate.made)
     folders = (
         comparison.folders(both_buckets, translate)
@@ -88,7 +88,7 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
         else [Paragraph(translate("unknown"), "open")]
     )
     return Report(
-        _invalid_hero(false_claims, certificate, translate) if false_claims else _make_hero(certificate, translate),
+        _invalid_head(false_claims, certificate, translate) if false_claims else _make_head(certificate, translate),
         language,
         [Figures(_list_figures(certificate, translate))],
         [
@@ -149,7 +149,7 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
     )
 
 
-def _invalid_hero(false_claims: Sequence[Claim], certificate: Certificate | None, translate: Translator) -> Hero:
+def _invalid_head(false_claims: Sequence[Claim], certificate: Certificate | None, translate: Translator) -> ReportHead:
     """Return the head of the report on an invalid document, with a list of its false claims.
 
     `certificate` is None if the document does not have the form of a certificate.
@@ -165,7 +165,7 @@ def _invalid_hero(false_claims: Sequence[Claim], certificate: Certificate | None
     options: dict[str, object] = (
         {"frozen_since": "now"} if certificate and certificate.frozen_since else {"rehearse": True}
     )
-    return Hero(
+    return ReportHead(
         word,
         "bad",
         translate(
@@ -177,10 +177,10 @@ def _invalid_hero(false_claims: Sequence[Claim], certificate: Certificate | None
     )
 
 
-def _make_hero(certificate: Certificate, translate: Translator) -> Hero:
+def _make_head(certificate: Certificate, translate: Translator) -> ReportHead:
     word, tone = VERDICT_LABELS[certificate.verdict.value]
     summary = summarize(certificate, certificate.checks, certificate.verdict, certificate.rehearsal)
-    return Hero(
+    return ReportHead(
         translate(word), tone, translate(summary), findings.next_step(certificate, translate), certificate.verdict.value
     )
 

@@ -10,7 +10,18 @@ from typing import Any
 
 from ops.clock import parse_timestamp, timestamp
 from ops.report import units
-from ops.report.blocks import Blocks, Column, CommandBlock, FactList, Hero, Paragraph, Report, Section, Table, keys
+from ops.report.blocks import (
+    Blocks,
+    Column,
+    CommandBlock,
+    FactList,
+    Paragraph,
+    Report,
+    ReportHead,
+    Section,
+    Table,
+    keys,
+)
 from ops.report.words import Translator
 from ops.shell import command, quote_word
 from oss_oms_sync.answers.deletions import DeletionFacts, DeletionsAnswer, OmissionReason
@@ -127,7 +138,7 @@ def report(summary: Summary, file: Path, language: str) -> Report:
     ]
     sections = [_deletion_steps(summary, file, translate)] if summary.objects else []
     return Report(
-        Hero("", "open" if summary.objects else "good", translate(explanation), None), language, blocks, sections
+        ReportHead("", "open" if summary.objects else "good", translate(explanation), None), language, blocks, sections
     )
 
 

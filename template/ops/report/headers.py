@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ops.exit_codes import ExitCode
 from ops.report import units
-from ops.report.blocks import Block, CommandBlock, FactList, Hero, Paragraph, Report, keys
+from ops.report.blocks import Block, CommandBlock, FactList, Paragraph, Report, ReportHead, keys
 from ops.report.words import Translator
 from ops.shell import command
 from oss_oms_sync.answers.finding import Stop
@@ -59,7 +59,7 @@ def report(answer: HeadersAnswer, language: str) -> Report:
         blocks.append(Paragraph(translate(_UNCOMPARED_TEXT), "note"))
     step = answer.step or (Step("headers") if HeadersOutcome.DIFFERS in answer.outcomes else None)
     return Report(
-        Hero("", tone, translate(explanation), None),
+        ReportHead("", tone, translate(explanation), None),
         language,
         [*blocks, *([CommandBlock(command(step))] if step else [])],
     )

@@ -11,10 +11,10 @@ from ops.report.blocks import (
     Column,
     FactList,
     FindingBlock,
-    Hero,
     Paragraph,
     Phrase,
     Report,
+    ReportHead,
     Span,
     StepBlock,
     Table,
@@ -82,7 +82,7 @@ def doctor(answer: DoctorAnswer, language: str) -> Report:
         if dependent_checks
         else None,
     ]
-    return Report(Hero("", "", f"{translate(answer.text)}{translate(': ')}{counts_text}", None), language, blocks)
+    return Report(ReportHead("", "", f"{translate(answer.text)}{translate(': ')}{counts_text}", None), language, blocks)
 
 
 def _state_mark(state: str, translate: Translator) -> Span:
@@ -132,7 +132,7 @@ def replay(answer: ReplayAnswer, language: str) -> Report:
         ),
         Table([Column(translate("reason")), Column(translate("objects"), "n")], reason_rows) if reason_rows else None,
     ]
-    return Report(Hero("", tone, translate(explanation), None), language, blocks)
+    return Report(ReportHead("", tone, translate(explanation), None), language, blocks)
 
 
 def story(answer: StoryAnswer, language: str) -> Report:
@@ -157,7 +157,9 @@ def story(answer: StoryAnswer, language: str) -> Report:
         ),
     ]
     return Report(
-        Hero("", "", explanation, StepBlock(translate(answer.next), command(answer.step))), language, [FactList(facts)]
+        ReportHead("", "", explanation, StepBlock(translate(answer.next), command(answer.step))),
+        language,
+        [FactList(facts)],
     )
 
 
@@ -186,4 +188,4 @@ def mark(answer: MarkAnswer, language: str) -> Report:
     # After a GO no trigger records changes.
     recorded_text = None if answer.closed and answer.closed.go else _RECORDED_TEXT
     confirmation = Paragraph(translate(sentences(_READ_BACK_TEXT, recorded_text))) if answer.closed else None
-    return Report(Hero("", tone, translate(answer.next), None), language, [confirmation])
+    return Report(ReportHead("", tone, translate(answer.next), None), language, [confirmation])

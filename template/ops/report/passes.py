@@ -9,7 +9,19 @@ from collections.abc import Iterator
 
 from ops.exit_codes import ExitCode
 from ops.report import comparison, units
-from ops.report.blocks import Block, Blocks, CommandBlock, FactList, Hero, Items, Paragraph, Phrase, Report, Span, keys
+from ops.report.blocks import (
+    Block,
+    Blocks,
+    CommandBlock,
+    FactList,
+    Items,
+    Paragraph,
+    Phrase,
+    Report,
+    ReportHead,
+    Span,
+    keys,
+)
 from ops.report.comparison import counted_classes
 from ops.report.words import COUNT_LABELS, MIGRATION_UNKNOWN_TEXT, Translator
 from ops.shell import command
@@ -94,7 +106,7 @@ def report(answer: ReconcileAnswer | CompareAnswer, language: str) -> Report:
         if isinstance(answer, ComparisonResult):
             details = _describe_comparison(answer, translate)
     return Report(
-        Hero("", tone, translate(explanation), None),
+        ReportHead("", tone, translate(explanation), None),
         language,
         [FactList(facts), *_unsubmitted_blocks(answer, translate), *details],
     )

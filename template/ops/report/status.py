@@ -17,11 +17,11 @@ from ops.report.blocks import (
     FactList,
     Figure,
     Figures,
-    Hero,
     Paragraph,
     Part,
     Picture,
     Report,
+    ReportHead,
     RoundedText,
     Section,
     Span,
@@ -86,7 +86,7 @@ def report(answer: StatusAnswer, language: str) -> Report:
     translate, now, last_comparison = Translator(language), parse_timestamp(answer.at), answer.compare.last
     failure_blocks = [*report_failures(answer, translate), *failures(answer.copying, now, translate)]
     return Report(
-        _make_hero(answer.verdict, translate),
+        _make_head(answer.verdict, translate),
         language,
         [
             Paragraph(translate(_ALARM_REFUSED_TEXT, problem=answer.alarm_not_taken), "bad")
@@ -144,12 +144,12 @@ def report(answer: StatusAnswer, language: str) -> Report:
     )
 
 
-def _make_hero(verdict: Verdict, translate: Translator) -> Hero:
+def _make_head(verdict: Verdict, translate: Translator) -> ReportHead:
     word, tone = _VERDICT_LABELS[verdict.state]
     step = None
     if verdict.step:
         step = StepBlock(translate(purpose(verdict.step)), command(verdict.step))
-    return Hero(translate(word), "bad" if verdict.alarm else tone, translate(verdict.text), step, translate(word))
+    return ReportHead(translate(word), "bad" if verdict.alarm else tone, translate(verdict.text), step, translate(word))
 
 
 def _list_figures(answer: StatusAnswer, now: datetime, translate: Translator) -> list[Figure]:

@@ -43,16 +43,16 @@ _SENTENCE_KINDS = ("wide", "half")
 
 
 def draw(report: Report) -> Iterator[Line]:
-    translate, hero = Translator(report.language), report.hero
-    if hero.name:
-        yield MarkedLine("", hero.name, hero.tone)
-        yield f"{_INDENT}{hero.explanation}"
+    translate, head = Translator(report.language), report.head
+    if head.name:
+        yield MarkedLine("", head.name, head.tone)
+        yield f"{_INDENT}{head.explanation}"
     else:
-        yield MarkedLine("", hero.explanation, hero.tone)
-    if hero.false_claims:
-        yield from _draw_block(hero.false_claims, translate)
-    if hero.step:
-        yield from _draw_step(hero.step)
+        yield MarkedLine("", head.explanation, head.tone)
+    if head.false_claims:
+        yield from _draw_block(head.false_claims, translate)
+    if head.step:
+        yield from _draw_step(head.step)
     if subtitle := _flatten(translate, report.subtitle):
         yield f"{_INDENT}{subtitle}"
     yield from _draw_blocks(report.blocks, translate)

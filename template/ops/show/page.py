@@ -19,13 +19,13 @@ from ops.report.blocks import (
     Figures,
     FindingBlock,
     Heading,
-    Hero,
     Items,
     Link,
     Paragraph,
     Phrase,
     Picture,
     Report,
+    ReportHead,
     RoundedText,
     Section,
     ShareBar,
@@ -55,7 +55,7 @@ def draw(report: Report) -> str:
     content = element(
         "div",
         element("div", name, element("p", _draw_phrase(report.subtitle)), class_="top"),
-        _draw_hero(report.hero, translate),
+        _draw_head(report.head, translate),
         *_draw_blocks(report.blocks, translate),
         *(_draw_section(section, translate) for section in report.sections if section),
         class_="page",
@@ -63,13 +63,13 @@ def draw(report: Report) -> str:
     return html.document(f"oss-oms-sync · {report.title}", translate.language, STYLE, content)
 
 
-def _draw_hero(hero: Hero, translate: Translator) -> Markup:
-    step = hero.step
+def _draw_head(head: ReportHead, translate: Translator) -> Markup:
+    step = head.step
     return element(
         "header",
-        element("h1", hero.word, class_=hero.tone),
-        element("p", hero.explanation, class_="lead"),
-        _draw_block(hero.false_claims, translate) if hero.false_claims else None,
+        element("h1", head.word, class_=head.tone),
+        element("p", head.explanation, class_="lead"),
+        _draw_block(head.false_claims, translate) if head.false_claims else None,
         element("div", *_draw_step(step, translate, ""), class_="next") if step else None,
         class_="hero",
     )

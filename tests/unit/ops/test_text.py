@@ -441,12 +441,12 @@ def test_the_title_of_a_pass_agrees_with_its_exit_code(answer, code, title):
     view = ANSWER_VIEWS["compare" if "classes" in answer else "reconcile"]
     parsed_answer = view.parse(answer)
     assert view.exit_code(parsed_answer) == code
-    assert (view.report(parsed_answer, "en").hero.tone == "good") == (code == 0 and answer["finished"])
+    assert (view.report(parsed_answer, "en").head.tone == "good") == (code == 0 and answer["finished"])
 
 
 def test_the_text_of_compare_does_not_show_objects_in_transit_in_red():
     answer = compare_answer({"in_flight": make_class_counts(1, 0, "late")})
-    assert passes.report(ANSWER_VIEWS["compare"].parse(answer), "en").hero.tone == "way"
+    assert passes.report(ANSWER_VIEWS["compare"].parse(answer), "en").head.tone == "way"
     assert "  in_flight\n      'late'\n" in text(pass_lines(answer))
 
 

@@ -188,7 +188,7 @@ def test_replay_reports_the_requested_selection_and_the_number_of_keys(world, op
     world.put_failed("a", "b")
     answer = from_json(ReplayAnswer, world.invoke("replay", options))
     assert answer.is_successful == is_well
-    assert jobs.replay(answer, "en").hero.explanation == lead
+    assert jobs.replay(answer, "en").head.explanation == lead
     assert ("accepted" in jobs.replay_text(answer).en) != answer.dry_run
 
 

@@ -102,9 +102,9 @@ def short_certificate() -> dict[str, Any]:
 def test_the_page_of_a_certificate_changed_anywhere_is_not_valid(short_certificate):
     assert "matches the document" in page(short_certificate).section("document").text
     for path in (path for path, value in list_values(short_certificate) if not isinstance(value, dict | list)):
-        hero = cutover_result.report(replace_value(short_certificate, path, "x"), "en").hero
-        assert (hero.word, hero.tone) == ("NOT VALID", "bad"), path
-        assert hero.false_claims.rows[0][0] in (
+        head = cutover_result.report(replace_value(short_certificate, path, "x"), "en").head
+        assert (head.word, head.tone) == ("NOT VALID", "bad"), path
+        assert head.false_claims.rows[0][0] in (
             "The document is unchanged",
             "The document has the form of a certificate",
         ), path

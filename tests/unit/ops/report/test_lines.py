@@ -7,7 +7,7 @@ import io
 import pytest
 
 from ops.clock import WallClock
-from ops.report.blocks import Column, Hero, Report, Span, Table
+from ops.report.blocks import Column, Report, ReportHead, Span, Table
 from ops.show import lines
 from ops.terminal import Screen, width
 
@@ -28,7 +28,7 @@ def draw_table(monkeypatch, table: Table, columns: int, language: str = "en") ->
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("NO_COLOR", "1")
     screen = Screen(WallClock(0), Terminal(), Terminal())
-    screen.answer(lines.draw(Report(Hero("GO", "good", "GO", None), language, [table])))
+    screen.answer(lines.draw(Report(ReportHead("GO", "good", "GO", None), language, [table])))
     return screen._out.getvalue().splitlines()[1:]
 
 
