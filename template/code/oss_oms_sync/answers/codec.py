@@ -31,7 +31,7 @@ from oss_oms_sync.answers.text import Text
 
 T = TypeVar("T")
 
-# A number below 2^256. JSON has it as text, because values readers of JSON accept no number of this size.
+# A number below 2^256. JSON has it as text, because some readers of JSON accept no number of this size.
 Digest = Annotated[int, "64 hex digits"]
 
 

@@ -71,7 +71,7 @@ def _do_timer_work(replay: Replay, invocation: Invocation) -> None:
 
     Raises StorageError; no key is lost then.
     """
-    # Imported here, because no other call needs this module or the client of OBS.
+    # This import is local because no other call needs this module or the client of OBS.
     from oss_oms_sync.jobs.replay.failed_copies import FailedCopies
 
     if not take_lease(invocation):

@@ -90,7 +90,7 @@ class FailedCopies:
             problem = str(error)
             stop_reason = Stopped(Stop.STORAGE, problem)
         if problem != positions.problem:
-            # Logged once instead of in each run, because it may be intended.
+            # The problem is logged once and not in each run, because it may be intended.
             log.info({"failed_copies": problem or "OMS's lists can be read"})
             positions.problem = problem
         new_positions = to_json(positions.without_old_lists())

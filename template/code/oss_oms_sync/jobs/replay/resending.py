@@ -94,7 +94,7 @@ class Replay:
         envelope.
         """
         self._options = ReplayOptions(keys=[])
-        # Checked once, because keys taken after a positive answer may have no other record.
+        # The project's state is checked once, because keys taken after a positive answer may have no other record.
         if not self.sender.may_send():
             if only_copies:
                 self.sender.record_unsent([key for key, _ in self._read_failed_keys(changes)])
