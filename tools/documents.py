@@ -131,7 +131,7 @@ def sizes(chinese: bool, rate: float) -> str:
         )
     if chinese:
         return _format_table(("存量对象", "复制至少需要", "流量费", "流量费，仅夜间", "停写"), rows)
-    return _format_table(("existing objects", "copy at least", "traffic", "traffic by night", "freeze"), rows)
+    return _format_table(("existing objects", "copy at least", "traffic", "traffic at night", "freeze"), rows)
 
 
 def _format_price(price: float) -> str:

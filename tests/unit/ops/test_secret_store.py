@@ -77,7 +77,7 @@ def test_the_command_secrets_stores_no_secret_if_another_is_missing(run_secrets,
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
-        *(("HW_AK", value, "HW_AK has blanks") for value in ("two words", "a\x00b", "锁匙", "a\nb")),
+        *(("HW_AK", value, "HW_AK contains blanks") for value in ("two words", "a\x00b", "锁匙", "a\nb")),
         # Addresses that the functions would refuse.
         ("ALERT_WEBHOOK", "http://example.com/hook", "ALERT_WEBHOOK does not start with https://"),
         ("ALERT_WEBHOOK", "oapi.dingtalk.com/robot/send?access_token=x", "ALERT_WEBHOOK does not start with https://"),

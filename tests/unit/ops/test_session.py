@@ -150,7 +150,7 @@ def test_ops_prints_the_look_command_of_an_interrupted_pass():
     console = Console(FakeCaller(compare=KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         run_pass(console.session, "compare", {"restart": True, "deep": True, "prefix": f"a {NASTY}"})
-    hint, sentence = console.session.hint, "compare continues in the cloud. Its progress:"
+    hint, sentence = console.session.hint, "compare continues in the cloud. To follow its progress:"
     assert hint.en.startswith(f"{sentence} python3 ops.py compare --deep --prefix 'a <script>")
     assert [text.rpartition(" ")[2] for text in (hint.en, hint.zh)] == ["--look", "--look"]
 

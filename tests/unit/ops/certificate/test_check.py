@@ -452,7 +452,7 @@ def test_check_counts_keys_like_oms_lists_if_the_source_has_them(run):
     assert run(document, destination=[*source, ("oms/sync_task/other", 1)])[0] == 2
     code, output = run(document, destination=source)
     assert code == 2
-    assert output.splitlines()[-1] == "-> Pass --source, too"
+    assert output.splitlines()[-1] == "-> Pass --source as well"
     assert run(certificate(), destination=DESTINATION)[0] == 0
 
 

@@ -397,8 +397,8 @@ def test_a_cutover_starts_the_standstill_pass_only_after_oms_finished(check, goe
 
 
 OPENING_CALLS = [("deploy", {"trigger": "oss-content"}), ("reconcile", {"restart": True})]
-SUBMISSION_TEXT = "because some objects must be submitted ({}). Then run the cutover again.\n"
-CONTINUATION_TEXT = f"it continues from there. To give up: {OPS} open\n"
+SUBMISSION_TEXT = "because some objects must be submitted ({}). After the step above, run the cutover again.\n"
+CONTINUATION_TEXT = f"which continues from this state. To give up: {OPS} open\n"
 
 
 @pytest.mark.parametrize(

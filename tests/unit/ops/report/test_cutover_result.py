@@ -244,7 +244,7 @@ def test_the_page_shows_an_acceptance_of_unfinished_objects(document, left, numb
     rows = page(document).section("waivers").only("tbody").cells()
     waived = [row for row in rows if row[0].endswith(("oms_unfinished", "metadata"))]
     assert waived == [
-        ["unfinished at OMS oms_unfinished", "Li, seen", number, "–"],
+        ["objects that OMS has not finished oms_unfinished", "Li, seen", number, "–"],
         ["headers that are not in OBS metadata", "Li, none wanted", "–", "–"],
     ]
 
