@@ -84,7 +84,7 @@ class OssClient:
     session: Connections
     pool: CallPool
     clock: Clock
-    # Facts that an instance remembers between invocations: about objects by their names, and its share of forward's events.
+    # Facts that an instance remembers between invocations: facts about objects, and its share of forward's events.
     remembered_facts: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
     def connect_ahead(self) -> None:
