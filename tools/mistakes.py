@@ -466,7 +466,7 @@ MISTAKES = (
     ),
     Mistake(
         "a seed lost in merging",
-        f"{_UNIT}/passes/test_measures.py::test_ranges_and_pieces_draw_the_same_sample_as_a_single_range",
+        f"{_UNIT}/passes/test_measures.py::test_a_pass_over_many_ranges_draws_the_same_sample_as_one_range",
         f"{_CODE}/passes/digests.py",
         "SampleDraw(self.seed or other.seed, ",
         "SampleDraw(self.seed, ",
@@ -853,8 +853,8 @@ MISTAKES = (
     ),
     Mistake(
         "closing over what arrives",
-        f"{_UNIT}/ops/cutover/test_cutover.py::test_a_cutover_does_not_close_a_project_with_repairable_differences[it"
-        " may yet come to OBS]",
+        f"{_UNIT}/ops/cutover/test_cutover.py::test_a_cutover_does_not_close_a_project_with_repairable_differences"
+        "[an object that OMS may still copy]",
         f"{_CODE}/rules/class_checks.py",
         "        (ObjectClass.MOVING, ObjectClass.ARRIVING),\n        keeps_project_open=True,\n",
         "        (ObjectClass.MOVING, ObjectClass.ARRIVING),\n",
@@ -862,7 +862,7 @@ MISTAKES = (
     Mistake(
         "closing over what was written after the freeze",
         f"{_UNIT}/ops/cutover/test_cutover.py::test_a_cutover_does_not_close_a_project_with_repairable_differences"
-        "[written after the freeze]",
+        "[a write after the freeze]",
         f"{_OPS}/cutover/cutover.py",
         " or last_written[0].at > timestamp(freeze_time + MAX_CLOCK_SKEW)",
         "",
@@ -876,8 +876,8 @@ MISTAKES = (
     ),
     Mistake(
         "going on with a comparison of nothing",
-        f"{_UNIT}/ops/cutover/test_cutover.py::test_a_cutover_continues_an_open_comparison_with_the_same_options[of"
-        " nothing at the source]",
+        f"{_UNIT}/ops/cutover/test_cutover.py::test_a_cutover_continues_an_open_comparison_with_the_same_options"
+        "[a comparison without source objects]",
         f"{_OPS}/cutover/cutover.py",
         " and not is_empty else None",
         " else None",

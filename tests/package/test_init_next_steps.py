@@ -51,7 +51,7 @@ NOTE = "is not among the regions known to offer sync tasks"
         ("example.com", f"Note: the host of SYNC_URL {NOTE}"),
         ("oms.cn-east-3.myhuaweicloud.com", ""),
     ],
-    ids=["the other Shanghai", "a host", "the Shanghai that has them"],
+    ids=["cn-east-2", "another host", "cn-east-3"],
 )
 @pytest.mark.usefixtures("require_tool")
 def test_init_prints_a_note_about_an_unknown_region_of_oms(built, tmp_path, host, note):

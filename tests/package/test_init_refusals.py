@@ -121,7 +121,7 @@ MARS = f"--parameters={json.dumps({'region': 'mars-1'})}"
         (["--parameters", "null"], "zh_CN.UTF-8", ["没有收到任何答案", "--parameters"]),
         ([MARS], "C", ['region (Region) cannot be "mars-1"']),
     ],
-    ids=["null, in Chinese", "in one word"],
+    ids=["null, in Chinese", "an option in one word"],
 )
 def test_init_refuses_the_option_yes_without_valid_parameters(tool, built, tmp_path, words, language, sentences):
     with serve_package(built) as url:

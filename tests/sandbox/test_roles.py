@@ -108,7 +108,7 @@ def test_a_simulated_function_has_only_the_permissions_of_its_role(box, make_rol
         (allow_invocation("sync"), allow_invocation("sync"), ["forward"], ["replay"]),
         (allow_invocation("sync-replay"), allow_invocation("sync-replay"), [], ["forward"]),
     ],
-    ids=["both", "no destination", "no trigger"],
+    ids=["permission of destination and trigger", "no permission of the destination", "no permission of the trigger"],
 )
 def test_a_simulated_trigger_needs_a_role_with_permission_to_invoke(
     box, make_role, deploy, function, trigger, invoked_functions, denied_functions

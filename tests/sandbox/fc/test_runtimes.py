@@ -174,7 +174,7 @@ SHIM_PATH, INTERPRETER_PATH = "shims/python3.10", "PYENV_ROOT/versions/3.10.13/b
         ({SHIM_PATH: "exit 127", INTERPRETER_PATH: "echo 3.10.13"}, INTERPRETER_PATH),
         ({SHIM_PATH: "echo 3.1.0"}, None),
     ],
-    ids=["none", "a shim fails", "it is of another version than its name"],
+    ids=["no interpreter", "a shim that fails", "an interpreter of another version than its name"],
 )
 def test_a_runtime_uses_the_interpreter_of_the_tests_if_no_other_fits(bare_machine, scripts, interpreter):
     for name, text in scripts.items():

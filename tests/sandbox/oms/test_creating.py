@@ -82,7 +82,7 @@ def test_the_simulated_oms_creates_no_task_without_obs_permissions(create, iam_k
         (SOURCE, drop_action(DESTINATION, "obs:object:getObject"), 1),
         (SOURCE, drop_action(DESTINATION, "obs:object:listMultipartUploadParts"), PART_SIZE + 1),
     ],
-    ids=["read", "write", "look", "parts"],
+    ids=["read", "write", "head", "parts"],
 )
 def test_a_copy_of_the_simulated_oms_fails_without_object_permissions(
     box, create, is_copied_by, ram_key, iam_key, source_statements, destination_statements, size

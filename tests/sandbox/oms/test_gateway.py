@@ -57,7 +57,7 @@ TEMPORARY = ("SANDBOXTEMPORARY", "secret")
         "content type outside of the signature",
         "hash of another body",
         "unreadable date",
-        "token of a key that has none",
+        "token of a key without a token",
         "token outside of the signature",
         "missing token",
         "wrong token",

@@ -78,7 +78,7 @@ def test_the_simulated_oss_refuses_a_malformed_authorization_header(box, http, r
         (FUNCTION[:2], "wrong", "InvalidSecurityToken"),
         (USER, "surplus", "InvalidSecurityToken"),
     ],
-    ids=["unknown key", "wrong secret", "missing token", "wrong token", "token of a key that has none"],
+    ids=["unknown key", "wrong secret", "missing token", "wrong token", "token of a key without a token"],
 )
 def test_the_simulated_oss_refuses_wrong_access_keys_and_tokens(box, catch_refusal, credentials, token, code):
     assert catch_refusal(lambda: client(box, *credentials, token=token).put_object("a", b"")) == (403, code)

@@ -172,7 +172,7 @@ def test_the_policies_of_huawei_cloud_allow_exactly_the_calls_of_the_jobs(box):
     ]
 
 
-def test_triggers_can_invoke_their_functions_and_forward_replay(box, project):
+def test_a_trigger_may_invoke_its_function_and_forward_may_invoke_replay(box, project):
     def invokes(name: str) -> set[tuple[str, str]]:
         return {(right.action, right.resource) for right in list_permissions(project, name, "fc")}
 

@@ -224,7 +224,7 @@ def test_a_refusal_of_ram_ends_the_commands_that_remove_roles(aliyun):
             ['{"Service": ["fc.aliyuncs.com", "oss.aliyuncs.com"]}'],
         ),
     ],
-    ids=["separate, or given as ARNs", "one for functions and triggers, trusted by both"],
+    ids=["separate roles, also as ARNs", "one role for functions and triggers"],
 )
 def test_show_py_uses_the_roles_that_s_yaml_names(tmp_path, changes, lines):
     render(ANSWERS, tmp_path)

@@ -221,7 +221,7 @@ def test_a_call_pool_abandons_a_hanging_call_and_replaces_its_thread(stuck_pool)
     assert pool.run([lambda: "next"], 60) == ["next"]
 
 
-def test_a_call_during_the_replacement_of_a_thread_pool_runs_on_the_new(monkeypatch, stuck_pool):
+def test_a_call_during_the_replacement_of_a_pool_runs_on_the_new_pool(monkeypatch, stuck_pool):
     (pool, hanging_call), started_calls, shutdown = stuck_pool, [], ThreadPoolExecutor.shutdown
 
     def shut_down_and_begin(executor: ThreadPoolExecutor, **options: bool) -> None:

@@ -87,7 +87,7 @@ def call(session: Connections, url: str, seconds: float = 60) -> bytes:
     return read_body(session.send_signed("POST", url, {}, (60, seconds), BODY), 100)
 
 
-@pytest.mark.parametrize("answer", [b"", HEAD, HEAD + b"x"], ids=["head", "body", "rest"])
+@pytest.mark.parametrize("answer", [b"", HEAD, HEAD + b"x"], ids=["head", "body", "rest of the body"])
 def test_a_call_without_a_timely_response_resets_its_connection(connect, answer):
     peer, session, url = connect(answer)
     with pytest.raises(requests.Timeout):

@@ -164,7 +164,7 @@ def obs_answer(*names: str, more: bool = False) -> Fault:
         [obs_answer(more=True)],
         [obs_answer("b", more=True), obs_answer("a")],
     ],
-    ids=["falling", "twice", "utf-16", "empty", "empty at once", "back"],
+    ids=["a falling order", "a repeated key", "utf-16", "empty", "empty at once", "a page before the marker"],
 )
 def test_an_obs_client_refuses_a_listing_that_is_out_of_order(world, pages):
     world.obs.faults.then(*pages[:-1])

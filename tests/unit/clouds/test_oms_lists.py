@@ -93,7 +93,7 @@ def test_titles_and_empty_lines_of_an_oms_list_are_not_unreadable(title):
         line("a").encode("utf-16"),
         b"\xff",
     ],
-    ids=["nonsense", "two keys", "no text", "a column less", "json", "utf-16", "a byte"],
+    ids=["nonsense", "two keys", "no text", "a column less", "json", "utf-16", "an invalid byte"],
 )
 def test_the_lines_around_an_unreadable_line_of_an_oms_list_are_read(broken):
     lines = read(b"\n".join((line("before").encode(), broken, line("after").encode(), b"")))

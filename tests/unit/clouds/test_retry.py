@@ -54,7 +54,7 @@ WAITS = {
 
 
 @pytest.mark.parametrize("what", WAITS)
-def test_the_waits_between_attempts_are_random_and_limited(mocker, what):
+def test_the_waits_between_attempts_of_a_call_are_random_and_limited(mocker, what):
     outcome, jitter, seconds, calls = WAITS[what]
     mocker.patch("random.uniform", side_effect=jitter)
     server = Server(**outcome)

@@ -123,7 +123,7 @@ def test_a_recheck_reads_the_state_of_the_task_group_again(world):
     assert classes(world.compare(again=True))["missing"] == ["old/1", "old/2"]
 
 
-def test_a_copy_of_a_task_group_without_a_source_counts_as_deleted(world):
+def test_compare_counts_a_group_copy_without_a_source_object_as_deleted(world):
     for key, ago in (("gone", 30 * MINUTE), ("theirs", 2 * HOUR)):
         world.write(key, "A")
         world.destination.modified[key] -= int(ago)

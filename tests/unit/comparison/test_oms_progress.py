@@ -121,7 +121,7 @@ def test_an_object_with_a_newer_unaccepted_version_is_missing(world):
 @pytest.mark.parametrize(
     ("fails", "is_more", "minutes"),
     [(False, False, 0), (True, False, 5), (False, True, 5)],
-    ids=["nothing is left: from when it began", "its lists of failures come late", "something is left"],
+    ids=["no object is left", "a failure whose list comes late", "an object is left"],
 )
 def test_oms_counts_as_busy_after_its_last_copy_only_if_objects_are_left(world, fails, is_more, minutes):
     accept(world, *("ab" if is_more else "a"))

@@ -204,7 +204,7 @@ def test_a_deep_comparison_reports_an_object_too_big_to_read_in_time(world):
     assert classes(answer) == {"equal_size": ["a", "b"]}
 
 
-def test_a_deep_comparison_reads_an_object_in_its_next_call_without_time(world):
+def test_a_deep_comparison_out_of_time_reads_an_object_in_its_next_call(world):
     # GIVEN two objects that take most of a piece each
     world.put_in_both("a", "b", data="five!", in_obs="five!", kind="Appendable")
     # WHEN each call has time to read one of them

@@ -211,7 +211,7 @@ def test_a_submission_limits_a_call_to_the_remaining_time(world, mocker):
     assert world.clock.seconds <= 12
 
 
-def test_neither_an_error_code_nor_a_shortened_text_shows_a_secret(world):
+def test_a_failure_shows_no_secret_in_error_codes_or_shortened_texts(world):
     _, sk = world.huawei_credentials
     world.oms.faults.then(oms_error(401, f"bad {sk}\n"), Fault.status(404, b" " * 992 + sk.encode()))
     for key in ("a", "b"):
@@ -220,29 +220,29 @@ def test_neither_an_error_code_nor_a_shortened_text_shows_a_secret(world):
         assert "\n" not in (failure.error_code or "")
 
 
-def test_a_secret_that_contains_another_secret_is_masked_completely():
+def test_a_failure_masks_a_secret_that_contains_another_secret():
     assert printable_line("say abcdef and abc", ["abc", "abcdef", ""]) == "say *** and ***"
 
 
-def test_the_token_of_temporary_credentials_is_signed():
+def test_a_submission_signs_the_token_of_temporary_access_keys():
     world = World(HW_SECURITY_TOKEN="FAKETOKEN")
     world.oms.add_credentials(*world.huawei_credentials, "FAKETOKEN")
     assert find_reasons(submit_keys(world, ["a"])) == {None}
     assert "x-security-token" in world.oms.requests[0].headers["authorization"]
 
 
-def test_a_netrc_file_does_not_replace_the_signature(tmp_path, monkeypatch):
+def test_a_netrc_file_does_not_replace_the_signature_of_a_submission(tmp_path, monkeypatch):
     (tmp_path / "netrc").write_text("machine oms.cn-north-4.myhuaweicloud.com login me password secret")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     assert find_reasons(submit_keys(World(), ["a"])) == {None}
 
 
-def test_every_other_error_of_requests_becomes_a_failure(world, mocker):
+def test_a_submission_returns_a_failure_for_every_error_of_requests(world, mocker):
     mocker.patch.object(Adapter, "send", side_effect=requests.exceptions.ChunkedEncodingError("broken"))
     assert find_reasons(submit_keys(world, ["a"])) == {Reason.UNREACHABLE}
 
 
-def test_every_reason_has_a_remedy_in_both_languages():
+def test_each_failure_reason_has_a_remedy_in_english_and_chinese():
     for reason in Reason:
         # No text follows a command, because it would be pasted with it.
         assert reason.fix.en.endswith((".", "python3 policies/show.py"))
@@ -250,7 +250,7 @@ def test_every_reason_has_a_remedy_in_both_languages():
 
 
 @pytest.mark.parametrize("redirect", REDIRECTS)
-def test_a_redirect_is_not_followed_and_failures_name_its_address(world, redirect):
+def test_a_submission_follows_no_redirect_and_its_failure_names_it(world, redirect):
     """The failures of all keys, and of the query for the task, name the address."""
     world.oms.faults.then(redirect, redirect)
     message = f"a redirect to {redirect.headers['Location']}, which is never followed"

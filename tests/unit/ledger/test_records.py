@@ -94,7 +94,7 @@ def test_etag_of_returns_the_md5_of_a_body(body):
 
 
 @pytest.mark.parametrize("key", ["a", "k" * 1023, "海" * 341])
-def test_a_failed_record_holds_all_fields_and_is_read_as_written(key):
+def test_a_failed_record_has_all_fields_and_is_read_back_equal(key):
     change = ObjectChange(key, "ObjectCreated:PutObject", "2026-01-01T00:00:00.000Z", "ABC")
     record = failed_record(TASK, FailedKey(change), Failure(Reason.THROTTLED, 429, "APIGW.0308", "too fast"), NOW)
     assert record.name == record_name(TASK, "failed", key)

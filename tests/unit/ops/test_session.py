@@ -66,12 +66,18 @@ SUPERSEDED_STOP = open_compare_answer(stop="superseded", stopped="a newer pass o
     ],
     ids=[
         *(
-            "it ends in the first call",
-            "it is begun anew only once",
-            "what rests is given up",
-            "tries anew if it moves",
+            "the pass ends in the first call",
+            "the pass is restarted only once",
+            "a pass without progress is given up",
+            "a pass with progress is continued",
         ),
-        *("it says no reason", "somebody has begun it anew", "two who wish different things", "closed", "too large"),
+        *(
+            "the stop has no reason",
+            "another caller restarted the pass",
+            "two callers restart the pass in turn",
+            "the project is closed",
+            "the pass is too large",
+        ),
     ],
 )
 def test_ops_invokes_a_pass_until_its_end_and_gives_up_after_some_stops(job, answers, pauses, message):

@@ -39,7 +39,7 @@ def test_ops_escapes_control_characters_of_its_output(text, written):
     assert escape(text) == written
 
 
-@pytest.mark.parametrize("typed", [None, ""], ids=["elsewhere", "on a terminal"])
+@pytest.mark.parametrize("typed", [None, ""], ids=["without a terminal", "on a terminal"])
 def test_ops_escapes_object_keys_in_lines_questions_and_progress(typed):
     console = Console(typed=typed)
     screen = console.session.screen
@@ -62,7 +62,7 @@ def test_ops_escapes_object_keys_in_lines_questions_and_progress(typed):
         ({"TERM": "dumb"}, "", "  fault: x\n"),
         ({}, None, "  fault: x\n"),
     ],
-    ids=["on a terminal", "who does not want them", "a terminal without colours", "elsewhere"],
+    ids=["on a terminal", "on a terminal with NO_COLOR", "a terminal without colours", "without a terminal"],
 )
 def test_ops_prints_colours_only_on_terminals_that_support_them(mocker, environment, typed, line):
     mocker.patch.dict("os.environ", environment)

@@ -286,12 +286,16 @@ READ_SAMPLE["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "n
         ),
     ],
     ids=[
-        *("what was acknowledged, apart", "a status in Chinese", "where OMS says nothing, our half"),
-        *("what replay has left, and why", "that it has nothing left, in Chinese", "why a call ended early"),
-        *("too much is missing, with both ways to have it copied", "the same of a comparison", "the same in Chinese"),
-        "it is not known what a migration copies",
-        *("under a class what sending again may not heal", "the same of that in Chinese"),
-        "what could not be read, how much that leaves open, and no sixth key of it",
+        *("the time of an acknowledgement", "a status in Chinese", "a status without an answer of OMS"),
+        *("an unfinished replay", "a finished replay in Chinese", "a call that ended early"),
+        *(
+            "a reconcile pass with too many missing objects",
+            "a comparison with too many missing objects",
+            "a pass with too many missing objects in Chinese",
+        ),
+        "an unknown progress of a migration",
+        *("a remedy under an object class", "a remedy under an object class in Chinese"),
+        "unreadable objects with five keys",
     ],
 )
 def test_the_text_of_an_answer_has_its_facts_in_the_requested_language(view, answer, lang, expected):

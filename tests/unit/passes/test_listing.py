@@ -34,7 +34,7 @@ def test_reconcile_distinguishes_keys_with_unusual_characters(world):
 
 
 @pytest.mark.parametrize(
-    ("prefix", "pages"), [("b/", 1), ("", 3)], ids=["a prefix narrows what is listed", "each page is asked for once"]
+    ("prefix", "pages"), [("b/", 1), ("", 3)], ids=["a pass with a prefix", "a pass without a prefix"]
 )
 @limit_pages(7)
 def test_reconcile_requests_no_unneeded_page_of_a_listing(prefix, pages):

@@ -94,7 +94,7 @@ def test_a_sample_can_be_drawn_again_by_an_independent_program():
     assert draw_sample(KEYS).population == 1000
 
 
-def test_the_first_object_of_a_folder_of_any_size_is_drawn():
+def test_a_sample_includes_the_first_object_of_each_folder_of_any_size():
     draw, large_size = draw_sample(KEYS[:50]), drawing.MAX_SAMPLE_OBJECT_BYTES + 1
     draw.add("films/long.mp4", digest(b"films/long.mp4", large_size), "films/", large_size)
     firsts = {folder: key for folder, (_, key) in draw.firsts.items()}
@@ -104,7 +104,7 @@ def test_the_first_object_of_a_folder_of_any_size_is_drawn():
 
 
 @given(st.lists(st.integers(0, 1000), max_size=4), st.integers(1, 20))
-def test_ranges_and_pieces_draw_the_same_sample_as_a_single_range(cuts, most):
+def test_a_pass_over_many_ranges_draws_the_same_sample_as_one_range(cuts, most):
     keys = sorted(f"{number % 5}/{key}" for number, key in enumerate(KEYS[:60]))
     places = sorted({0, 60, *(cut % 60 for cut in cuts)})
     parts = [keys[a:b] for a, b in itertools.pairwise(places)]
@@ -116,7 +116,7 @@ def test_ranges_and_pieces_draw_the_same_sample_as_a_single_range(cuts, most):
         assert draw_sample(keys) == summed == piece
 
 
-def test_each_seed_draws_other_keys_and_all_keys_are_equally_likely():
+def test_a_sample_draws_all_keys_with_equal_probability():
     # With each of 400 seeds, 10 of 100 keys are drawn: 40 times each, if all are equally likely.
     keys, times = KEYS[:100], Counter[str]()
     for number in range(400):
@@ -152,5 +152,5 @@ def make_state(objects: int, *, minutes_ago: int = 10, ended: bool = False) -> P
         (make_state(6_000, ended=True), None, 1, Progress(600, 1.0, 0)),
     ],
 )
-def test_progress_is_estimated_by_the_last_pass_of_the_scope(state, last, later, progress):
+def test_the_progress_of_a_pass_is_estimated_by_the_last_pass(state, last, later, progress):
     assert estimate_progress(state, last, NOW + timedelta(days=later)) == progress

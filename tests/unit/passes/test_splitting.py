@@ -129,7 +129,12 @@ def test_a_split_of_keys_with_a_long_common_prefix_makes_few_calls(length):
         (400, "599", {"199": 9000, "420": 10, "440": 10, "599": 10, "999": 9000}, "420"),
         (0, "", {"199": 200, "499%": 300, "999": 500}, "199"),
     ],
-    ids=["all counts", "the mark after the range as well", "none outside of it", "none that cannot be a cut"],
+    ids=[
+        "all objects count",
+        "the sampled key after the range counts",
+        "no key outside of the range counts",
+        "no key counts that cannot split the range",
+    ],
 )
 def test_a_range_splits_at_the_sampled_key_that_halves_its_objects(first, until, marks, cut):
     keys = make_numbered_keys("{:03}", int(until or 999) + 1)[first:]

@@ -114,7 +114,7 @@ def test_a_pass_that_changes_between_two_listing_pages_is_not_lost(world, mocker
 @pytest.mark.parametrize(
     ("fault", "outcome"),
     [(DROP_AFTER, nullcontext()), (DROP_BEFORE, pytest.raises(StorageError, match="Connection aborted"))],
-    ids=["it is there", "it is not"],
+    ids=["the write took effect", "the write had no effect"],
 )
 def test_a_worker_reads_its_stored_progress_after_an_unanswered_write(world, fault, outcome):
     pass_, piece = begin_pass(world), Piece(PieceKind.DONE, after="z")
@@ -153,7 +153,7 @@ def test_only_the_newest_pass_of_a_scope_is_open(world):
     assert {open_pass.of.name for open_pass in list_open_passes(world.passes())} == {newer_pass.name, other_pass.name}
 
 
-def test_a_pass_is_deleted_by_the_pass_after_the_next(world):
+def test_a_stored_pass_is_deleted_after_two_later_passes_of_its_scope(world):
     other_pass = begin_pass(world, ELSEWHERE)
     first, second = end_pass(world), end_pass(world)
     assert list_passes(world) == {other_pass.name, first.name, second.name}
@@ -217,7 +217,7 @@ def test_an_open_pass_that_was_idle_for_days_is_not_continued(days, is_new_pass)
 
 
 @pytest.mark.parametrize(("period", "days"), [("1d", 2), ("12h", 1.5), ("30d", 31), ("off", 3)])
-def test_a_pass_is_late_a_day_after_the_period_or_after_three_days(period, days):
+def test_a_pass_is_overdue_a_day_after_its_period_or_after_three_days(period, days):
     world = World.installed(RECONCILE_PERIOD=period)
     world.reconcile()
     (state,) = world.passes()

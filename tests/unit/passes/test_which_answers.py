@@ -154,7 +154,7 @@ def test_compare_and_a_standstill_pass_compute_the_same_state_digest(world):
         lambda world: world.delete("b"),
         lambda world: world.upload("new"),
     ],
-    ids=["overwritten", "written again", "deleted", "new"],
+    ids=["overwritten", "written again", "deleted", "a new object"],
 )
 def test_any_change_at_the_source_changes_the_state_digest(world, change):
     before = read_compare_digest(world)

@@ -212,7 +212,7 @@ def write_with_early_time(world: World) -> None:
         (write_with_early_time, ""),
         (lambda world: world.write("b", "?"), "changed in OBS"),
     ],
-    ids=["written", "deleted", "overwritten", "of an old time", "written in OBS"],
+    ids=["written", "deleted", "overwritten", "written with an old time", "written in OBS"],
 )
 def test_a_change_after_the_comparison_makes_the_certificate_no_go(world, change, phrase):
     world.freeze()

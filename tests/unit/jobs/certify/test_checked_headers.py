@@ -67,7 +67,9 @@ def checked_headers(document: dict[str, Any]) -> Any:
     return document["passes"]["standstill"]["headers"]
 
 
-@pytest.fixture(params=[False, True], ids=["stays", "moves"])
+@pytest.fixture(
+    params=[False, True], ids=["headers keep the modification time", "headers change the modification time"]
+)
 def world(request) -> CheckedWorld:
     return CheckedWorld(moves=request.param).mended()
 

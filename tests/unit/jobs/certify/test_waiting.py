@@ -50,7 +50,7 @@ def test_a_failed_record_prevents_a_go_until_its_key_is_resent(frozen_account):
         (lambda ready: LogBucket(ready, "renamed").add_run_file("b"), World.open_project),
         (lambda ready: ready.bucket.add_copy_failed_record("b"), World.open_and_replay),
     ],
-    ids=["in a run file", "in a run file of a project that was renamed", "of what OMS failed to copy"],
+    ids=["in a run file", "in a run file of a renamed project", "in a record of a failed copy"],
 )
 def test_a_waiting_key_that_obs_lacks_prevents_a_go_until_submitted(ready, waits, send):
     waits(ready)
@@ -359,7 +359,12 @@ def corrupt_totals(world: World, old: bytes, new: bytes) -> None:
         (b'"source_listed": {"objects": 3', b'"source_listed": {"objects": 4', "classes"),
         (b'"Standard STANDARD": [3', b'"Standard STANDARD": [2', "storage classes"),
     ],
-    ids=["on one side", "by the marks", "than was listed", "by storage class"],
+    ids=[
+        "other objects in one bucket",
+        "other objects by the sampled keys",
+        "other objects than were listed",
+        "other objects by storage class",
+    ],
 )
 def test_a_comparison_whose_sums_do_not_add_up_prevents_a_go(ready, counted, instead, part):
     corrupt_totals(ready, counted, instead)

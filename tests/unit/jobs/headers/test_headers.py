@@ -51,7 +51,9 @@ def count_changes(world: World) -> int:
     return sum((name, status) == accepted for name, _, _, status in world.obs.actions)
 
 
-@pytest.fixture(params=[False, True], ids=["stays", "moves"])
+@pytest.fixture(
+    params=[False, True], ids=["headers keep the modification time", "headers change the modification time"]
+)
 def world(request) -> World:
     """Return a world with an object whose headers were lost, and an object with equal headers."""
     world = make_world(moves=request.param)

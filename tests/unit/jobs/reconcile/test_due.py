@@ -15,7 +15,9 @@ from support.passes import begin_stuck_pass, counts
 from support.world import HOUR, World
 
 
-@pytest.mark.parametrize("begin", [methodcaller("tick", "reconcile"), World.reconcile], ids=["a tick's", "by hand"])
+@pytest.mark.parametrize(
+    "begin", [methodcaller("tick", "reconcile"), World.reconcile], ids=["a pass by the timer", "a pass by hand"]
+)
 def test_reconcile_begins_a_pass_one_period_after_the_last_pass_began(single_lane, begin):
     single_lane.lose_events_of("a")
     first, lists = begin(single_lane), single_lane.source.calls["list"]

@@ -33,7 +33,7 @@ def stored_positions(world: ReplayWorld) -> dict[str, Any]:
         (["key 001", "key 002", "key 003"], ["key 003"]),
         (["key 003", "key 004", "key 005"], ["key 003", "key 004", "key 005"]),
     ],
-    ids=["grown", "written anew"],
+    ids=["a grown list", "a rewritten list"],
 )
 def test_replay_reads_a_grown_list_from_its_old_end_unless_rewritten(world, then, sent):
     world.list_failed("key 001", "key 002", name="1")
@@ -202,7 +202,7 @@ LISTED: dict[str, list[tuple[list[str], list[int]]]] = {
 }
 
 
-@pytest.mark.parametrize("others", [0, 1], ids=["the last list", "one before another"])
+@pytest.mark.parametrize("others", [0, 1], ids=["the newest list", "an older list"])
 @pytest.mark.parametrize("case", LISTED)
 def test_replay_counts_lines_of_lists_inside_and_outside_its_filter(case, others):
     world = ReplayWorld(OBJECT_PREFIX="photos/")

@@ -211,7 +211,7 @@ def test_replay_of_a_closed_project_keeps_records_and_prints_open_command(closed
         (0, None, {"taken": 0, "by_reason": {}, "finished": True, "stopped": None}),
         (3, {"dry_run": True}, {"taken": 3, "by_reason": {"THROTTLED": 3}, "stopped": None}),
     ],
-    ids=["nothing to send", "a dry run"],
+    ids=["no key to submit", "a dry run"],
 )
 def test_replay_without_keys_to_submit_succeeds_in_a_closed_project(closed, failed, options, expected):
     closed.put_failed(*many(failed))

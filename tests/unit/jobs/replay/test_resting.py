@@ -189,7 +189,9 @@ def test_failed_copies_stay_recorded_if_oms_answers_with_a_redirect(world):
 # A failure of a version says nothing about another version.
 
 
-@pytest.mark.parametrize("there", ["contents", "something else"], ids=["the same contents", "others"])
+@pytest.mark.parametrize(
+    "there", ["contents", "something else"], ids=["equal contents in OBS", "other contents in OBS"]
+)
 def test_replay_resends_a_failed_copy_even_if_obs_has_the_object(world, there):
     world.fail_to_copy("a")
     world.copy("a", data=there)

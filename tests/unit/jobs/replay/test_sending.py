@@ -80,7 +80,7 @@ def test_a_failed_record_keeps_the_first_failure_of_a_key_that_fails_again(world
 @pytest.mark.parametrize(
     ("options", "version"),
     [(None, b"ABC"), ({"requestContext": {}, "requestPayload": {"events": [event("a", etag="DEF")]}}, b"DEF")],
-    ids=["of the failed record", "of an envelope, which is newer"],
+    ids=["the version of the failed record", "the newer version of a failed event"],
 )
 def test_the_success_record_of_a_resent_key_names_the_version_that_failed(world, options, version):
     world.put_failed("a")

@@ -40,7 +40,7 @@ def world() -> World:
     return status_world
 
 
-@pytest.mark.parametrize("there", [True, False], ids=["object", "no object"])
+@pytest.mark.parametrize("there", [True, False], ids=["an existing object", "no object"])
 def test_a_keys_history_is_uncertain_if_a_run_file_is_unreadable(world, there):
     # GIVEN a key without a record, and a run file that cannot be read
     if there:

@@ -157,8 +157,8 @@ def test_a_comparison_without_differences_resolves_earlier_copy_failures(world):
 @pytest.mark.parametrize(
     ("state", "verdict"),
     [
-        pytest.param(0, "unknown", id="OBS changed under a source that stood still"),
-        pytest.param(1, IN_STEP, id="both changed, as where applications write"),
+        pytest.param(0, "unknown", id="only OBS changed"),
+        pytest.param(1, IN_STEP, id="the source and OBS changed"),
     ],
 )
 def test_status_ignores_a_comparison_that_a_standstill_pass_contradicts(world, state, verdict):
@@ -194,11 +194,11 @@ def test_copy_failures_stay_if_a_standstill_pass_contradicts_compare(world):
 @pytest.mark.parametrize(
     ("minutes_later", "counts"),
     [
-        pytest.param(90, {"equal_contents": 7}, id="it failed after the comparison"),
-        pytest.param(-30, {"equal_contents": 7}, id="it may have been in flight"),
-        pytest.param(-480, {"equal_contents": 6, "suspicious": 1}, id="not everything is seen"),
-        pytest.param(-480, {"equal_contents": 6, "equal_size": 1}, id="not everything is proven"),
-        pytest.param(-480, {"equal_contents": 6, "failed_before": 1}, id="one waited to be sent again"),
+        pytest.param(90, {"equal_contents": 7}, id="a failure after the comparison"),
+        pytest.param(-30, {"equal_contents": 7}, id="a failure during the comparison"),
+        pytest.param(-480, {"equal_contents": 6, "suspicious": 1}, id="a suspicious object"),
+        pytest.param(-480, {"equal_contents": 6, "equal_size": 1}, id="an object of equal size"),
+        pytest.param(-480, {"equal_contents": 6, "failed_before": 1}, id="a key that waited for its resend"),
     ],
 )
 def test_copy_failures_stay_until_a_comparison_shows_them_resolved(world, minutes_later, counts):

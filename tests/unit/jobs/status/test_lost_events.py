@@ -110,7 +110,12 @@ def test_status_takes_no_record_of_reconcile_for_an_event(world_without_passes, 
 @pytest.mark.parametrize(
     ("accepted", "minutes_ago", "sent"),
     [(5, 60, 5), (0, 5 * 24 * 60, 10), (10, 60, 0), (0, 300 * 24 * 60, 0)],
-    ids=["half of them had a record", "they were written before the installation", "all had one", "an idle bucket"],
+    ids=[
+        "half of the objects have a record",
+        "objects from before the installation",
+        "all objects have a record",
+        "an idle bucket",
+    ],
 )
 def test_status_does_not_take_a_trigger_as_dead_for_earlier_writes(world_without_passes, accepted, minutes_ago, sent):
     upload_objects(world_without_passes, accepted, "told", minutes_ago, has_event=True)
@@ -119,7 +124,7 @@ def test_status_does_not_take_a_trigger_as_dead_for_earlier_writes(world_without
     assert read_verdict(world_without_passes)[0] == IN_STEP
 
 
-@pytest.mark.parametrize("is_older", [True, False], ids=["older than the project", "younger"])
+@pytest.mark.parametrize("is_older", [True, False], ids=["older than the project", "newer than the project"])
 def test_status_counts_an_object_too_new_for_a_pass_in_the_next_pass(world_without_passes, is_older):
     if is_older:
         world_without_passes.bucket.add_installation(NOW)
@@ -163,7 +168,7 @@ NOTHING_LOOKED = "checked 7 objects and submitted 0. OMS accepted these objects,
         ),
         ({**USUAL, "prefix": "a/", "all": True}, THREE_DAYS_BEFORE, ""),
     ],
-    ids=["the usual pass", "a backfill", "one from some day on", "one over a part"],
+    ids=["a usual pass", "a pass over all objects", "a pass with the option since", "a pass over a prefix"],
 )
 def test_the_verdict_in_step_names_the_age_of_unchecked_objects(world, scope, older, expected_text):
     if scope:

@@ -223,9 +223,9 @@ def test_a_canary_removes_all_versions_in_a_bucket_with_versioning(world):
         (lambda world: set_variable(world, "SYNC_URL", "${env('SYNC_URL')}"), ADDRESS_TEXT),
     ],
     ids=[
-        "source retains",
-        "destination retains",
-        "closed",
+        "a retention rule at the source",
+        "a retention rule in OBS",
+        "a closed project",
         "a task of another bucket",
         "a filter for records",
         "a filter that is too long",
@@ -634,7 +634,15 @@ def usual_report():
             "under 5 min",
         ),
     ],
-    ids=["counts by the hour", "merged doubles", "parts", "order", "separator", "crc64", "event late"],
+    ids=[
+        "counts by the hour",
+        "merged copies of a key",
+        "another part size",
+        "another order of listings",
+        "another separator of lists",
+        "no crc64",
+        "a late event",
+    ],
 )
 def test_a_canarys_report_shows_each_variant_of_the_clouds_behaviour(world, usual_report, variant, where, expected):
     def read_field(report):

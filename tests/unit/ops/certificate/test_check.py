@@ -483,7 +483,7 @@ INCOMPLETE_TEXTS = {
     "text",
     [
         *("", "{", "[]", '{"kind": "x"}', '{"kind": "oss-oms-sync certificate", "schema": 2}'),
-        pytest.param(REPEATED_VERDICT, id="a name is there twice"),
+        pytest.param(REPEATED_VERDICT, id="a repeated JSON name"),
         *(pytest.param(text, id=f"it lacks {name}") for name, text in INCOMPLETE_TEXTS.items()),
     ],
 )

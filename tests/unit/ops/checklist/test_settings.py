@@ -501,7 +501,7 @@ ERROR_PAGE = {"errorDocument": ErrorDocument("index.html")}
         ),
         ("<ErrorDocument><Key>index.html</Key><HttpStatus>404</HttpStatus></ErrorDocument>", ERROR_PAGE, State.EQUAL),
     ],
-    ids=["subfolders", "rules of routing", "a status that OBS does not answer", "the status that it answers"],
+    ids=["pages of subfolders", "routing rules", "a status that OBS never returns", "the status that OBS returns"],
 )
 def test_the_checklist_asks_the_user_to_compare_pages_of_a_website(world, part, there, state):
     world.set_source_setting("website", part)

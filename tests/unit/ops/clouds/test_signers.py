@@ -190,7 +190,9 @@ def test_ops_names_the_variables_of_missing_access_keys(read_keys):
     assert "HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK" in refused.value.fix.en
 
 
-@pytest.mark.parametrize("half", [(), ("OTHER", None, TOKEN)], ids=["nothing", "half a key"])
+@pytest.mark.parametrize(
+    "half", [(), ("OTHER", None, TOKEN)], ids=["no variable", "half an access key in the environment"]
+)
 def test_ops_does_not_show_typed_access_keys(read_keys, half):
     typed_keys, output = read_keys(keys.HUAWEI_VARIABLES, half, typed=(ID, SECRET))
     assert SECRET not in output

@@ -391,13 +391,13 @@ def show(monkeypatch, capsys):
         (certificate(verdict="NOT PROVEN"), 3, "NOT PROVEN"),
     ],
 )
-@pytest.mark.parametrize("form", [json.dumps, invoke_output], ids=["bare", "as the tool prints it"])
+@pytest.mark.parametrize("form", [json.dumps, invoke_output], ids=["bare", "as Serverless Devs prints it"])
 def test_show_recognizes_the_kind_of_a_piped_answer(show, form, answer, code, first):
     exit_code, output, _ = show(form(answer), "--lang", "en")
     assert (exit_code, output.splitlines()[0]) == (code, first)
 
 
-@pytest.mark.parametrize("nonsense", [10**400, float("inf")], ids=["digits", "infinity"])
+@pytest.mark.parametrize("nonsense", [10**400, float("inf")], ids=["a number of 400 digits", "infinity"])
 def test_show_refuses_an_answer_with_impossible_numbers(show, nonsense):
     status = report()
     status["compare"]["open"][0]["share"] = nonsense

@@ -95,7 +95,7 @@ def test_a_day_of_progress_shows_how_late_oms_applies_bandwidth_limits(hours, be
 @pytest.mark.parametrize(
     "measured",
     [progress(8, seconds=12 * 3600), progress(8, speed=1_000_000), CopySpeed("g", NIGHT_WINDOWS, ())],
-    ids=["half a day", "slower than the limit", "nothing"],
+    ids=["half a day", "slower than the limit", "no progress"],
 )
 def test_the_delay_of_bandwidth_limits_is_unknown_without_enough_progress(measured):
     assert find_hours_late(measured) is None

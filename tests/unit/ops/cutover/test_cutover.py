@@ -175,7 +175,7 @@ UNFINISHED_REPLAY = {**REPLAY_ANSWER, "taken": 9, "accepted": 5, "failed": 4, "l
             "left 3; stopped: OMS refuses every key: ACCOUNT\n",
         ),
     ],
-    ids=["until it takes none", "OMS has stopped it"],
+    ids=["OMS accepts no further key", "OMS refuses every key"],
 )
 def test_a_cutover_repeats_replay_while_oms_accepts_keys(answers, message):
     console = run_cutover(replay=answers)
@@ -248,7 +248,7 @@ TOO_MANY_KEYS_ERROR = FunctionError(
         ),
         (open_compare_answer(stop="storage", stopped="OBS refuses"), 3, "stopped: OBS refuses\nMake the certificate …"),
     ],
-    ids=["it stays missing", "it cannot be judged again", "the comparison rests"],
+    ids=["objects stay missing", "too many keys to recheck", "a comparison that stops"],
 )
 def test_a_cutover_certifies_differences_that_remain_after_submission(compare, calls, message):
     console = make_console(compare=compare)
@@ -281,7 +281,13 @@ def test_a_cutover_rechecks_the_differences_of_a_finished_comparison():
         ({"restart": True}, compare_answer(**TIMES_AFTER_FREEZE), {"restart": True}),
         ({}, compare_answer(**TIMES_AFTER_FREEZE, last_written=[]), {"restart": True}),
     ],
-    ids=["open", "contradicted by a standstill pass", "not deep", "given up", "of nothing at the source"],
+    ids=[
+        "an open comparison",
+        "a comparison that a standstill pass contradicts",
+        "a comparison without deep",
+        "a requested restart",
+        "a comparison without source objects",
+    ],
 )
 def test_a_cutover_continues_an_open_comparison_with_the_same_options(plan, comparison, first):
     console = make_console()
@@ -326,8 +332,13 @@ UNPROVEN_ANSWER = compare_answer({"equal_size": make_class_counts(1, 1)})
         (answer_with_writes(), {}, False),
     ],
     ids=[
-        *("not proven", "accepted by name", "something else is accepted"),
-        *("it may yet come to OBS", "written just before", "written after the freeze", "nothing is in scope"),
+        *("not proven", "accepted by name", "another object class is accepted"),
+        *(
+            "an object that OMS may still copy",
+            "a write within a minute of the freeze",
+            "a write after the freeze",
+            "no source object in the scope",
+        ),
     ],
 )
 def test_a_cutover_does_not_close_a_project_with_repairable_differences(compare, accept, is_closed):
@@ -520,7 +531,7 @@ OUT_OF_SCOPE = {name: make_class_counts(90, 90) for name in ("outside", "canary"
             "look: left: moving 10; 0 of 10 objects could be judged",
         ),
     ],
-    ids=["something moves", "nothing moves", "nothing can be judged"],
+    ids=["a changing object", "no changing object", "no object that can be judged"],
 )
 def test_a_rehearsal_closes_no_project_and_reports_the_judged_objects(command, classes, message):
     console = make_console(compare=compare_answer(classes), certify=rehearsal("NO-GO"))

@@ -47,7 +47,16 @@ FORGERIES = [
 ]
 
 
-@pytest.mark.parametrize("key", FORGERIES, ids=["doctor's", "status", "with the tool's words", "an error"])
+@pytest.mark.parametrize(
+    "key",
+    FORGERIES,
+    ids=[
+        "an answer of doctor",
+        "an answer of status",
+        "an answer with the words of Serverless Devs",
+        "an error of a function",
+    ],
+)
 def test_ops_takes_no_object_key_in_a_log_line_for_an_answer(key):
     # GIVEN logs that name such a key, also cut off at their beginning, and an answer that does
     line = json.dumps({"level": "INFO", "job": "forward", "failed": [key], "message": key})

@@ -138,7 +138,7 @@ def test_an_interrupted_migration_keeps_its_choice_for_archived_objects(world):
         (["--prefix", "old/a/", "--prefix", "old/b/"], 0, "The migration is finished", 20),
         (["--prefix", "other/"], 2, "The project does not cover keys with the prefix other/", 0),
     ],
-    ids=["the project's prefix", "a shorter one", "two below it", "another"],
+    ids=["the project's prefix", "a shorter prefix", "two prefixes below the project's", "another prefix"],
 )
 def test_a_migration_copies_only_the_projects_objects_with_its_prefixes(world, words, code, phrase, copied):
     set_variables(world, objectPrefix="old/")

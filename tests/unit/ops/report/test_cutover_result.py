@@ -214,9 +214,9 @@ SAMPLE_BOUND = "fewer than 3.0% of the 4,598,210 objects of up to 1 GiB that cou
         ),
     ],
     ids=[
-        *("since when it is closed", "what was deleted is not known where nothing was counted"),
-        *("who accepted how much", "the same with the class", "what was read, and what that bounds"),
-        *("the whole bucket", "a scope, and a part of a bucket is not called the whole"),
+        *("the time of the close", "unknown deletions without counts"),
+        *("the person and the accepted number", "the person at the object class", "the sample and its bound"),
+        *("the scope of a whole bucket", "the scope of a part of a bucket"),
     ],
 )
 def test_each_section_of_a_page_shows_the_facts_of_the_certificate(document, section, expected, changes, absent):

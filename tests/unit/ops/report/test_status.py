@@ -165,7 +165,7 @@ def test_the_page_shows_late_objects_in_red_only_before_their_recheck(example, a
         (lambda last: last["destination"].update(bytes=0), "do not add up"),
         (lambda last: last.update(adds_up=False), "do not add up"),
     ],
-    ids=["as it is", "an object more", "bytes", "by its own word"],
+    ids=["unchanged", "a further object", "no bytes", "an answer that says so"],
 )
 def test_the_page_of_a_status_reports_classes_that_do_not_add_up(change, sentence, example):
     change(example["compare"]["last"])
@@ -245,9 +245,9 @@ UNKNOWN_TEXTS = ["Waiting to be resentunknown", "Time to drainunknown"]
         (COPIED_POINTS, {**EMPTY_BACKLOG, **LEFT_BEHIND_FIELD, "failed": 3}, 0, ["Waiting to be resentat least 3"]),
     ],
     ids=[
-        *("what waits by what OMS has shown to be capable of", "nothing was copied", "nothing waits"),
-        *("OMS does not say what it has left", "keys in a file that cannot be read", "keys of another project"),
-        *("some keys and a file that cannot be read", "some keys and those of another project"),
+        *("waiting objects and a throughput", "no copied objects", "no waiting objects"),
+        *("an unknown number of unfinished objects", "an unreadable run file", "run files of another project"),
+        *("waiting keys and an unreadable run file", "waiting keys and run files of another project"),
     ],
 )
 def test_the_page_estimates_the_time_for_the_backlog_if_it_is_complete(example, copied, backlog, unfinished, expected):
@@ -320,8 +320,8 @@ OTHER_FAILURE = {"objects": 1, "passes": True, "fix": "Look at the code.", "fix_
         ({**FAILURES, "codes": {"": OTHER_FAILURE}}, "Resent, but not accepted by OMS"),
     ],
     ids=[
-        *("OMS is silent", "nothing", "OMS's counter is behind", "of some nothing is known"),
-        "sent again and not taken, so without a code of OMS",
+        *("no answer of OMS", "no failures", "a counter of OMS that is too low", "failures in no list"),
+        "a refused resend, which has no error code of OMS",
     ],
 )
 def test_the_page_shows_the_outcome_of_copy_failures_or_unknown(status_in_step, failures, expected):

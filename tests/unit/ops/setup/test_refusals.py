@@ -94,7 +94,9 @@ WRONG_REGIONS = {
 }
 
 
-@pytest.mark.parametrize("answers", [True, False], ids=["any endpoint says where", "the endpoint refuses"])
+@pytest.mark.parametrize(
+    "answers", [True, False], ids=["any endpoint names the region", "the endpoint refuses the request"]
+)
 @pytest.mark.parametrize("name", WRONG_REGIONS)
 def test_the_plan_of_setup_names_both_regions_of_a_misplaced_bucket(world, name, answers):
     world.oss.answers_anywhere = world.obs.answers_anywhere = answers

@@ -160,7 +160,12 @@ NO_TERMINAL_TEXT = "Without a terminal"
         ("", ["Nothing was changed", NO_TERMINAL_TEXT]),
         ("yes\n", ["Not confirmed: nothing was changed", NO_TERMINAL_TEXT]),
     ],
-    ids=["not in full", "not in full to the agreement", "Ctrl-D", "Ctrl-D at the agreement"],
+    ids=[
+        "a yes that is not written in full",
+        "an agreement that is not written in full",
+        "Ctrl-D",
+        "Ctrl-D at the agreement",
+    ],
 )
 def test_setup_changes_nothing_without_a_yes_and_an_agreement(world, typed, phrases):
     earlier_resources = world.resources()

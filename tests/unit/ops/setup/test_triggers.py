@@ -43,7 +43,7 @@ def trigger_line(world, code, **options):
         trigger("ph"),
         trigger(event="oss:ObjectCreated:PutObject"),
     ],
-    ids=["everything", "a part of ours", "more than ours", "one event"],
+    ids=["all keys", "a part of the project's keys", "more than the project's keys", "one kind of event"],
 )
 def test_a_trigger_of_another_function_that_overlaps_stops_setup(world, other):
     world.functions.foreign_functions["thumbnails"] = [trigger("music/"), other]
