@@ -231,7 +231,7 @@ class _Run:
                 return
             session.progress(
                 t(
-                    "waiting at most {left} more for: {what}",
+                    "waiting up to {left} for: {what}",
                     left=format_duration(seconds_left),
                     what=hop_titles(waiting_hops, session.lang),
                 )

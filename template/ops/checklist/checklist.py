@@ -307,7 +307,7 @@ def _describe_setting(row: Row, language: str) -> Iterator[Block]:
         yield Paragraph(t("Set this at the destination by hand:").of(language))
         yield Document(row.document)
     if row.omitted_parts:
-        yield Paragraph(t("OBS has no equivalent of these settings, so no document above contains them:").of(language))
+        yield Paragraph(t("These settings have no equivalent in OBS, so no document contains them:").of(language))
         yield Items([text.of(language) for text in row.omitted_parts])
 
 

@@ -145,7 +145,11 @@ class Denial(NamedTuple):
                 "A policy denies {action}, which overrides every permission: ask the policy's author",
                 action=self.action,
             )
-        return t("Ask an administrator of this account for {action}", action=self.action) if self.action else None
+        return (
+            t("Ask an administrator of this account for the permission {action}", action=self.action)
+            if self.action
+            else None
+        )
 
 
 class UnreadableResponseError(OpsError):

@@ -131,7 +131,7 @@ COMMANDS = {
             _PREFIX_OPTION,
             option(
                 "--escaped-key",
-                t("like --key, with JSON escapes, for characters that cannot be typed"),
+                t("like --key, but with JSON escapes for characters that cannot be typed"),
                 action="append",
                 type=quantities.unescape_key,
                 dest="keys",
@@ -269,8 +269,8 @@ COMMANDS = {
             option(
                 "--night-price",
                 t(
-                    "dollars per gigabyte of traffic out of OSS from 00:00 to 08:00 (in mainland China half"
-                    " the usual price)"
+                    "dollars per gigabyte of traffic out of OSS from 00:00 to 08:00 (default in mainland"
+                    " China: half the usual price)"
                 ),
                 metavar="DOLLARS",
                 type=quantities.parse_dollars,
@@ -363,7 +363,7 @@ COMMANDS = {
             ),
             option(
                 "--max",
-                t("permit a list of N keys (default: 1,000 keys, or a hundredth of the objects if that is less)"),
+                t("permit a list of up to N keys (default: 1,000 keys, or a hundredth of the objects if that is less)"),
                 metavar="N",
                 type=quantities.whole_number_parser(0),
             ),

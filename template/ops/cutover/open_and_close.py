@@ -92,7 +92,8 @@ def close(session: Session, run: str = "", freeze_option: Payload = _NO_FREEZE_O
             "open",
         )
     raise CloudError(
-        t("The project does not stay closed"), t("Find out who opens the project, then run the command again")
+        t("The project does not stay closed, because another command opens it"),
+        t("Find out who opens the project, then run the command again"),
     )
 
 

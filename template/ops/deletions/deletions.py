@@ -72,7 +72,7 @@ def _collect_pages(session: Session, stored_pages: Pages) -> Summary:
         page = session.ask(DeletionsAnswer, "certify", {"deletions_after": stored_pages.after})
         if reason := find_reason_against_list(page.facts):
             stored_pages.remove()
-            raise UsageError(t("No list of deletions was made"), reason)
+            raise UsageError(t("No list of deleted objects was made"), reason)
         if not stored_pages.add(page, session.clock.now()):
             session.print_text(t("A newer comparison has finished: the list starts over"))
             listed_count = 0

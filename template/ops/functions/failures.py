@@ -18,12 +18,12 @@ _MAX_TAIL_LINES = 15
 _PLATFORM_ERRORS = re.compile(r"^Function|Invocation|OOM|OutOfMemory")
 # Remedies for errors that the functions raise themselves (code/oss_oms_sync/errors.py).
 _REMEDIES = {
-    "PayloadError": t("Change the options of the command"),
+    "PayloadError": t("Correct the options of the command"),
     "SettingsError": t("Change s.yaml, then: {command}", command=Step("deploy")),
     "CredentialsError": t("Check the role in s.yaml: python3 policies/show.py"),
     "StorageError": t("Check the setup: {command}", command=Step("doctor")),
     "RecordError": t("Check the setup: {command}", command=Step("doctor")),
-    "EventError": t("Change the options of the command"),
+    "EventError": t("Correct the options of the command"),
 }
 # Patterns in the output of Serverless Devs without an answer, and the errors they mean; the first match counts.
 _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [

@@ -155,7 +155,7 @@ class ProjectMigration:
         )
         if not self._intentions.read_current(intention):
             raise UsageError(messages.ENDED_TEXT, messages.PROGRESS_TEXT)
-        self._session.hint = t("The migration is still open. To end it: {command}", command=messages.REMOVAL_STEP)
+        self._session.hint = t("The migration has not ended. To end it: {command}", command=messages.REMOVAL_STEP)
         # OMS lists a group until it is deleted, so its list is complete.
         groups = self._own_group.list_all(intention)
         result_name = (

@@ -25,7 +25,10 @@ def test_close_sets_the_closed_mark_and_reads_it_after_two_minutes(command):
 
 @pytest.mark.parametrize(
     ("times", "rounds", "code", "message"),
-    [(1, 2, 0, "The project is now closed again"), (9, 3, 1, "The project does not stay closed")],
+    [
+        (1, 2, 0, "The project is now closed again"),
+        (9, 3, 1, "The project does not stay closed, because another command opens it"),
+    ],
 )
 def test_close_repeats_the_closed_mark_if_a_late_write_opens_the_project(command, times, rounds, code, message):
     console = Console(FakeCaller())

@@ -93,7 +93,7 @@ def test_deletions_prints_the_reason_of_a_refusal_and_leaves_no_file(run, tmp_pa
     code, output, messages = run(FakeCaller(certify=answers), "deletions", "--list", "gone")
     assert code == 2
     assert output == ""
-    assert "No list of deletions was made\n-> A GO was given (0001-go.json)" in messages
+    assert "No list of deleted objects was made\n-> A GO was given (0001-go.json)" in messages
     assert not [*tmp_path.iterdir()]
 
 
