@@ -28,7 +28,7 @@ def world() -> World:
 
 
 def count_calls(world: World, events: int) -> int:
-    """Return the number of events for which OMS is called."""
+    """Pass forward this number of events; return the number of its calls to OMS."""
     before = len(world.oms.requests)
     for number in range(events):
         world.forward(payload(f"later {number}"))

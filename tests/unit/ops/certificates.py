@@ -1,6 +1,6 @@
-"""Certificates in the form of certify's documents, built from a test's values.
+"""Certificates that tests build from values, in the form in which certify makes them.
 
-A class is the result of comparing an object in both buckets, such as `missing`.
+An object class is the result of comparing an object in both buckets, such as `missing`.
 """
 
 from __future__ import annotations
@@ -85,10 +85,10 @@ def check(name: str, result: str = "passed", **changes: Any) -> dict[str, Any]:
 def certificate(
     results: Mapping[str, str | dict[str, Any]] | None = None, verdict: str = "GO", **changes: Any
 ) -> dict[str, Any]:
-    """Return a sound certificate, unless `changes`, which replace its fields, make it invalid.
+    """Return a sound certificate with this verdict, in which `changes` replace fields.
 
-    `results` are the results of checks that did not pass; their classes get an object. Without `results`, the checks
-    have the results that the verdict needs.
+    `results` are the results of checks that did not pass; the object classes of these checks get an object. Without
+    `results`, the checks have the results that the verdict needs.
     """
     failing_results = _add_headers_result(_RESULTS_OF_VERDICT.get(verdict, {}) if results is None else results)
     objects_by_class = {
@@ -140,7 +140,7 @@ _FACTS: dict[tuple[str, str], tuple[list[str | int], Any]] = {
 
 
 def add_listings(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document with listings of as many objects as its classes have, also by storage class."""
+    """Return the certificate with totals that fit its object classes, also by storage class."""
     comparison, classes = document["passes"]["compare"], document["classes"]
     if not comparison or not classes:
         return {**document, "storage": None}
@@ -156,7 +156,7 @@ def add_listings(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def count_storage_classes(source: Mapping[str, Any], destination: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the counts by storage class of a document in which no object is in both buckets."""
+    """Return the counts by storage class, for objects that are each in only one of the buckets."""
     sides = {"source": "Standard", "destination": None}, {"source": None, "destination": "STANDARD"}
     pairs = [
         {**sides[0], "objects": source["objects"], "source_bytes": source["bytes"], "destination_bytes": 0},
@@ -166,7 +166,7 @@ def count_storage_classes(source: Mapping[str, Any], destination: Mapping[str, A
 
 
 def _add_headers_result(results: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Add the result of the check METADATA to `results`, because no headers are compared without a sample."""
+    """Add the result of the check METADATA, which compares no headers without a sample, to `results`."""
     return {"METADATA": "not run", **results} if results.get("SAMPLE") == "not run" else results
 
 
@@ -175,15 +175,15 @@ _RESULTS_OF_VERDICT = {"NO-GO": {"MISSING": "failed"}, "NOT PROVEN": {"UNKNOWN":
 
 
 def make_single_object(title: str) -> Sides:
-    """Return an object of a class, in the buckets where the class can have objects."""
+    """Return an object in each bucket in which an object of this class can exist."""
     objects = [(f"{title}/1", 4)]
     return objects if title not in ("unknown", "arriving") else [], objects if title != "missing" else []
 
 
 def count_objects(objects_by_class: Mapping[str, Sides]) -> dict[str, Any]:
-    """Return a document's counts of these objects, by class: totals, folders and the objects written last.
+    """Return the counts of a certificate for these objects: totals, folders and the objects written last.
 
-    The objects of a class are those in the source, and those in the destination.
+    For each object class, `objects_by_class` has the objects in the source and the objects in OBS.
     """
     folders: dict[str, dict[str, list[int]]] = {}
     for title, sides in objects_by_class.items():
@@ -226,14 +226,14 @@ def make_sample(read: int = 3) -> dict[str, Any]:
 
 
 def make_headers(sample: Mapping[str, Any] | None, **changes: Any) -> dict[str, Any]:
-    """Return the comparison of a sample's headers in which no header was lost; `changes` replace its fields."""
+    """Return a comparison of a sample's headers without a lost header; `changes` replace its fields."""
     drawn_count = sample["drawn"] if sample and not sample.get("unread") else 0
     nothing = {"more": [], "gone": [], "documented": {}, "unexpected": {}, "problem": ""}
     return {"migrated": True, "drawn": drawn_count, **nothing, **changes}
 
 
 def rehearsal(would_be: str = "GO", results: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Return a sound certificate of a rehearsal whose `results` lead to the verdict `would_be`."""
+    """Return a sound certificate of a rehearsal, whose `results` would lead to the verdict `would_be`."""
     step_names = ("settle", "replay", "compare", "again", "close", "oms", "standstill", "sample", "total")
     minutes = dict(zip(step_names, (5, 1, 54, 5, 2, 10, 54, 0, 131), strict=True))
     freeze_checks = ("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL")
@@ -251,7 +251,7 @@ def rehearsal(would_be: str = "GO", results: Mapping[str, str] | None = None) ->
 
 
 def list_values(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], object]]:
-    """Yield each value in a document with its path; objects and lists are values as well."""
+    """Yield the path and the value of each value in a document, including objects and lists."""
     if path:
         yield path, value
     if isinstance(value, dict | list):
@@ -268,7 +268,7 @@ def replace_value(document: Mapping[str, Any], path: Sequence[str | int], value:
 
 
 def add_hash(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the certificate with its hash, computed as the project's documentation defines it."""
+    """Return the certificate with the hash that the documentation defines."""
     fields = {name: value for name, value in document.items() if name != "sha256"}
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     return {**fields, "sha256": hashlib.sha256(text.encode("ascii")).hexdigest()}

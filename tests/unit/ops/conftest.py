@@ -12,7 +12,7 @@ from support.ops import Console, StandInTool
 
 @pytest.fixture(autouse=True)
 def _usual_terminal(monkeypatch) -> None:
-    """Set a terminal with colours and enough columns, independent of the terminal that runs the tests."""
+    """Give each test a terminal with colours and enough columns."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -20,7 +20,7 @@ def _usual_terminal(monkeypatch) -> None:
 
 @pytest.fixture
 def command(monkeypatch, tmp_path) -> Callable[..., int]:
-    """Return a function that runs a command of `ops.py` in its own folder with a session, and returns the exit code."""
+    """Return a function that runs a command of `ops.py` with a session in a new folder, and returns the exit code."""
     monkeypatch.chdir(tmp_path)
 
     def command(console: Console, name: str, *words: str) -> int:
@@ -33,7 +33,7 @@ def command(monkeypatch, tmp_path) -> Callable[..., int]:
 
 @pytest.fixture
 def run(command):
-    """Return a function that runs a command of `ops.py` against `caller`.
+    """Return a function that runs a command of `ops.py`, whose calls of functions `caller` answers.
 
     It returns the exit code, the output and the messages.
     """
@@ -47,7 +47,7 @@ def run(command):
 
 @pytest.fixture
 def stand_in(tmp_path, monkeypatch) -> StandInTool:
-    """Install a stand-in for `s` as the only program on the PATH."""
+    """Install a stand-in for the program `s` of Serverless Devs as the only program on the PATH."""
     program = StandInTool(tmp_path / "bin")
     monkeypatch.setenv("PATH", str(program.folder))
     return program

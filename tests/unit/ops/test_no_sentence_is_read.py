@@ -1,6 +1,6 @@
-"""Sentences, which only people read.
+"""The rule that ops.py only prints sentences: its code neither compares nor splits a sentence of an answer.
 
-No code of ops.py compares or splits a sentence of an answer, and no sentence contains a command as fixed text.
+No sentence contains a command as fixed text.
 """
 
 from __future__ import annotations

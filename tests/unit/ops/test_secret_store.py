@@ -1,4 +1,4 @@
-"""`ops.py secrets`: the secrets of s.yaml enter the tool's store, all or none, and are never shown."""
+"""The command `ops.py secrets`, which puts the secrets of s.yaml into the store of Serverless Devs, and shows none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for a pass: calls until its end, requests for progress meanwhile, and pauses after a stop."""
+"""Passes that ops.py waits for: it invokes the job until the pass ends, shows the progress, and pauses after a stop."""
 
 from __future__ import annotations
 
@@ -82,7 +82,6 @@ SUPERSEDED_STOP = open_compare_answer(stop="superseded", stopped="a newer pass o
 )
 def test_ops_invokes_a_pass_until_its_end_and_gives_up_after_some_stops(job, answers, pauses, message):
     # GIVEN these answers; a further call would end the pass as well
-    """Call a pass until it ends; after a stop pause, and give up after a few attempts."""
     console = Console(FakeCaller(**{job: [*answers, pass_answer() if job == "reconcile" else compare_answer()]}))
     answer = to_json(run_pass(console.session, job, {"restart": True, "prefix": "a"}))
     # A comparison has more fields than the answer that is compared.
@@ -93,9 +92,9 @@ def test_ops_invokes_a_pass_until_its_end_and_gives_up_after_some_stops(job, ans
 
 
 class CallerOfLongPass:
-    """A caller whose pass ends after all of `progress_answers` were requested.
+    """A caller whose pass ends after the requests for progress received all of `progress_answers`.
 
-    If one of them is an error, the request raises it.
+    If one of these answers is an error, the request raises it.
     """
 
     def __init__(self, *progress_answers: object) -> None:

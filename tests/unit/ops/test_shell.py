@@ -1,4 +1,4 @@
-"""Printed commands, which reach a program unchanged through a shell, for any key."""
+"""Printed commands, whose object keys reach a program unchanged through a shell."""
 
 from __future__ import annotations
 

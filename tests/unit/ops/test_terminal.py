@@ -1,4 +1,4 @@
-"""Output on a terminal and elsewhere: no key can control the terminal."""
+"""Output with and without a terminal; no object key can control the terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def control_characters(text: str) -> set[str]:
 
 
 def print_lines(lines: Iterable[Line], typed: str | None = "") -> str:
-    """Print the lines as an answer and return the output; without `typed` there is no terminal."""
+    """Print the lines as an answer, and return the output; if `typed` is None, there is no terminal."""
     console = Console(typed=typed)
     console.session.screen.answer(lines)
     return console.out.getvalue()

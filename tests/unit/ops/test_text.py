@@ -1,4 +1,4 @@
-"""Answers as text, in both languages."""
+"""Answers of the functions, which ops.py prints as text in English or in Chinese."""
 
 from __future__ import annotations
 
@@ -120,7 +120,6 @@ def test_the_text_of_a_status_shows_missing_counters_of_oms_as_unknown():
 
 
 def test_the_text_of_a_status_prints_the_counters_in_their_order():
-    """Print the month's counters in order, although Function Compute sorts the names."""
     output = text(status_lines(json.loads(json.dumps(report(), sort_keys=True))))
     positions = [
         output.index(word) for word in ("\n    requested ", "\n    copied ", "\n    skipped ", "\n    volume ")

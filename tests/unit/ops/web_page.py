@@ -1,4 +1,4 @@
-"""Web pages, parsed for tests, and extreme answers: with hostile text, and with huge numbers."""
+"""Web pages that tests parse, and extreme answers with hostile text or huge numbers."""
 
 from __future__ import annotations
 
@@ -135,12 +135,12 @@ class Element:
 
     @property
     def text(self) -> str:
-        """All text in the element; the unbreakable blanks between numbers and units become plain blanks."""
+        """All text in the element, with plain spaces instead of non-breaking spaces."""
         texts = (child if isinstance(child, str) else child.text for child in self.children)
         return "".join(texts).replace("\u00a0", " ")
 
     def words(self) -> Iterator[str]:
-        """Yield the texts, except those that are marked as another language or as untranslated."""
+        """Yield the texts of the page, except those marked as another language or as untranslated."""
         for child in self.children:
             if isinstance(child, str):
                 yield child
@@ -155,7 +155,7 @@ class Element:
         return element
 
     def word(self) -> tuple[str, str]:
-        """Return the verdict in the page's heading, and its tone, which is its CSS class."""
+        """Return the verdict in the page's heading, and its tone, which is a CSS class."""
         heading = self.only("h1")
         return heading.text, heading.attributes["class"]
 

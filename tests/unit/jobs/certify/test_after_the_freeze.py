@@ -1,4 +1,4 @@
-"""Changes after the freeze, and unchecked objects: the verdict is not GO, and a check names objects and remedy."""
+"""Changes after the freeze, and objects that no comparison checked: certify issues no GO, and names the objects."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The check METADATA of a certificate, by a standstill pass after the close.
+"""The check METADATA of a certificate, which uses a standstill pass after the close.
 
-The pass finds a record that an object's headers are equal, or reads the headers in both buckets.
+For each object, the pass finds a record that the headers are equal, or reads the headers in both buckets.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class CheckedWorld(World):
         self.send_event_again(key, fate)
 
     def mend(self, work: str = "mend", **options: object) -> dict[str, Any]:
-        """Run the pass of headers that changes them before the close or, if `work` is "undo", restores them."""
+        """Run a headers pass, which changes headers in OBS or, if `work` is "undo", restores the earlier headers."""
         self.advance(1)
         return self.headers(work, cutover=True, restart=True, **options)
 
@@ -51,7 +51,7 @@ class CheckedWorld(World):
         return self
 
     def lose(self, key: str) -> None:
-        """Replace the object in OBS by a new copy without the headers."""
+        """Replace the object in OBS by a new copy that lacks the source's headers."""
         self.obs_bucket.put(key, self.source.objects[key].body, headers={"content-type": "text/html"})
 
     def record(self, key: str) -> bytes:
@@ -59,10 +59,7 @@ class CheckedWorld(World):
 
 
 def checked_headers(document: dict[str, Any]) -> Any:
-    """Return the results for headers of a certificate's standstill pass.
-
-    Assert that the certificate makes no false claim.
-    """
+    """Return a certificate's counts of checked headers, and assert that the certificate makes no false claim."""
     assert find_false_claims(document) == []
     return document["passes"]["standstill"]["headers"]
 

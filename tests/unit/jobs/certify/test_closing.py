@@ -1,4 +1,4 @@
-"""The checks that the project is closed and that OMS has finished: the results, and the steps that end a failure."""
+"""The checks CLOSED and OMS_FINISHED of a certificate: their results, and the steps that a failed check names."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from support.world import HOUR, MINUTE, ROOT, World
 
 
 def find_state(world: World) -> tuple[str, bool]:
-    """Return the result of the check OMS_FINISHED, and True if the check will pass without an action."""
+    """Return the result of the check OMS_FINISHED, and True if the check passes later without a user's action."""
     finding = check(world.certify(), "OMS_FINISHED")
     return finding["result"], finding["waits"]
 

@@ -1,6 +1,6 @@
-"""Pages of the keys whose objects were deleted at the source: the listed keys, and the facts that prevent any list.
+"""The list of keys whose objects were deleted at the source and still exist in OBS, and the facts that prevent it.
 
-The job changes nothing in either cloud.
+Certify changes nothing in either cloud.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ KEYS = ["a", "b/c", "海"]
 
 @pytest.fixture
 def deleted_world() -> DeletionsWorld:
-    """Return a world whose source has deleted KEYS, as two comparisons found; ten other objects exist."""
+    """Return a world in which the source's KEYS were deleted before two comparisons; ten other objects exist."""
     return make_world_with_deletions(*KEYS)
 
 
@@ -83,7 +83,7 @@ def test_the_deletion_list_omits_keys_that_wait_in_a_run_file(deleted_world):
 
 
 def find_facts(world: DeletionsWorld) -> dict[str, object]:
-    """Return the facts of an answer, which must list no key."""
+    """Return the facts in an answer of certify, and assert that the answer lists no key."""
     answer = world.deletions()
     assert not answer["deletions"]
     assert not answer["left_out"]
@@ -133,7 +133,6 @@ def test_the_deletion_list_is_refused_without_permission_to_read_objects(deleted
 
 
 def test_the_deletion_list_raises_an_error_if_the_source_bucket_is_gone(deleted_world):
-    """HEAD answers 404 then, too."""
     deleted_world.source.fail(oss_error(404, "NoSuchBucket"))
     with pytest.raises(StorageError, match="NoSuchBucket"):
         deleted_world.deletions()

@@ -1,4 +1,4 @@
-"""Headers of sampled objects: each lost or different header is reported as documented by OMS or as unexpected."""
+"""Headers of sampled objects: certify reports each lost or different header, and whether OMS documents the loss."""
 
 from __future__ import annotations
 
@@ -32,10 +32,7 @@ NEVER = {"expires", "meta-odd", "meta-mail"}
 
 
 def upload(world: World, key: str, headers: dict[str, str], *, migrated: bool = True) -> None:
-    """Write an object with these headers, and let OMS copy it.
-
-    `migrated` is True if the task migrates metadata.
-    """
+    """Upload an object and let OMS copy it; only if `migrated` is True, OMS copies its headers as well."""
     world.source.add(StoredObject(key, key[:2].encode(), headers))
     world.task.copies_metadata = migrated
     world.send_event_again(key, "copied")
@@ -99,7 +96,7 @@ def test_a_go_of_a_task_that_copies_no_metadata_needs_an_acceptance(ready):
 
 
 def hide_metadata_setting(world: World) -> None:
-    """Stop OMS from reporting whether the task migrates metadata."""
+    """Let OMS omit the option to copy metadata from its description of the sync task."""
     summary = world.task.summarize
     world.task.summarize = lambda: {
         name: setting for name, setting in summary().items() if name != "enable_metadata_migration"

@@ -1,7 +1,7 @@
-"""The law of certify: the verdict is GO only if the buckets are equal, as the test knows from all contents.
+"""The law of certify: after any history, a GO means that the buckets are equal.
 
-The law holds after any history. A user must accept each class of objects that are not proven equal by contents; these
-objects then need only an equal size.
+The test compares the contents of all objects itself. If an object is not proven equal, a user has to accept its class,
+and the object needs only an equal size.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The law of deletions: a key is listed exactly if the key meets all conditions.
+"""The law of deletions: certify lists a key exactly if the key meets all conditions.
 
-A listed key has not existed at the source since the time from which its object counts as deleted, as far as the test
-can see, and no other user wrote its object to OBS. Each other key is counted by the reason why it is left out.
+A listed key has not existed at the source since the listed time, and no other user wrote its object to OBS. Certify
+counts each other key by the reason for its omission.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Samples: objects are read completely on both sides, and differences are detected as often as claimed."""
+"""Samples: certify reads sampled objects completely in both buckets, and detects differences as often as it claims."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ def test_certify_names_a_next_step_if_it_cannot_check_all_failed_copies(world, m
 
 @pytest.fixture
 def unread_world(world: World) -> World:
-    """Return a world with an archived object that was copied by hand, and whose key OMS always refuses."""
+    """Return a world with an archived object that a user copied by hand; OMS always refuses its key."""
     world.oms.refuse(lambda key: key == "odd")
     world.source.fail(oss_error(403, "InvalidObjectState"), "get", lambda name: name == "odd")
     write_and_copy_by_hand(world, "copied")

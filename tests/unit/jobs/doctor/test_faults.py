@@ -40,7 +40,7 @@ def deny(action: str, bucket: str) -> Change:
 
 
 def move_bucket(bucket: str) -> Change:
-    """Return a change of the setup: it removes `bucket`, and creates it in another region."""
+    """Return a function that removes `bucket`, and creates it in another region."""
 
     def change(box: Sandbox, environment: Environment) -> None:
         box.oss.remove_bucket(bucket)
@@ -54,9 +54,9 @@ def set_versioning(status: str) -> Change:
 
 
 def add_oss_fault(fault: Fault, method: str = "") -> Change:
-    """Return a change of the setup: it adds a fault of OSS for signed requests with this method, by default with any.
+    """Return a function that adds a fault to OSS for signed requests with this method, by default with any method.
 
-    Unsigned requests only ask OSS for the time.
+    Doctor asks OSS for its time by unsigned requests, which have no fault.
     """
     return lambda box, environment: box.oss.faults.add(
         fault, where=lambda request: method in ("", request.method) and "authorization" in request.headers

@@ -40,7 +40,7 @@ def open_project(run_job) -> None:
 
 
 def keep(box: Sandbox, records: list[tuple[str, bytes]]) -> None:
-    """Store objects in the task's folder of the log bucket; they need not have a form that a job writes."""
+    """Store objects in the sync task's folder of the log bucket, in any form."""
     bucket = LogBucket(box)
     for name, body in records:
         bucket.add(StoredObject(f"{bucket.root}{name}", body))

@@ -142,7 +142,7 @@ class LawWorld(World):
         return classes(self.compare(restart=True))
 
     def calm_down(self) -> None:
-        """Open the project, let OMS copy the objects that differ, and change headers."""
+        """Open the project, let OMS copy the objects that differ, and let an hour pass."""
         self.bucket.add_mark(closed=False)
         self.closed_at = None
         for key in KEYS:

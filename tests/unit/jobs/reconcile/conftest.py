@@ -21,9 +21,9 @@ def single_lane() -> World:
 
 @pytest.fixture
 def small_pages(mocker):
-    """Limit a listing page to seven objects and let it take a second.
+    """Limit a listing page to seven objects, and let each page take a second.
 
-    So a few dozen objects need as many pages as ten thousand.
+    A few dozen objects then need as many pages as ten thousand objects in OSS.
     """
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 7)
     mocker.patch.object(World, "page_seconds", 1.0)

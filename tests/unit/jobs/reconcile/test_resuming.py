@@ -111,7 +111,6 @@ def test_the_timer_finishes_a_pass_with_slow_listings(lanes, seconds, of_log):
 @pytest.mark.parametrize("hook", [pytest.param("before_request", marks=pytest.mark.extras), "after_response"])
 @limit_pages(4)
 def test_the_timer_covers_every_key_after_a_kill_at_any_write(small_pages, hook):
-    """A read changes nothing, so a kill there leaves the state after the write before."""
     for step in sweep(count()):
         # GIVEN a call by hand that is killed at this write, to the log bucket or to OMS
         World.close_all()

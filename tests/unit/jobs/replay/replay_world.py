@@ -69,7 +69,7 @@ class ReplayWorld(World):
         self.list_failed(*keys)
 
     def hold_up(self, seconds: float) -> None:
-        """Delay the next delete by this time."""
+        """Let the next delete request to the log bucket take `seconds` longer."""
 
         def wait(kind: str, _: object) -> None:
             if kind == "delete":

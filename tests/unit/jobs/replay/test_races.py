@@ -91,7 +91,7 @@ def test_a_key_that_fails_during_replay_stays_recorded_or_is_resent(key):
 
 
 def meeting_world() -> ReplayWorld:
-    """Return a world with a run file whose run has no lease any more, and with an OMS that refuses all calls."""
+    """Return a world with a run file whose lease has expired; OMS refuses all calls."""
     world = ReplayWorld()
     world.bucket.add_run_file("k", held=True)
     world.put_failed("k")

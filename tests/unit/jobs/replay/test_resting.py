@@ -1,6 +1,6 @@
-"""Keys that rest before replay resends them: rejected keys for a day, failed copies longer after each attempt.
+"""Delays before replay resends a key: a day for a rejected key, and longer after each attempt for a failed copy.
 
-The failure of a deleted object is resolved without a resend.
+Replay resolves the failure of a deleted object without a resend.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Messages to the webhook: each lasting change of the verdict is sent reliably, and a short one is not."""
+"""Messages to the webhook: status reliably sends each lasting change of the verdict, and sends no short change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A migration in process in which an administrator runs canaries."""
+"""A simulated migration, in the process of the test, in which an administrator runs canaries.
+
+A canary is a trial migration of a few objects.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +77,7 @@ class CanaryWorld(Administrator, Migration):
 
     @contextmanager
     def _as_administrator(self) -> Iterator[Path]:
-        """Yield the project's s.yaml in its own folder, with the administrators' keys in the environment."""
+        """Yield a folder with the project's s.yaml; meanwhile, the environment has the administrators' access keys."""
         settings, file = (self.project() / "s.yaml").read_text(encoding="utf-8"), self.folder / "s.yaml"
         file.write_text(self.change_settings(settings), encoding="utf-8")
         with patch.dict("os.environ", self.administrators()), patch("ops.command_line.cli.FOLDER", self.folder):
@@ -82,7 +85,7 @@ class CanaryWorld(Administrator, Migration):
 
     @property
     def canary_observation(self) -> str:
-        """The name of the observation that the last canary stored."""
+        """The name of the object in the log bucket that has the last canary's report for doctor."""
         return f"oms_source_record/{self.task_id}/state/canary-{self.function_name}.json"
 
     def cut_short(self, after: int = 40) -> None:
@@ -91,7 +94,7 @@ class CanaryWorld(Administrator, Migration):
             self.canary()
 
     def leftovers(self, after: float = 0) -> list[str]:
-        """Return the objects, versions, uploads and records that canaries left, `after` seconds from now."""
+        """Return the objects, versions, uploads and records of canaries that exist `after` seconds from now."""
         self.advance(after)
         source, bucket = self.oss.buckets[self.source_bucket], self.obs.bucket(self.destination_bucket)
         # The observation stays for doctor.

@@ -1,4 +1,4 @@
-"""Canaries in process: each fault is named by its hop, nothing is left, and no other object is changed."""
+"""Canaries in the process of the test: a canary names a failed step, removes its objects, and changes no others."""
 
 import json
 import re
@@ -30,7 +30,6 @@ def world():
 
 
 def set_variable(world, name, value):
-    """Change a variable in s.yaml before the next command."""
     world.change_settings = lambda text: re.sub(f"{name}:.*", f'{name}: "{value}"', text)
 
 
@@ -64,7 +63,6 @@ def test_a_canary_shows_no_negative_delay_if_the_clock_of_obs_is_slow():
 
 
 def test_the_large_objects_of_a_canary_show_the_part_size_of_oms():
-    """The first large object lies between the possible sizes of a part, the other above both."""
     units = {"MB": 10**6, "MiB": 2**20}
     smaller_part, larger_part = sorted(objects.PART_SIZES.values())
     assert {name: int(name.split()[0]) * units[name.split()[1]] for name in objects.PART_SIZES} == objects.PART_SIZES

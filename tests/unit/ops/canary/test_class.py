@@ -1,4 +1,4 @@
-"""Objects of canaries: a class of their own, which is counted, and is in no digest, lag, backlog or verdict."""
+"""The object class of canaries: comparisons count its objects, and leave them out of digests, lags and verdicts."""
 
 import json
 
@@ -12,7 +12,7 @@ from unit.ops.canary.canary_world import CanaryWorld, expect_exit, is_key_of
 
 @pytest.fixture
 def busy_world():
-    """Yield a world with an application's objects, half an hour old."""
+    """Yield a world with objects that an application wrote half an hour ago."""
     with CanaryWorld() as world:
         for name, contents in CONTENTS.items():
             world.write(name, contents)
@@ -22,7 +22,7 @@ def busy_world():
 
 @pytest.fixture
 def world(busy_world):
-    """Return the world with the objects of a canary that was killed while it waited, half an hour ago."""
+    """Return the world with the objects of a canary that was killed half an hour ago."""
     busy_world.cut_short()
     busy_world.advance(1800)
     assert len(busy_world.oss.objects(busy_world.source_bucket)) == len(CONTENTS) + 8
@@ -120,7 +120,7 @@ def test_reconcile_does_not_count_lost_events_of_canary_objects(busy_world):
 
 
 def run_canary_and_cutover(world):
-    """Run a canary, and a cutover an hour later; return the canary's result, status's answer, the cutover's result."""
+    """Run a canary, and a cutover an hour later; return the results of the canary, of status and of the cutover."""
     canary_result = world.canary()
     world.advance(3600)
     world.ops("reconcile", "--restart")

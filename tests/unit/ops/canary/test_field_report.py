@@ -1,4 +1,4 @@
-"""Field reports: they consist of words in closed lists, and the page of unconfirmed facts names their fields."""
+"""Field reports of canaries: they contain only words of fixed lists, and the documentation names their fields."""
 
 import json
 import re
@@ -67,7 +67,7 @@ def watches(draw):
 
 
 def list_texts(document):
-    """Yield all names and texts in a JSON document."""
+    """Yield each field name and each text in a JSON document."""
     if isinstance(document, dict):
         for name, part in document.items():
             yield name

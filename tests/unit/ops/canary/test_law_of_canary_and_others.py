@@ -1,6 +1,6 @@
-"""The law of canaries: none changes an object of others, and a removal deletes only canaries' objects.
+"""The law of canaries: a canary changes no object of other users, and its removal deletes only objects of canaries.
 
-It holds after a kill at any request.
+The law holds after a kill at any request.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class SetUpWorld(MigrateWorld):
 
 
 class OthersWithObjects(Others):
-    """Other users, who also write objects beside those of canaries, and check that no command changes theirs."""
+    """Other users, who write objects next to those of canaries, and check that no command changes their objects."""
 
     def __init__(self, world: SetUpWorld) -> None:
         super().__init__(world)
@@ -90,7 +90,7 @@ class OthersWithObjects(Others):
             world.oss.fill(world.source_bucket if side == "source" else world.log_bucket, [name], size=6, age=60)
 
     def check(self) -> None:
-        """Compare all resources and objects of others with their state after the others' last change."""
+        """Assert that all resources and objects of the other users are as these users left them."""
         now = self._canaries.snapshot()
         changed_resources = [
             resource for resource in {*now, *self._expected} if now.get(resource) != self._expected.get(resource)

@@ -1,4 +1,4 @@
-"""The field report names the policy by which the functions' key can change headers in OBS."""
+"""Field reports name the policy that allows the functions' access key to change headers in OBS."""
 
 from __future__ import annotations
 
@@ -27,10 +27,7 @@ from unit.ops.setup.setup_world import YES, SetupWorld, expect_success, set_vari
 
 
 class _Functions(Caller):
-    """The deployed functions, of which only doctor answers.
-
-    `state` is the result of doctor's check that the key can change headers.
-    """
+    """The deployed functions, of which only doctor answers. `state` is the result of its check of header changes."""
 
     def __init__(self, world: SetupWorld, state: str) -> None:
         super().__init__(world)
@@ -52,7 +49,7 @@ def run_find_policy(world: SetupWorld, state: str = "ok") -> str:
 
 @pytest.fixture
 def world():
-    """Yield a world in which setup has granted the permission."""
+    """Yield a world in which setup has granted the permission to change headers."""
     with SetupWorld() as world:
         set_variables(world, changeHeaders="on")
         expect_success(world.setup(typed=YES))

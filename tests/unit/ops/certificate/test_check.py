@@ -1,4 +1,4 @@
-"""`ops.py check` of certificates: it trusts only a document's own numbers."""
+"""The command `ops.py check`, which judges a certificate only by the certificate's own numbers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FORECAST_CLAIM, HEADERS_CLAIM = (
 
 
 def find_wrong_claims(document) -> list[str]:
-    """Return the claims of a document that do not hold."""
+    """Return the claims of a certificate that its numbers contradict."""
     return [claim.text.en for claim in list_claims(document) if not claim.holds]
 
 
@@ -137,7 +137,7 @@ def test_check_detects_a_changed_result_of_any_check(result):
 
 
 def add_class(title: str, document: dict | None = None, **changes: object) -> dict:
-    """Return a certificate with equal objects and an object of the class `title`. Its counts and its hash are correct.
+    """Return a certificate with equal objects and an object of the class `title`; counts and hash are correct.
 
     `document` is the certificate to start from, and `changes` are fields to replace.
     """
@@ -146,7 +146,7 @@ def add_class(title: str, document: dict | None = None, **changes: object) -> di
 
 
 def details_of_wrong_claims(document: dict) -> dict[str, str]:
-    """Return the details of each claim that does not hold, by the text of the claim."""
+    """Return the details of each wrong claim, by the text of the claim."""
     return {claim.text.en: claim.detail for claim in list_claims(document) if not claim.holds}
 
 
@@ -181,7 +181,7 @@ ACCEPTANCE = {"metadata": "the owner: unused headers"}
 
 
 def make_go_with_headers(accepted=None, **changes):
-    """Return a GO with a sample; `changes` replace fields of its headers."""
+    """Return a GO with a sample; `changes` replace fields of its comparison of headers."""
     return certificate(sample=make_sample(), headers=make_headers(make_sample(), **changes), accepted=accepted or {})
 
 
@@ -354,7 +354,7 @@ def test_check_counts_only_listed_objects_inside_the_filter(prefix, suffix, of_d
 
 @pytest.fixture
 def run(tmp_path, capsys):
-    """Return a function that runs `ops.py check` of a certificate with listings of these objects.
+    """Return a function that runs `ops.py check` with a certificate and listings of these objects.
 
     The function returns the exit code and the output.
     """

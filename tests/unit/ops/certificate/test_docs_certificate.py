@@ -1,4 +1,4 @@
-"""The certificate in docs/, which the demo made: `check` accepts it, and notices every change in it."""
+"""The certificate in docs/, which the demo made: `ops.py check` accepts it, and detects every change in it."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ MINUTE_AFTER = FakeClock((datetime.fromisoformat(DOCUMENT["made"].replace("Z", "
 
 
 def check(file: Path) -> int:
-    """Return the exit code of `ops.py check`, run a minute after the time of the document."""
+    """Run `ops.py check` a minute after the time of the certificate; return the exit code."""
     return cli.main(["check", "--lang", "en", str(file)], MINUTE_AFTER)
 
 
 def canonical_text(text: bytes) -> str:
-    """Return the document's contents as JSON with sorted names; return "" if the text is not JSON."""
+    """Return the certificate's contents as JSON with sorted names, or "" if the text is not JSON."""
     try:
         return json.dumps(json.loads(text), sort_keys=True)
     except ValueError:

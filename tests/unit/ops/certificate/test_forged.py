@@ -1,7 +1,4 @@
-"""Forged certificates with a correct hash: their own numbers contradict them.
-
-No program prints the sentences of a document.
-"""
+"""Forged certificates with a correct hash: their own numbers contradict them, and no command prints their sentences."""
 
 from __future__ import annotations
 
@@ -39,7 +36,7 @@ def run(*words: str) -> tuple[int, str]:
 
 @pytest.fixture(scope="module")
 def check(tmp_path_factory) -> Callable[..., tuple[int, str]]:
-    """Return a function that runs `ops.py check` of a document, and returns the exit code and the output."""
+    """Return a function that runs `ops.py check` with a certificate, and returns the exit code and the output."""
     file = tmp_path_factory.mktemp("forged") / "certificate.json"
 
     def check(document: Document, *words: str) -> tuple[int, str]:
@@ -108,7 +105,7 @@ def test_check_detects_a_missing_object_that_is_counted_as_deleted(check):
 
 
 def stored_name(time: str) -> str:
-    """Return the stored name of a GO with this time."""
+    """Return the name in the log bucket of a GO with this time."""
     return answer("certificate-go")["document"].replace("20260131T092014Z", time)
 
 
@@ -172,7 +169,7 @@ def test_check_refuses_a_certificate_from_the_future(check):
 
 
 def show(document: Document, *words: str) -> tuple[int, str]:
-    """Run `ops.py show` of a document; return its exit code and its output."""
+    """Run `ops.py show` with a certificate; return the exit code and the output."""
     with patch("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps(document).encode()))):
         return run("show", *words)
 

@@ -1,4 +1,4 @@
-"""Single values of certificates: each change with a correct hash is refused, or a list gives the reason."""
+"""Single values of certificates: `ops.py check` detects each change of a value unless a list here has a reason."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def is_listed(path: tuple[Any, ...]) -> bool:
 
 
 def changed_values(value: object) -> Iterator[object]:
-    """Yield changed values: a count ±1, a time ±1 s, and another enumeration, bool, key or sentence."""
+    """Yield other values of the same type, such as a count or a time that differs by one, or another key."""
     match value:
         case bool():
             yield not value
@@ -132,7 +132,7 @@ def changed_values(value: object) -> Iterator[object]:
 
 
 def undetected_changes(name: str, step: int = 1) -> list[tuple[Any, ...]]:
-    """Return the path of each change that `check` does not detect, among every `step`-th change."""
+    """Return the path of each change that `ops.py check` does not detect; try only every `step`-th change."""
     document = CERTIFICATES[name]
     all_changes = [
         (path, change)

@@ -1,4 +1,4 @@
-"""Listings of common tools, which are read at any length; other text is refused."""
+"""Listings that common tools print: `ops.py check` reads them at any length, and refuses other text."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EXPECTED_OBJECTS = [(key.encode(), size) for key, size in OBJECTS]
 
 
 def rclone_listing(objects) -> str:
-    """Return the output of rclone lsjson: an array with a line for each object, and a line for a folder."""
+    """Return the output of `rclone lsjson` for these objects, with a line for each object and for a folder."""
     entries = [{"Path": key, "Name": key.rpartition("/")[2], "Size": size, "IsDir": False} for key, size in objects]
     entries.insert(1, {"Path": "a", "Name": "a", "Size": -1, "IsDir": True})
     return "[\n" + ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries) + "\n]\n"
@@ -39,7 +39,7 @@ LISTINGS_BY_FORMAT = {
 
 @pytest.fixture
 def read(tmp_path):
-    """Return a function that writes bytes to a file, and returns the objects that the listing's reader yields."""
+    """Return a function that writes bytes to a file, and returns the objects that the code reads from this listing."""
 
     def read(data: bytes) -> list[tuple[bytes, int]]:
         file = tmp_path / "listing"

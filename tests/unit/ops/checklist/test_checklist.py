@@ -1,4 +1,4 @@
-"""`ops.py checklist`: its output, its page, and the rules that it stores."""
+"""The command `ops.py checklist`: its output, its page, and the back-to-source rules that it stores for doctor."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Settings of buckets that the vendors' own clients write: on no side, on one side, on both, or unreadable."""
+"""Settings of buckets, which the vendors' clients write: in no bucket, in one bucket, in both, or unreadable."""
 
 import json
 
@@ -48,7 +48,7 @@ MIRROR = {"id": "a", "condition": {"httpErrorCodeReturnedEquals": "404"}, "redir
 
 
 class World:
-    """Both buckets, with the vendors' clients that write settings, and checklist's clients that read settings."""
+    """The two buckets, with clients of the vendors that write settings, and with checklist's clients, which read."""
 
     def __init__(self, box, obs, v2_client):
         self.box, self.oss, self.obs, self.v2 = box, box.bucket(SOURCE), obs, v2_client
@@ -70,7 +70,7 @@ class World:
         self.box.oss.buckets[SOURCE].documents[name] = f"<{root}>{parts}</{root}>".encode()
 
     def write_printed_document(self, name):
-        """Write the printed document of a setting to OBS; return the setting's row in the checklist."""
+        """Write the document that checklist prints for a setting to OBS; return the setting's row afterwards."""
         row = self.row(name)
         query = SETTINGS_BY_NAME[name].destination.query
         answer = self.obs._make_put_request(DESTINATION, pathArgs={query: None}, entity=row.document)
@@ -82,7 +82,7 @@ class World:
         self.v2.put_bucket_referer(v2.PutBucketRefererRequest(bucket=SOURCE, referer_configuration=referers))
 
     def set_back_to_source_rules(self, rules):
-        """Store back-to-source rules in OBS, for which the vendor's client has no call."""
+        """Store back-to-source rules in OBS, because the vendor's client has no call for them."""
         self.there.call("PUT", query={"mirrorBackToSource": ""}, body=json.dumps({"rules": rules}).encode())
 
 

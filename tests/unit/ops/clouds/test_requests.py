@@ -1,6 +1,6 @@
 """Requests of ops.py to the clouds, which equal those of the vendors' SDKs.
 
-The sandbox refuses each request if a signed part is changed.
+The sandbox refuses a request in which any signed part was changed.
 """
 
 import datetime as dt
@@ -79,7 +79,7 @@ def sdk_obs(box, monkeypatch):
 
 
 def request_parts(request):
-    """Return the parts of a request to compare, without the headers that `DIFFERENT` names."""
+    """Return the parts of a request to compare; these exclude the headers that `DIFFERENT` names."""
     headers = {name: value for name, value in request.headers.items() if name not in EXPECTED_DIFFERENCES}
     if request.method in ("PUT", "POST") and "partNumber" not in request.params:
         headers["content-type"] = request.headers.get("content-type")
@@ -335,13 +335,13 @@ UNROUTED_CHANGES = {"another method", "another path", "more versionId=1"}
 
 
 def change_text(text):
-    """Change the last letter or digit of a text, so that a time remains a time."""
+    """Change the last letter or digit of a text; a changed time is a valid time."""
     index = max(position for position, letter in enumerate(text) if letter.isalnum())
     return f"{text[:index]}{'1' if text[index] == '0' else '0'}{text[index + 1 :]}"
 
 
 def change_signed_parts(cloud, request):
-    """Yield the name of each signed part of a request, with a request in which this part is changed."""
+    """Yield, for each signed part of a request, its name and the request in which only this part is changed."""
     url, (more_headers, more_query) = urlsplit(request.url), ADDED_PARAMETERS[cloud]
     authorization = request.headers["Authorization"]
     pairs = url.query.split("&") if url.query else []

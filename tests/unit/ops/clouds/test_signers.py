@@ -1,4 +1,4 @@
-"""Signatures that equal those of the vendors' own SDKs byte for byte; no text shows a key."""
+"""Signatures of ops.py, which equal those of the vendors' SDKs byte for byte; no printed text shows an access key."""
 
 import datetime
 import os
@@ -160,9 +160,9 @@ def test_the_representation_of_access_keys_shows_no_secret(shown):
 
 @pytest.fixture
 def read_keys(monkeypatch):
-    """Return a function that reads a cloud's keys from an environment or from typed input.
+    """Return a function that reads a cloud's access keys from an environment or from typed input.
 
-    The function returns the keys and the printed messages.
+    The function returns the access keys and the printed messages.
     """
 
     def read_keys(names, environment=(), typed=None):

@@ -1,4 +1,4 @@
-"""Responses that are cut off or undocumented, and proxies, over sockets from a scripted server."""
+"""Connections of ops.py over sockets: responses that are cut off or undocumented, and proxies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GOOD_RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 @contextlib.contextmanager
 def listen(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Yield the port of a server that accepts a single connection, and calls `answer` with it."""
+    """Yield the port of a server that accepts one connection, and passes it to `answer`."""
 
     def run() -> None:
         with contextlib.suppress(OSError):
@@ -73,7 +73,7 @@ def no_proxy(monkeypatch):
 
 @pytest.fixture
 def tunnel(monkeypatch, tmp_path):
-    """Yield the port of a proxy that alone reaches a cloud, and the requests that the proxy and the cloud have read."""
+    """Yield the port of a proxy that connects to a simulated cloud, and the requests that proxy and cloud have read."""
     file, received_requests = make_certificate(tmp_path), []
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -118,7 +118,7 @@ def test_ops_calls_the_hosts_of_no_proxy_directly(monkeypatch, tunnel, excepted)
 
 
 def in_both_languages(error: OpsError) -> list[str]:
-    """Return the texts of an error, in both languages."""
+    """Return the texts of an error in English and in Chinese."""
     return [text.of(language) for text in (error.problem, error.fix) for language in ("en", "zh")]
 
 

@@ -226,7 +226,7 @@ def test_an_interrupted_short_command_prints_no_advice(run):
 
 @pytest.fixture
 def run_to_exit(capsys):
-    """Return a function that runs `ops.py` with words that print help or an error, and returns the output."""
+    """Return a function that runs `ops.py` with words that make it print help or an error, and returns the output."""
 
     def run_to_exit(*words: str, code: int = 2) -> str:
         with pytest.raises(SystemExit, match=rf"^{code}$"):
@@ -314,7 +314,7 @@ def test_errors_and_help_of_ops_are_available_in_chinese(run_to_exit, language):
 
 
 def words_of_argparse() -> set[str]:
-    """Return the fixed parts of argparse's own English phrases."""
+    """Return the fixed parts of the English phrases that argparse prints."""
     calls = [node for node in ast.walk(ast.parse(inspect.getsource(argparse))) if isinstance(node, ast.Call)]
     arguments_of_calls = [
         call.args for call in calls if isinstance(call.func, ast.Name) and call.func.id in ("_", "ngettext")
@@ -370,7 +370,7 @@ def test_each_command_lists_its_own_exit_codes():
 
 @pytest.fixture
 def show(monkeypatch, capsys):
-    """Return a function that runs `ops.py show` of piped text, and returns the exit code and both outputs."""
+    """Return a function that pipes text to `ops.py show`, and returns the exit code, the output and the messages."""
 
     def show(text: str, *words: str, encoding: str = "utf-8") -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode(encoding))))

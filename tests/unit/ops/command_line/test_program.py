@@ -1,4 +1,4 @@
-"""`python3 ops.py` as a program: on a pseudo-terminal and without, interrupted, and on Python without packages."""
+"""The program `python3 ops.py`: with and without a terminal, interrupted, and on Python without packages."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def run(environment, *words, program=PROGRAM, **options):
 
 
 class TerminalProgram:
-    """A program that runs on a pseudo-terminal; `output` is all that it has printed."""
+    """A program that runs on a pseudo-terminal; `output` is the text that it has printed."""
 
     def __init__(self, environment, *words) -> None:
         self.output = ""
@@ -74,7 +74,7 @@ class TerminalProgram:
         return self.close()
 
     def close(self) -> int:
-        """Close the terminal's window; return the exit code."""
+        """Close the terminal, as a user closes a window; return the program's exit code."""
         os.close(self._terminal)
         return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
 
@@ -134,13 +134,13 @@ PROGRESS_HINT = f"compare continues in the cloud. To follow its progress: {OPS} 
 
 @pytest.fixture
 def slow_tool(stand_in) -> StandInTool:
-    """Prepare a pass that takes a minute; return the stand-in for the tool `s`."""
+    """Let a pass take a minute; return the stand-in for the program `s` of Serverless Devs."""
     stand_in.plan({"compare invoke": {"seconds": 60, "out": invoke_output(compare_answer())}})
     return stand_in
 
 
 def is_running(stand_in: StandInTool) -> bool:
-    """Return True if a process runs the stand-in for the tool `s`."""
+    """Return True if a process runs the stand-in for the program `s` of Serverless Devs."""
     program_path = str(stand_in.folder / "s").encode()
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:

@@ -1,4 +1,4 @@
-"""`ops.py cost`: its figures agree with the benchmarks' simulation, and its table is complete."""
+"""The command `ops.py cost`: its figures equal those of the benchmarks' simulation, and its table is complete."""
 
 from __future__ import annotations
 
@@ -58,7 +58,6 @@ def test_the_estimated_seconds_per_object_equal_the_benchmark():
 
 
 def test_lanes_compare_100_million_objects_in_8_minutes_at_little_cost():
-    """Compare 100 million objects in at most 8 minutes, at most 10 % dearer than with a single lane."""
     space = key_spaces(10**8)[0]
     marks = SimulatedPass(space, effort.MAX_LANES).marks
     many, alone = (SimulatedPass(space, lanes, marks, COMPARE) for lanes in (effort.MAX_LANES, 1))
@@ -246,7 +245,6 @@ def test_the_amounts_in_the_table_of_costs_are_aligned(run, lang):
 
 
 def test_a_task_group_copies_many_small_objects_faster_than_the_project():
-    """A task group takes hours for many small objects, and ten keys a call take days."""
     objects, size = 100_000_000, 200 * 10**9
     group_seconds, submission_seconds = effort.group_seconds(objects, size), effort.submission_seconds(objects, size)
     # By OMS's pages 27 million an hour and 500 Mbit/s; by OMS_RATE 20 calls a second.

@@ -27,7 +27,7 @@ def durations_in_days(copies: Sequence[nights.CopyEstimate]) -> list[int]:
 
 
 def test_copying_200_tb_day_and_night_costs_a_sixth_less_than_by_day():
-    """Two thirds of a copy that runs day and night cost 0.50 yuan a gigabyte, and a third costs half of that."""
+    """By day, OSS charges 0.50 yuan a gigabyte of traffic; in a third of the hours, OSS charges half of this price."""
     ways = nights.compare_ways(1_000_000, 200 * TB, Prices())
     gigabytes = 200 * TB / 2**30
     assert prices_in_yuan(ways.day_and_night) == [round(gigabytes * (0.50 * 16 + 0.25 * 8) / 24)]
@@ -74,9 +74,9 @@ def test_a_bandwidth_limit_that_oms_would_refuse_is_a_usage_error(text):
 
 
 def progress(hours: int, begin: int = 0, seconds: int = 86_400, speed: float = 62_500_000) -> CopySpeed:
-    """Return the copy speeds that status stores while OMS applies NIGHT_WINDOWS `hours` late.
+    """Return the copy speeds that status stores if OMS applies NIGHT_WINDOWS `hours` late.
 
-    Status begins `begin` seconds after midnight.
+    Status stores the first speed `begin` seconds after midnight.
     """
     limits, copied_bytes, samples = limits_by_minute(NIGHT_WINDOWS, hours), 0.0, []
     for second in range(begin, begin + seconds + 1, 60):
@@ -103,7 +103,6 @@ def test_the_delay_of_bandwidth_limits_is_unknown_without_enough_progress(measur
 
 @pytest.mark.parametrize("hours", [8, -8, 5])
 def test_bandwidth_limits_that_were_shifted_apply_in_the_requested_hours(hours):
-    """Limits that OMS applies late are moved to earlier hours; only the minute before midnight may lack a limit."""
     wanted, acting = limits_by_minute(NIGHT_WINDOWS), limits_by_minute(shift_windows(NIGHT_WINDOWS, -hours), hours)
     differing = [minute for minute in range(1440) if wanted[minute] != acting[minute]]
     assert len(differing) <= 1

@@ -1,4 +1,4 @@
-"""Cutovers: their steps in order, the results, and the state of the project."""
+"""The command `ops.py cutover`: its steps in order, its results, and the state of the project after it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ WORDS = ("--frozen-since", FROZEN_TEXT, "--close")
 
 
 def make_console(lang="en", typed=None, **answers) -> Console:
-    """Return a console whose calls succeed. `answers` replace the usual answers of jobs."""
+    """Return a console whose calls of functions succeed; `answers` replace the usual answers of jobs."""
     well = {"doctor": DOCTOR_OK, "replay": REPLAY_ANSWER, "compare": compare_answer(), "reconcile": pass_answer()}
     return Console(FakeCaller(**{**well, "certify": certificate(), **answers}), lang, typed)
 
@@ -60,12 +60,12 @@ def run_cutover(**answers) -> Console:
 
 
 def make_mark(run: str) -> dict[str, str]:
-    """Return the mark of a project that the cutover with the id `run` has closed."""
+    """Return the closed mark of a project that the cutover with the id `run` closed."""
     return {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": run}
 
 
 def list_payloads(console: Console, job: str) -> list[dict]:
-    """Return the payloads of a job, without the id of the run, and without standstill passes."""
+    """Return the payloads of the calls of a job, without the cutover's id, and without those of standstill passes."""
     payloads = [
         {name: option for name, option in payload.items() if name != "run"} for payload in console.caller.payloads(job)
     ]
@@ -496,7 +496,7 @@ def test_a_cutover_with_go_removes_the_trigger_of_forward(command):
 
 @pytest.fixture(scope="module")
 def reading() -> Callable[[int], dict]:
-    """Return a function that makes the certificate of a call that ended after `read` objects of the sample."""
+    """Return a function that makes the certificate of a call that read the first `read` objects of the sample."""
     sample = {**make_sample(), "drawn": 300, "unread": ["a/3"], "problem": "time"}
     return lambda read: certificate({"SAMPLE": "not run"}, "NOT PROVEN", sample={**sample, "read": read})
 
@@ -743,7 +743,7 @@ def test_a_running_migration_ends_a_cutover_and_a_rehearsal_names_it():
 
 
 def make_console_with_headers(answer, **details) -> Console:
-    """Return the console of a project in which the job headers ran before; `answer` is the answer in the freeze."""
+    """Return the console of a project with an earlier headers pass; `answer` is the job's answer in the cutover."""
     console = make_console(compare=[compare_answer(), compare_answer(), answer, compare_answer(), compare_answer()])
     console.caller.passes["headers"] = headers_answer({HeadersOutcome.DIFFERS: 1}, work="look", **details)
     return console

@@ -1,4 +1,4 @@
-"""Closing and opening by hand: the steps, their order, and the messages."""
+"""The commands `ops.py close` and `ops.py open`: their steps, their order, and their messages."""
 
 from __future__ import annotations
 
@@ -75,9 +75,9 @@ def test_open_restores_the_trigger_and_starts_a_reconcile_pass(command):
 
 
 def session_after_go(began="", typed=None, lang="en", **classes) -> Console:
-    """Return a session of a project that is closed after a GO.
+    """Return a console for a project that is closed after a GO.
 
-    `began` is the start of the project's comparison, or "" if there is none.
+    `began` is the start of the project's last comparison; "" stands for a project without a comparison.
     """
     caller = FakeCaller(reconcile=pass_answer())
     caller.mark = {"since": "2026-01-31T08:30:00Z", "by": "cutover", "why": "r", "run": "r"}

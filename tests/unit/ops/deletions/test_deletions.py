@@ -1,4 +1,4 @@
-"""`ops.py deletions`: the files, the summary, and the steps that delete; the command itself deletes nothing."""
+"""The command `ops.py deletions`: its files, its summary, and the printed steps; the command itself deletes nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several projects in the output of one command, each asked by its own ops.py."""
+"""The command `ops.py fleet`, which shows several projects; each project's own ops.py returns its status."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ sys.stdout.write(pathlib.Path("invoke.txt").read_text())
 
 
 def answer(state: str, *, alarm: bool = False) -> str:
-    """Return the tool's output for a status with this verdict and a known backlog."""
+    """Return the output of the program `s` for a status with this verdict and a known backlog."""
     verdict, backlog = {**ANSWER["verdict"], "state": state, "alarm": alarm}, {**ANSWER["backlog"], "at_least": False}
     return invoke_output({**ANSWER, "verdict": verdict, "backlog": backlog})
 
@@ -69,7 +69,6 @@ def ask(run, *words: object) -> tuple[int, str, str]:
 
 
 def test_fleet_shows_twenty_projects_in_80_columns_worst_first(run, tool, project, monkeypatch, tmp_path):
-    """Three of them give no answer: an output without JSON, another version, and a folder without a project."""
     monkeypatch.setenv("COLUMNS", "80")
     states = ["in step", "closed", "behind", "unknown", "broken"]
     folders = [project(state.replace(" ", "-"), answer(state)) for state in states]
@@ -102,7 +101,6 @@ def test_fleet_requires_no_action_for_projects_in_step_or_closed(run, tool, proj
 
 
 def test_fleet_requires_an_action_for_a_closed_project_with_unread_keys(run, tool, project):
-    """The project's own status decides: a run file that cannot be read hides its keys."""
     backlog = {**ANSWER["backlog"], "at_least": False, "unreadable_run_files": ["a.json"]}
     closed_answer = {**ANSWER, "verdict": {**ANSWER["verdict"], "state": "closed", "alarm": False}, "backlog": backlog}
     code, text, _ = ask(run, project("photos", invoke_output(closed_answer)))
@@ -132,7 +130,6 @@ def test_fleet_writes_the_metrics_of_all_projects(run, tool, project, tmp_path):
 
 
 def test_fleet_queries_at_most_eight_projects_in_parallel(run, tmp_path, monkeypatch):
-    """The first eight wait for each other, and for a ninth, which would begin at once if it were allowed."""
     lock, eight, nine = threading.Lock(), threading.Event(), threading.Event()
     running, max_running = 0, 0
 

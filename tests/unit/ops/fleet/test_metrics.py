@@ -1,4 +1,4 @@
-"""Metrics of projects, read by Prometheus's own parser; and the alert rules and the dashboard that use them."""
+"""Metrics of projects, which Prometheus's own parser reads, with the alert rules and the dashboard."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def member_in_state(state: VerdictState, *, alarm: bool = False) -> Member:
 
 
 def samples(text: str) -> dict[tuple[str, ...], float]:
-    """Return the values that Prometheus reads from a text, by name and labels."""
+    """Return the values that Prometheus reads from a text, by metric and labels."""
     return {
         (sample.name, *sample.labels.values()): sample.value
         for family in text_string_to_metric_families(text)

@@ -1,4 +1,4 @@
-"""Calls of functions: arguments of `s`, time limits, and errors without an answer."""
+"""Calls of functions by the program `s` of Serverless Devs: its arguments, time limits, and errors."""
 
 from __future__ import annotations
 
@@ -140,7 +140,6 @@ def test_ops_ends_a_hanging_serverless_devs_with_its_children(stand_in, tmp_path
 
 
 def test_ops_on_windows_ends_serverless_devs_and_its_children_by_taskkill(monkeypatch):
-    """On Windows taskkill ends the children first, then the call waits for the tool."""
     commands: list[object] = []
     monkeypatch.setattr(call.sys, "platform", "win32")
     monkeypatch.setattr(call.subprocess, "run", lambda words, **_: commands.append(words))
@@ -189,7 +188,6 @@ def test_ops_removes_and_restores_a_trigger_by_serverless_devs(stand_in, tmp_pat
 
 
 def test_ops_raises_an_error_if_the_secret_store_does_not_answer(stand_in, tmp_path):
-    """A store that does not answer is not empty, and a secret that stays in it is not reported as deleted."""
     tool = Tool(None, tmp_path)
     tool_without_a_store, kept = {"*": {"err": "unknown command", "code": 1}}, {"secret get": {"out": "a_key: ab**\n"}}
     stand_in.plan(tool_without_a_store)

@@ -1,4 +1,4 @@
-"""Answers in the Serverless Devs tool's output, which no object key can imitate."""
+"""Answers of functions in the output of Serverless Devs; no object key in this output counts as an answer."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A project that was set up and deployed, with existing objects in the source."""
+"""A world for the tests of migrations: setup has made the project, and the source has existing objects."""
 
 from __future__ import annotations
 
@@ -45,23 +45,23 @@ class MigrateWorld(SetupWorld):
         return self.run("migrate", *words, typed=typed)
 
     def answer(self, *words: str) -> tuple[int, Any]:
-        """Run a command with `--json`; return the exit code, and the answer or, without an answer, the output."""
+        """Run a command with `--json`; return the exit code and the answer, or the output if there is no answer."""
         code, output = self.run(*words, "--json", typed="")
         answers = [line for line in output.splitlines() if line.startswith("{")]
         return code, json.loads(answers[-1]) if answers else output
 
     def stop_following_after(self, seconds: float) -> None:
-        """Interrupt the next command that follows a migration, after `seconds`."""
+        """Interrupt the next command that waits for a migration, after `seconds`."""
         self._interrupted_at = self.platform.loop.time() + seconds
 
     def administrator_log(self) -> OssBucketClient:
-        """Return a client of the log bucket with an administrator's keys."""
+        """Return a client of the log bucket with an administrator's access keys."""
         place = BucketAddress.at_endpoint(f"https://oss-{self.region}.aliyuncs.com", self.log_bucket)
         return OssBucketClient(place, Keys(*map(Secret, self.user_credentials)), MachineClock(self), self.region)
 
     @property
     def group(self) -> Group:
-        """The only task group."""
+        """The only task group at OMS, which copies the existing objects."""
         (group,) = self.oms.groups.list_all()
         return group
 
@@ -92,7 +92,7 @@ class MigrateWorld(SetupWorld):
         return set(self.ram.entities.users[f"{NAME}-oms"]["keys"])
 
     def slow_groups(self, seconds: float) -> None:
-        """Let new groups take about `seconds` for the objects of `fill`."""
+        """Let each new task group take about `seconds` to copy the objects of `fill`."""
         size = sum(stored.size for stored in self.oss.objects(self.source_bucket).values())
 
         def prepare(group: Group) -> None:
@@ -101,14 +101,14 @@ class MigrateWorld(SetupWorld):
         self.oms.groups.prepare = prepare
 
     def begin_migration(self, objects: int = 200, seconds: float = 600, *words: str) -> str:
-        """Begin a migration that takes `seconds`, and stop following it; return the output."""
+        """Begin a migration that takes `seconds`, and interrupt the command while it waits; return the output."""
         self.fill(objects)
         self.slow_groups(seconds)
         self.stop_following_after(60)
         return expect_exit(self.migrate(*words), 130)
 
     def leave_done(self) -> None:
-        """Finish a migration without a command that follows it, so that its access keys remain."""
+        """Let a migration finish while no command waits for it, so that its access keys remain."""
         self.begin_migration(seconds=300)
         self.advance(3600)
 
@@ -126,11 +126,14 @@ class MigrateWorld(SetupWorld):
         return self.answer("status")[1]
 
     def is_finished(self) -> bool:
-        """Return True if a migration left no key and no intention."""
+        """Return True if a migration left neither an access key nor an intention.
+
+        An intention is the file in the log bucket that describes a running migration.
+        """
         return self.count_oms_keys() == (1, 1) and STATE not in self.migration_files()
 
     def read_intention(self, name: str = STATE) -> Any:
-        """Return the intention of the running migration, or the file whose name begins with `name`."""
+        """Return the file about the running migration, or the file whose name begins with `name`."""
         (intention,) = [stored for key, stored in self.oss.objects(self.log_bucket).items() if f"/state/{name}" in key]
         return json.loads(intention.data)
 
@@ -144,7 +147,7 @@ class MigrateWorld(SetupWorld):
         return f"{code}: {answer}" if isinstance(answer, str) else answer["state"]
 
     def run_printed_commands(self, pause: float, end: str | None = None) -> None:
-        """Repeat a command until no migration is left: the command that continues the migration, or `end`.
+        """Run a command until no migration is left: `end`, or else the command that continues the migration.
 
         Before each run, `pause` seconds pass.
         """

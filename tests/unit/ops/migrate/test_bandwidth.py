@@ -1,4 +1,4 @@
-"""Bandwidth limits of migrations: set, changed by two administrators, kept during a pause, and priced."""
+"""Bandwidth limits of migrations: migrate sets, changes and restores them, and cost estimates the price."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHINA_SECONDS = 8 * 3600
 
 
 def change_limits(world: MigrateWorld, *words: str) -> None:
-    """Run a migrate command that changes the limits, and stop following the migration."""
+    """Run a migrate command that changes the limits, and interrupt it while it waits for the migration."""
     world.stop_following_after(30)
     expect_exit(world.migrate(*words), 130)
 
@@ -108,7 +108,7 @@ def test_the_bandwidth_limits_that_were_stored_last_are_in_force():
 
 
 def count_bytes_by_hour(world: MigrateWorld, gigabytes: int, zone: timezone | None = None) -> Counter[int]:
-    """Let the next group copy objects of a gigabyte without bytes; return the bytes by hour of the day in China.
+    """Let the next task group copy objects of a gigabyte, and return the copied bytes by hour of the day in China.
 
     `zone` is the time zone in which OMS reads the limits.
     """
@@ -132,7 +132,6 @@ def count_bytes_by_hour(world: MigrateWorld, gigabytes: int, zone: timezone | No
 
 
 def test_the_price_of_a_migration_at_night_equals_the_estimate(world):
-    """Two days at the usual speed of 500 Mbit/s: the floor of 1 MB/s by day costs the price of the day."""
     bytes_by_hour = count_bytes_by_hour(world, GIGABYTES)
     world.stop_following_after(60)
     expect_exit(world.migrate("--nights"), 130)

@@ -1,7 +1,4 @@
-"""Requests about task groups, which equal those of the vendor's SDK, and their number in `ops.py cost`.
-
-`cost` counts the requests of a task group and of submitting ten keys a call, besides other requests.
-"""
+"""Requests about task groups, which equal those of the vendor's SDK, and their number in `ops.py cost`."""
 
 from collections import Counter
 from urllib.parse import urlsplit
@@ -26,7 +23,7 @@ from unit.ops.setup.setup_world import expect_exit, expect_success
 
 @pytest.fixture(scope="module")
 def sent_requests():
-    """Return the requests of a migration that is paused, continued, retried and ended."""
+    """Return the requests of a migration that begins, is paused, continued and retried, and ends."""
     with MigrateWorld() as world:
         world.fill(200)
 
@@ -50,7 +47,7 @@ def no_proxy(monkeypatch):
 
 
 def build_order(src_node, dst_node, **options):
-    """Return the body of CreateTaskGroup as the SDK builds it."""
+    """Return the body of the request CreateTaskGroup as the vendor's SDK builds it."""
     return v2.CreateTaskGroupReq(v2.TaskGroupSrcNode(**src_node), dst_node=v2.TaskGroupDstNode(**dst_node), **options)
 
 

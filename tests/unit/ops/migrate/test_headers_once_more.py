@@ -1,4 +1,4 @@
-"""Headers that a sync task without metadata migration lost: the steps that the certificate names lead to a GO."""
+"""Headers that OMS lost because its sync task copies no metadata: the steps in the certificate lead to a GO."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ACCEPTANCE = ("--accept", "metadata=the owner: nobody reads them")
 
 
 class LosingWorld(MigrateWorld):
-    """A project whose sync task, which a user created, copied two objects with no header but Content-Type."""
+    """A project whose sync task copied two objects with no header but Content-Type; a user created the task."""
 
     def lose(self, mode: str = MODES[0]) -> None:
         self.task.copies_metadata, self.task.overwrite_mode = False, mode

@@ -1,4 +1,4 @@
-"""Migrations beside other users: no resource of others is changed, at any kill, and during any act of others."""
+"""The law of migrations: migrate changes no resource of others, even if killed or if others act at any request."""
 
 from __future__ import annotations
 

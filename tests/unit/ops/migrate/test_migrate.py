@@ -1,4 +1,4 @@
-"""`ops.py migrate`: existing objects in the source arrive in OBS, after any interruption."""
+"""The command `ops.py migrate`: the existing objects of the source arrive in OBS, also after an interruption."""
 
 from __future__ import annotations
 
@@ -200,10 +200,6 @@ ASK = Caller.ask
 
 
 def test_migrate_begins_no_migration_if_the_project_is_closed_meanwhile(world):
-    """`close` looks for an intention before and after its mark; `migrate` looks for a mark after its intention.
-
-    Here the mark comes between the first look of `migrate` and its intention.
-    """
     world.fill(10)
     payloads = []
 
@@ -737,7 +733,6 @@ def test_two_simultaneous_migrate_commands_begin_one_migration(world):
 
 
 def test_a_deep_comparison_detects_and_overwrites_a_late_older_copy(world):
-    """A version written during the migration is replaced by an older version of equal size."""
     world.fill(1, size=7)
     world.oms.groups.prepare = lambda group: group.copies.add(CopyFault.late(0, 120))
     world.stop_following_after(30)

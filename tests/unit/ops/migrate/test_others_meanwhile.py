@@ -1,7 +1,4 @@
-"""Migrations beside other work: a second administrator, a prompt, a killed run, replay after a retry, and passes.
-
-Comparisons and reconcile run during and after the migration.
-"""
+"""Migrations while another administrator, replay, reconcile or compare works, and after a command was killed."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ from unit.ops.setup.setup_world import NAME, expect_exit, expect_success
 
 
 def begin_another(world):
-    """Follow the running migration to its end, and begin another that overwrites; return the id of its run."""
+    """Let the running migration finish, and begin another that overwrites objects; return the id of its run."""
     world.advance(1200)
     expect_success(world.migrate("--yes", typed=""))
     world.slow_groups(6000)
@@ -33,7 +30,7 @@ def begin_another(world):
 
 
 def is_untouched(world, run):
-    """Return True if the migration `run` continues with its keys, and the first migration is stored as done."""
+    """Return True if the migration `run` continues with its access keys, and the first is recorded as done."""
     intention = world.read_intention()
     assert world.run("close")[0] != 0
     has_keys = {*intention["keys"]} <= world.all_oms_keys()
@@ -90,7 +87,7 @@ def test_migrate_keeps_an_access_key_that_was_created_during_its_prompt(world):
 
 
 def kill_between_keys(world):
-    """Kill a machine that has created one of the two keys, and whose record of the migration names no key yet."""
+    """Kill a command that has created one of two access keys, and has not recorded it yet."""
     world.slow_groups(6000)
     with patch.object(IamUser, "make_key", side_effect=KilledError), pytest.raises(KilledError):
         world.migrate()
@@ -204,7 +201,7 @@ DAY_SECONDS, SINCE_OPTIONS = 86_400, ("--since", "1970-01-01", "--restart")
 
 
 def count_objects(classes):
-    """Return the number of objects of each class, in the bucket with more of them."""
+    """Return the number of objects of each class, in the bucket that has more of them."""
     sides = {
         name: max(counts[side]["objects"] for side in ("source", "destination")) for name, counts in classes.items()
     }

@@ -1,4 +1,4 @@
-"""The permissions that `policies/show.py --migrate` prints, compared with an administrator's requests."""
+"""The permissions that `policies/show.py --migrate` prints, compared with the requests of migrations."""
 
 import json
 

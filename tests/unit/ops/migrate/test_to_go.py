@@ -1,7 +1,7 @@
-"""Migrations during writes: the printed steps lead to a GO.
+"""Migrations while applications write: the steps that the commands print lead to a GO.
 
-A copy that the group began before an object was rewritten may arrive after the new version. A comparison finds it, and
-the printed step resends it. With 200,000 existing objects this takes 90 s of computing (EXTRAS=1).
+A copy of an older version may arrive after the new version. A comparison then detects it, and the printed step resends
+the key.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ MAX_STEPS = 8
 
 
 class BusyWorld(MigrateWorld):
-    """A world in which applications write new objects and new versions while the task group copies.
+    """A world in which applications write new objects and new versions while a task group copies.
 
-    A new version can have the same size. `bulk` is the number of objects that stay unchanged, and `rewritten` are the
-    keys of the others.
+    A new version can have the same size. `bulk` is the number of objects that no application changes, and `rewritten`
+    are the keys of the others.
     """
 
     def begin(self, mode: str, seed: int, bulk: int) -> None:
@@ -78,7 +78,7 @@ class BusyWorld(MigrateWorld):
         group.failures.add(CopyFailure("X"), times=dice.choice([0, 1, 5]), where=lambda key: key != LATE_KEY)
 
     def late_keys(self) -> list[str]:
-        """Return the keys whose objects in OBS are missing, or differ from the source."""
+        """Return the keys of objects that OBS lacks, or whose contents differ from the source."""
         copies = self.obs.objects(self.destination_bucket)
         return [
             key

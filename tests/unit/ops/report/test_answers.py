@@ -1,4 +1,4 @@
-"""Examples of answers, which have the form of the functions' answers and the fields that pages read."""
+"""Stored examples of answers, which have the same fields as real answers of the functions."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_the_example_of_a_comparison_has_the_remedies_of_a_real_comparison():
 
 @pytest.fixture
 def certified_world() -> World:
-    """Return a world with two copied objects, and OMS's lists about them in the destination."""
+    """Return a world with two copied objects; OBS has the lists in which OMS reports these copies."""
     certify_world = World.installed("a/1", "b")
     certify_world.within(lambda: reconcile.run("", certify_world.invocation(570)))
     certify_world.get_ready()

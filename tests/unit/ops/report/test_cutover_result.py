@@ -1,4 +1,4 @@
-"""The page of a certificate: green only if the document is unchanged and all of its checks have passed."""
+"""The page of a certificate, which is green only if the certificate is unchanged and all its checks have passed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def page(document: Mapping[str, Any], language: str = "en") -> Element:
 
 @pytest.fixture
 def document() -> dict[str, Any]:
-    """Return the example of a GO, which tests may change."""
+    """Return a copy of the example of a GO."""
     return answer(GO)
 
 
@@ -176,7 +176,6 @@ def test_the_page_of_a_certificate_shows_one_next_command(name, command):
 
 
 def test_the_next_command_on_a_page_has_all_required_options():
-    """Name a command with all required options, also for a sound rehearsal and for an invalid document."""
     certificate = read_certificate(rehearsal())
     assert findings.next_step(certificate, Translator("en")).command == "python3 ops.py cutover --frozen-since now"
     for name, when in ((GO, "--frozen-since now"), ("certificate-rehearsal", "--rehearse")):
@@ -238,7 +237,6 @@ def test_the_page_of_a_rehearsal_shows_the_expected_freeze():
 
 @pytest.mark.parametrize(("left", "number"), [(3, "3"), (None, "unknown")])
 def test_the_page_shows_an_acceptance_of_unfinished_objects(document, left, number):
-    """Show unfinished objects and lost headers in words; only the objects of OMS have a number."""
     document["accepted"] |= {"oms_unfinished": "Li, seen", "metadata": "Li, none wanted"}
     document["oms"]["left"] = left
     rows = page(document).section("waivers").only("tbody").cells()

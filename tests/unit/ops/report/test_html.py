@@ -1,4 +1,4 @@
-"""Elements of pages: text from outside remains text, and invisible characters become visible."""
+"""Elements of pages, which show text from outside only as text, and make invisible characters visible."""
 
 import re
 

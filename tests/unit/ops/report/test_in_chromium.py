@@ -43,7 +43,7 @@ COLOURS = {"light": ["rgb(255, 255, 255)", "rgb(20, 24, 31)"], "dark": ["rgb(15,
 
 @cache
 def pages() -> dict[str, str]:
-    """Return the pages of all examples by name, in both languages, with pages of hostile text and of huge numbers."""
+    """Return the pages of all examples in both languages, with pages of hostile text and of huge numbers, by name."""
     return {
         **{f"{name} {language}": page_of(answer(name), language) for name in EXAMPLES for language in LANGUAGES},
         "no certificate": certificate_page({}, "en"),
@@ -57,7 +57,7 @@ def pages() -> dict[str, str]:
 
 
 def measure_pages(folder: Path, *, dark: bool) -> dict[str, Any]:
-    """Return Chromium's report on each page, and assert that the browser's console is empty."""
+    """Return the measurements that Chromium makes of each page, and assert that its console is empty."""
     frames = "".join(
         f'<iframe title="{name}" srcdoc="{html.escape(page)}" style="width:{PHONE_WIDTH}px;height:600px;border:0">'
         "</iframe>"

@@ -1,4 +1,4 @@
-"""Reports on terminals of 80 and 60 columns."""
+"""Tables of reports on terminals of 80 and 60 columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All pages: a single well-formed file each, accessible, with contents from outside as text only."""
+"""All pages: each is one well-formed, accessible file, which shows text from outside only as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of a status: it has every number of the answer, and no unchecked fact is green."""
+"""The page of a status, which has every number of the answer, and shows no unchecked fact in green."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers in the form for readers, with their units."""
+"""Numbers that reports print for readers, with their units."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EN, ZH = Translator("en"), Translator("zh")
 
 
 def plain(shown: str | None) -> str | None:
-    """Return the text with plain blanks, and assert that unbreakable blanks join numbers and units."""
+    """Return the text with plain spaces, and assert that non-breaking spaces join numbers and units."""
     assert shown is None or " " not in shown.replace("unknown", "").replace(" bytes", "").replace(" ago", "")
     return shown and shown.replace("\u00a0", " ")
 

@@ -1,4 +1,4 @@
-"""The words of reports: every phrase is in both languages, and Chinese text has Chinese forms."""
+"""The words of reports: each phrase exists in English and in Chinese, and Chinese text follows Chinese rules."""
 
 import ast
 import re

@@ -13,6 +13,6 @@ def world():
 
 @pytest.fixture
 def resources(world):
-    """Set the project up, and return its resources."""
+    """Run setup, and return the resources that it created."""
     expect_success(world.setup(typed=YES))
     return world.resources()

@@ -52,7 +52,7 @@ class Others:
         self._store_state(kind, name)
 
     def attach(self, kind: str, holder: str, policy: str) -> None:
-        """Attach a policy to a role or a user, if the policy or its holder belongs to the other users."""
+        """Attach a policy to a role or user, if the other users own the policy, the role or the user."""
         holders, policies = ("iam users", "iam policies") if kind == "iam" else (kind, "policies")
         now = self.world.snapshot()
         is_theirs = {(holders, holder), (policies, policy)} & self.things.keys()
@@ -70,9 +70,9 @@ class Others:
             self.attached.append((kind, holder, policy_id))
 
     def work(self, acts: Sequence[Callable[[Others], None]], late: int | None) -> None:
-        """Perform the acts now, or after the next command has had `late` answers.
+        """Perform the acts now, or after the next command has received `late` responses.
 
-        Late acts replace no resource. Clouds identify resources by name, so no command could notice a replacement
+        Late acts replace no resource: clouds identify resources by name, so no command could notice a replacement
         between its check and its change.
         """
         self.replaces = late is None
@@ -103,7 +103,7 @@ class Others:
         return next(user for user in self.world.iam.users.values() if user["fields"]["user_name"] == name)
 
     def _delete_by_hand(self, kind: str, name: str) -> bool:
-        """Delete the project's resource by hand; return False if it has attachments, or is attached."""
+        """Delete the project's resource; return False if an attachment prevents this."""
         world = self.world
         if not self.replaces:
             return (kind, name) not in world.snapshot()

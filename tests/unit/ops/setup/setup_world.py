@@ -1,4 +1,4 @@
-"""Two accounts with only a source bucket, and an administrator who sets the project up from s.yaml."""
+"""Two cloud accounts with only a source bucket, and an administrator who runs setup."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def trust_policy(service: str) -> str:
 
 
 def request_number(is_wanted: Callable[[Request], bool]) -> int:
-    """Return the number of the first request, in an undisturbed run of setup, for which `is_wanted` returns True."""
+    """Return the number of the first request of an undisturbed setup for which `is_wanted` returns True."""
     with SetupWorld() as world:
         expect_success(world.setup(typed=YES))
         return next(number for number, request in enumerate(world.sent, 1) if is_wanted(request))
 
 
 def set_up_and_repair(world: SetupWorld) -> None:
-    """Set the project up, change everything that setup repairs, lose the keys, and set it up again."""
+    """Run setup, change everything that setup repairs, lose the access keys, and run setup again."""
     expect_success(world.setup(typed=YES))
     ram, policies = world.ram.entities, world.iam.policies.values()
     ram.update_role(f"{NAME}-function", trust_policy("ecs"))
@@ -75,7 +75,7 @@ def set_up_and_repair(world: SetupWorld) -> None:
 
 
 class SetupWorld(Administrator):
-    """A world in which only s.yaml exists."""
+    """A world before the first run of setup: only s.yaml exists."""
 
     def __init__(self, seed: int = 0, **options: Any) -> None:
         super().__init__(seed=seed, bare=True, **options)
@@ -99,9 +99,9 @@ class SetupWorld(Administrator):
         hidden: Iterable[str] = (),
         keys: Mapping[str, str] | None = None,
     ) -> tuple[int, str]:
-        """Run a command in the project with `keys` in the environment, by default both administrators'.
+        """Run a command with `keys` in the environment, by default those of both administrators.
 
-        `typed` is the input of the user, and `hidden` the input at prompts without echo.
+        `typed` is the input of the user, and `hidden` is the input at prompts without echo.
         """
         terminal, typing, environment = Terminal(), iter(hidden), self.administrators() if keys is None else keys
         with (
@@ -129,7 +129,7 @@ class SetupWorld(Administrator):
         set_variables(self, SYNC_URL="", HW_AK="", HW_SK="")
 
     def resources(self) -> dict[str, object]:
-        """Return the resources of both accounts, without ids that differ from run to run."""
+        """Return the resources of both accounts, without ids that differ in each run."""
         ram, iam = self.ram.entities, self.iam
         return {
             "buckets": (sorted(self.oss.buckets), self.obs.has_bucket(self.destination_bucket)),

@@ -1,4 +1,4 @@
-"""`ops.py setup` with the keys of one administrator, or without a permission.
+"""Setup with the access keys of only one cloud's administrator, or without a permission.
 
 Setup does its part, and prints all that the other administrator needs.
 """
@@ -26,26 +26,29 @@ FUNCTIONS = "forward, replay, reconcile, compare, certify, doctor, status"
 
 @pytest.fixture(scope="module")
 def complete_resources():
-    """Return the resources after a run by one person with both clouds' keys."""
+    """Return the resources after a setup with the access keys of both clouds."""
     with SetupWorld() as world:
         expect_success(world.setup(typed=YES))
         return world.resources()
 
 
 def set_up_alibaba(world):
-    """Run setup with the keys of Alibaba Cloud only; return the exit code and the output."""
+    """Run setup with only the access keys of Alibaba Cloud; return the exit code and the output."""
     keys = {name: value for name, value in world.administrators().items() if name in ALIBABA_VARIABLES}
     return world.setup("--only", "alibaba", typed="yes\n", keys=keys)
 
 
 def set_up_huawei(world, handed_key=()):
-    """Run setup with the keys of Huawei Cloud only, and type `handed_key`, the key of the source's reader."""
+    """Run setup with only the access keys of Huawei Cloud; return the exit code and the output.
+
+    `handed_key` is the access key with which OMS reads the source; the administrator types it.
+    """
     keys = {name: value for name, value in world.administrators().items() if name not in ALIBABA_VARIABLES}
     return world.setup("--only", "huawei", typed=YES, keys=keys, hidden=handed_key)
 
 
 def create_reader_key(world):
-    """Create an access key of the source's reader by hand; return its id and its secret."""
+    """Create an access key by hand with which OMS reads the source; return its id and its secret."""
     key = world.ram.entities.create_access_key(f"{NAME}-oms")["AccessKey"]
     return key["AccessKeyId"], key["AccessKeySecret"]
 
@@ -78,7 +81,7 @@ def test_setup_without_the_source_key_creates_all_but_the_sync_task(world, compl
 
 
 def count_iam_keys(world):
-    """Return the numbers of access keys of the functions' user and of OMS's user."""
+    """Return the number of access keys of the functions' IAM user and of OMS's IAM user."""
     return [keys for _, _, keys in world.resources()["iam users"]]
 
 
@@ -128,7 +131,7 @@ def test_setup_with_remove_and_only_removes_the_resources_of_one_cloud(world, re
 
 
 def closing_steps(output):
-    """Return the end of the output: the steps for another administrator."""
+    """Return the last part of the output, which has the steps for the other administrator."""
     return output.rpartition("Some resources are still missing. When they exist")[2]
 
 
@@ -138,7 +141,7 @@ def waiting_resources(output):
 
 
 def printed_policies(output, version):
-    """Return the policies that the output prints for copying, by user."""
+    """Return the policies that the output prints for copying, by IAM user."""
     parts = re.split(r"\d\. Create the (?:IAM|RAM) user (\S+) ", closing_steps(output))
     texts = zip(parts[1::2], parts[2::2], strict=True)
     policies = {name: re.findall(rf'{{"Version": "{version}".*', text) for name, text in texts}

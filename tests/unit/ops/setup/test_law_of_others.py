@@ -1,7 +1,7 @@
-"""The law of setup: it changes no resource of others.
+"""The law of setup: setup changes no resource of other users.
 
-Such resources have the project's names, its mark, or attachments to its resources. They are created before, between and
-during the commands of setup, which may be killed at any request.
+Such a resource may have a name or mark of the project, or attachments to its resources. The other users create it
+before, between or during commands of setup, which may be killed at any request.
 """
 
 from __future__ import annotations

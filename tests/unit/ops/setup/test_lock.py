@@ -1,4 +1,4 @@
-"""Setup's lock in the log bucket: two runs at once, and a run that was killed."""
+"""The lock of setup in the log bucket, for two simultaneous runs and for a run that was killed."""
 
 import json
 from urllib.parse import urlsplit
@@ -26,7 +26,7 @@ def add_other_administrator(world):
 
 
 def is_about_lock(request, method):
-    """Return True if a request has this method and the address of the lock's object."""
+    """Return True if a request with this method reads or writes the lock."""
     path = urlsplit(request.url).path if isinstance(request, wire.Request) else request.raw_path
     return request.method == method and path.endswith(f"/{LOCK}")
 
@@ -40,7 +40,7 @@ def kill_with_lock(world):
 
 @pytest.fixture
 def abandoned_lock(world):
-    """Return the lock of a run of setup that was killed a moment ago, as JSON data."""
+    """Return the lock of a setup that was killed a moment ago, as JSON data."""
     kill_with_lock(world)
     return json.loads(world.oss.objects(world.log_bucket)[LOCK].data)
 

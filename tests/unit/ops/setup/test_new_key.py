@@ -1,4 +1,4 @@
-"""The functions' access key, and `ops.py setup --new-key`: no key in use is deleted."""
+"""The functions' access key, and `ops.py setup --new-key`, which deletes no access key in use."""
 
 from unittest.mock import patch
 
@@ -26,13 +26,13 @@ def keys(world):
 
 
 def use_stored_key(world):
-    """Use the stored key as the deployed functions do; return its id."""
+    """Use the stored access key as the deployed functions do; return its id."""
     assert world.obs.find_credential(world.secrets[STORED_NAME]).secret == world.secrets[f"{NAME}_HW_SK"]
     return world.secrets[STORED_NAME]
 
 
 def renew(world, *phrases, code=0):
-    """Run `setup --new-key`; return the id of the stored key."""
+    """Run `setup --new-key`; return the id of the stored access key."""
     expect_exit(world.setup("--new-key", typed="yes\n"), code, *phrases)
     return world.secrets[STORED_NAME]
 

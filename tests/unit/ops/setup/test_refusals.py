@@ -1,6 +1,6 @@
-"""Refusals and undocumented answers of the clouds: they become lines of the plan.
+"""Refusals and undocumented responses of the clouds, which become lines of setup's plan.
 
-A request whose answer was lost is repeated only after a look at its effect.
+If the response to a request was lost, setup checks whether the request took effect before it repeats it.
 """
 
 import json
@@ -12,7 +12,7 @@ from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, s
 
 
 def read_plan(world, code):
-    """Run setup, which ends with this exit code; return the plan's lines by resource."""
+    """Run setup, assert its exit code, and return the lines of its plan by resource."""
     plan = json.loads(expect_exit(world.setup("--plan", "--json"), code).splitlines()[-1])
     return {line["what"]["en"]: line for line in plan["steps"]}
 

@@ -1,4 +1,4 @@
-"""`ops.py setup --remove`: it removes all resources of setup except the buckets, and no resource of others."""
+"""The command `ops.py setup --remove`, which deletes what setup created except buckets, and nothing of other users."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Requests of setup, which equal those of the vendors' SDKs for the same calls; signatures have their own tests."""
+"""Requests of setup, which equal those of the vendors' SDKs except for their signatures."""
 
 import re
 from urllib.parse import parse_qsl, urlsplit
@@ -24,7 +24,7 @@ TIMEOUTS = RuntimeOptions(read_timeout=10_000, connect_timeout=10_000)
 
 @pytest.fixture(scope="module")
 def setup_requests():
-    """Return the requests of runs that create all resources, and repair them after changes."""
+    """Return the requests of a setup that creates all resources, and of a setup that repairs them after changes."""
     with SetupWorld() as world:
         world.functions.foreign_functions = {"album$resize": [], **{f"thumbnails-{n}": [] for n in range(100)}}
         set_up_and_repair(world)

@@ -1,4 +1,4 @@
-"""The permissions that setup and SECURITY.md name: those that its administrators need, and no others."""
+"""The permissions that setup and SECURITY.md name, which are exactly those that the administrators need."""
 
 import re
 from unittest.mock import patch
@@ -32,7 +32,7 @@ def planned_permissions(world, *words):
 
 
 def required_permissions(world, first):
-    """Return the permissions that the requests from number `first` on needed."""
+    """Return the permissions that the requests of this world need, from request number `first`."""
     actions = (
         {action.name for action in (*world.oss.actions, *world.obs.actions)}
         | world.oms.actions

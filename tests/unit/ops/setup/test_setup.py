@@ -1,4 +1,4 @@
-"""`ops.py setup`: from a source bucket and two accounts to a working project, also after interruptions."""
+"""The command `ops.py setup`, which makes a working project from a source bucket, also after interruptions."""
 
 import json
 import re
@@ -469,7 +469,7 @@ def test_setup_with_an_accounts_own_access_key_needs_a_second_yes(world, cloud):
 
 
 def find_secrets(world, *outputs):
-    """Return True if a secret was printed or written to a file, and the number of all secrets."""
+    """Return True if a secret was printed or written to a file, and the number of secrets in the world."""
     bodies = b"".join(response.body for response in world.answered).decode("utf-8", "replace")
     secrets = {*re.findall(r'"(?:AccessKeySecret|secret_access_key)": *"([^"]+)"', bodies)}
     secrets |= {world.user_credentials[1], world.huawei_credentials[1]}

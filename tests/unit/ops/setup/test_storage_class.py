@@ -1,4 +1,4 @@
-"""Storage classes: setup's plan names the class in OBS, and only a new sync task can keep the source's class."""
+"""Storage classes: the plan of setup names the class in OBS, and only a new sync task can keep the source's class."""
 
 from __future__ import annotations
 

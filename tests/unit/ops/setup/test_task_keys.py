@@ -1,4 +1,4 @@
-"""The access keys of the sync task: they stay while it is unknown if OMS has created the task."""
+"""The access keys of the sync task, which setup keeps while it does not know whether OMS has created the task."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def is_creation(request):
 
 
 def keys(world):
-    """Return the ids of the access keys of OMS's two users."""
+    """Return the ids of the access keys of OMS's RAM user and IAM user."""
     return [*world.ram.entities.users[f"{NAME}-oms"]["keys"], *world.iam_user("oms")["keys"]]
 
 
 def keys_at_oms(world):
-    """Return the ids of the two access keys that OMS has for each task."""
+    """Return, for each sync task, the ids of the two access keys that OMS uses."""
     return [[task_keys["src_ak"], task_keys["dst_ak"]] for task_keys in world.oms._request_bodies.values()]
 
 
@@ -76,14 +76,14 @@ def test_setup_waits_for_the_task_that_a_killed_setup_may_have_created(world):
 
 
 def remove_lock(world):
-    """Remove the lock of a machine that died; return the keys that the machine created."""
+    """Remove the lock of a killed setup; return the access keys that this setup created."""
     del world.oss.buckets[world.log_bucket].objects[f"oms_source_record/setup/{NAME}.json"]
     return keys(world)
 
 
 @pytest.fixture
 def keys_of_unlisted_task(world):
-    """Let OMS give no answer to the creation of a task, and list no task for an hour; return the keys of the task."""
+    """Let OMS create a sync task, send no response, and list no task for an hour; return the task's access keys."""
     world.oms.visibility_delay = 3600.0
     world.oms.faults.add(Fault.drop_after(), times=1, where=is_creation)
     start_time = world.platform.now()

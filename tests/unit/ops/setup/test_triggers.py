@@ -1,4 +1,4 @@
-"""The plan's line about triggers of other functions: Function Compute refuses two that overlap."""
+"""Triggers of other functions in setup's plan: Function Compute refuses a trigger that overlaps with another."""
 
 import json
 
@@ -30,7 +30,7 @@ def trigger(prefix="", suffix="", bucket="photos", kind="oss", event=ALL_CREATIO
 
 
 def trigger_line(world, code, **options):
-    """Run setup, which ends with this exit code; return the plan's line about triggers."""
+    """Run setup, assert its exit code, and return the line of its plan about triggers."""
     steps = json.loads(expect_exit(world.setup("--plan", "--json", **options), code).splitlines()[-1])["steps"]
     return next(step for step in steps if step["what"]["en"] == "OSS triggers on the source bucket")
 

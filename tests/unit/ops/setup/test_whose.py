@@ -1,4 +1,4 @@
-"""Resources of others with a name of the project: setup changes, attaches and removes none, nor creates keys."""
+"""Resources of other users with a name of the project: setup does not change them, and creates no keys for them."""
 
 from __future__ import annotations
 
