@@ -142,7 +142,7 @@ def _read_credentials(context: Context) -> Credentials | CredentialsError:
         values = [os.environ.get(f"ALIBABA_CLOUD_{name.upper()}") for name in names]
     if not all(values):
         return CredentialsError(
-            "The function has no role, so it cannot write records: set `role` in s.yaml to one that may"
+            "The function has no role, so it cannot write records: set `role` in s.yaml to a role with"
             " oss:PutObject on oms_source_record/* of the log bucket, and deploy again"
         )
     return Credentials(*map(str, values))

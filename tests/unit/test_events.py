@@ -237,13 +237,13 @@ def test_the_event_parser_reads_at_most_five_nested_envelopes(wrap):
     assert [change.key for change in events.parse(text, SETTINGS).changes] == ["a"]
     for _ in range(2):
         text = wrap(text)
-        assert events.parse(text, SETTINGS) == ParsedEvents(problems=["the payload is nested too deep"])
+        assert events.parse(text, SETTINGS) == ParsedEvents(problems=["the payload is nested too deeply"])
 
 
 NEITHER = "the payload is neither JSON nor base64 of JSON"
 NONE_OF = (
-    "the payload is none of: OSS trigger event, CloudEvent, MNS message, onFailure envelope; or it names something"
-    " twice"
+    "the payload is not an OSS trigger event, a CloudEvent, an MNS message or an onFailure envelope, or it has"
+    " duplicate names"
 )
 
 
@@ -260,8 +260,8 @@ NONE_OF = (
         (b'{"events": 1, "events": 2}', NONE_OF),
         (b'{"triggerTime": "2023-12-26T07:49:00Z", "triggerName": "t", "payload": ""}', NONE_OF),
         (b'{"requestContext": {}, "requestPayload": 7}', NONE_OF),
-        (b"[[[[[[[[[[]]]]]]]]]]", "the payload is nested too deep"),
-        (b'{"events": [{}]}', "an event is none of OSS: its name is ''"),
+        (b"[[[[[[[[[[]]]]]]]]]]", "the payload is nested too deeply"),
+        (b'{"events": [{}]}', "an event is not from OSS: its name is ''"),
         (
             b'{"eventName": "ObjectCreated:PutObject"}',
             "ObjectCreated:PutObject: an event has no oss.object.key",

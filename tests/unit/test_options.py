@@ -50,7 +50,7 @@ def test_options_are_read_from_a_payload_by_hand_or_by_the_timer(payload, expect
         ('{"limit": true}', "limit is True, which is no whole number"),
         ('{"dry_run": 1}', "dry_run is 1, which is no true or false"),
         ('{"keys": "a"}', "no list"),
-        ('{"keys": ["a"], "keys": ["b"]}', "names nothing twice"),
+        ('{"keys": ["a"], "keys": ["b"]}', "without duplicate names"),
         (json.dumps({"payload": '{"limit": 5}'}), "'payload', which this job does not know"),
         (json.dumps({**TIMER, "payload": "[]"}), "JSON object"),
     ],

@@ -123,7 +123,7 @@ class _Parser:
     def _unwrap_payload(self, value: object, depth: int) -> None:
         match value:
             case _ if depth > _MAX_NESTING:
-                self.problems.append("the payload is nested too deep")
+                self.problems.append("the payload is nested too deeply")
             case list():
                 for element in value:
                     self._unwrap_payload(element, depth + 1)
@@ -144,14 +144,14 @@ class _Parser:
                 self._parse_event(value)
             case _:
                 self.problems.append(
-                    "the payload is none of: OSS trigger event, CloudEvent, MNS message, onFailure envelope; or it"
-                    " names something twice"
+                    "the payload is not an OSS trigger event, a CloudEvent, an MNS message or an onFailure envelope, or"
+                    " it has duplicate names"
                 )
 
     def _parse_event(self, event: object) -> None:
         name = re.sub("^oss:", "", text_at(event, "eventName"), flags=re.IGNORECASE)
         if not re.fullmatch(r"Object\w+:\w+", name):
-            self.problems.append(f"an event is none of OSS: its name is {printable_line(name)!r}")
+            self.problems.append(f"an event is not from OSS: its name is {printable_line(name)!r}")
             return
         # An unknown event is treated as new content, because submitting too much is harmless.
         if name in _SKIPPED_EVENTS or name.startswith(_SKIPPED_PREFIXES):
@@ -176,7 +176,7 @@ class _Parser:
         if not key:
             return "an event has no oss.object.key"
         if not is_text(key):
-            return f"the key {key!a} is no Unicode text"
+            return f"the key {key!a} is not Unicode text"
         if self._settings.source_bucket and bucket not in (
             "",
             self._settings.source_bucket,

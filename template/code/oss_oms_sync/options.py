@@ -60,5 +60,5 @@ def _parse_object(text: bytes | str) -> dict[str, object]:
         return {}
     value = jsontext.load(text)
     if not isinstance(value, dict):
-        raise PayloadError('The payload is no JSON object such as {"dry_run": true}, which names nothing twice')
+        raise PayloadError('The payload is not a JSON object such as {"dry_run": true} without duplicate names')
     return value

@@ -106,8 +106,8 @@ class Settings:
         log_bucket, source_bucket = reader.read_bucket_name("LOG_BUCKET"), reader.read_bucket_name("SOURCE_BUCKET")
         reader.require(
             not log_bucket or log_bucket != source_bucket,
-            "LOG_BUCKET is the source bucket: records written there would trigger the function for ever."
-            " Choose another bucket of the same region",
+            "LOG_BUCKET is the source bucket: records written there would trigger the function forever."
+            " Choose another bucket in the same region",
         )
         settings = cls(
             task=reader.read_sync_task(),
@@ -164,9 +164,9 @@ class _Reader:
         defect = _first_problem(
             (not url, "is empty"),
             (problem, problem),
-            (url_parts.path.endswith("/"), 'ends with "/", which has to be removed'),
+            (url_parts.path.endswith("/"), 'ends with "/": remove it'),
             (not match, f"has another path than {SYNC_PATH_EXAMPLE}"),
-            (match and not {".", ".."}.isdisjoint(match.groups()), "names a project or a task that is none"),
+            (match and not {".", ".."}.isdisjoint(match.groups()), "names an invalid project or task"),
         )
         self.require(
             not defect,
@@ -185,7 +185,7 @@ class _Reader:
         # The value is not shown, because it may contain a secret.
         self.require(
             _is_plain(value),
-            f"{name} holds a space or a character outside ASCII. Copy it again without anything around it",
+            f"{name} contains a space or a character outside ASCII. Copy it again without surrounding characters",
         )
         return value
 
@@ -193,12 +193,12 @@ class _Reader:
         value, is_optional = self._read_variable(name), SETTINGS[name].default is not None
         self.require(
             value or is_optional,
-            f"{name} is empty. Name the OSS bucket for the records: one in the function's region, not the source"
+            f"{name} is empty. Set it to an OSS bucket for the records: in the function's region, and not the source"
             " bucket",
         )
         self.require(
             not value or _BUCKET_PATTERN.fullmatch(value),
-            f"{name} is no bucket name. Give the bare name, 3 to 63 lower-case letters, digits and hyphens,"
+            f"{name} is not a bucket name. Give the name alone, 3 to 63 lower-case letters, digits and hyphens,"
             " without oss:// or an endpoint",
         )
         return value
@@ -209,8 +209,8 @@ class _Reader:
         for name, value, example in (("OBJECT_PREFIX", prefix, "photos/"), ("OBJECT_SUFFIX", suffix, ".jpg")):
             self.require(
                 not _CONTROL_CHARACTERS.search(value),
-                f"{name} is {value!r}, with a control character such as a line break or a tab. Set it to text such"
-                f" as {example}, or remove it",
+                f"{name} is {value!r}, which contains a control character such as a line break or a tab. Set it to text"
+                f" such as {example}, or remove it",
             )
         problem = prefix_problem(prefix)
         self.require(not problem, f"OBJECT_PREFIX {problem}")
@@ -252,7 +252,7 @@ class _Reader:
         host = url_parts.hostname or ""
         defect = _first_problem(
             (problem, problem),
-            (url_parts.path.strip("/"), "holds a path"),
+            (url_parts.path.strip("/"), "contains a path"),
             (host.endswith(host_suffix) and names_bucket(host), "names a bucket"),
         )
         self.require(not defect, f"{name} {defect}. Set it to {example}, or remove it")
@@ -323,16 +323,16 @@ def _parse_url(url: str, *, may_have_query: bool = False) -> tuple[str, SplitRes
     forbidden_marks = "#" if may_have_query else "?#"
     marks = " or ".join(f'"{mark}"' for mark in forbidden_marks)
     defect = _first_problem(
-        (not _is_plain(url), "holds a space or a character outside ASCII"),
-        (not is_url, "is no URL"),
+        (not _is_plain(url), "contains a space or a character outside ASCII"),
+        (not is_url, "is not a URL"),
         (not host, "names no host"),
-        (not _HOST_PATTERN.fullmatch(host) and not is_loopback(host), "has a host that is no name"),
+        (not _HOST_PATTERN.fullmatch(host) and not is_loopback(host), "has an invalid host name"),
         (
             url_parts.scheme != "https" and not (url_parts.scheme == "http" and is_loopback(host)),
             "does not start with https://",
         ),
-        (url_parts.username is not None, "holds a user name, which has to be removed"),
-        (any(mark in url for mark in forbidden_marks), f"holds a {marks}: remove it and everything after it"),
+        (url_parts.username is not None, "contains a user name: remove it"),
+        (any(mark in url for mark in forbidden_marks), f"contains a {marks}: remove it and everything after it"),
     )
     return defect, empty_parts if defect else url_parts
 

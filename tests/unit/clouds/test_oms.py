@@ -125,7 +125,9 @@ def test_a_failure_quotes_a_response_of_oms_that_is_not_text(world, ask):
 
 
 def test_each_key_fails_without_a_request_to_oms_after_the_deadline(world):
-    assert request_task(world, seconds=0.05) == Failure(Reason.DEADLINE, message="not asked: the time was up")
+    assert request_task(world, seconds=0.05) == Failure(
+        Reason.DEADLINE, message="not asked: the time limit was reached"
+    )
     if_not_attempted = Failure(Reason.DEADLINE, message="not submitted: the time limit of the invocation was reached")
     assert send(world, "a", "b", seconds=0.05).outcomes == {"a": if_not_attempted, "b": if_not_attempted}
     assert not world.oms.requests
@@ -136,7 +138,7 @@ def test_each_key_fails_without_a_request_to_oms_after_the_deadline(world):
     [
         (DROP_BEFORE, Failure(Reason.UNREACHABLE, message="Connection aborted.")),
         (HANG, Failure(Reason.TIMEOUT, message="Read timed out.")),
-        (DRIP, Failure(Reason.TIMEOUT, message="no whole answer within 15.0 s")),
+        (DRIP, Failure(Reason.TIMEOUT, message="no complete answer within 15.0 s")),
         (oms_error(503), Failure(Reason.UNAVAILABLE, 503)),
         (oms_error(400, "OMS.0001", ""), Failure(Reason.REFUSED, 400, "OMS.0001")),
     ],
@@ -148,7 +150,9 @@ def test_a_failed_submission_names_the_cause_in_the_response_of_oms(world, fault
 
 def test_a_failure_names_the_redirect_of_oms_without_its_query(world):
     world.oms.faults.then(Fault.status(302, headers={"Location": "https://elsewhere.example.com/a?what=was&sent"}))
-    assert submit_key(world).message == "a redirect to https://elsewhere.example.com/a, which is never followed"
+    assert (
+        submit_key(world).message == "a redirect to https://elsewhere.example.com/a, which this project does not follow"
+    )
 
 
 def test_a_submission_waits_until_the_date_in_retry_after(world):

@@ -127,7 +127,7 @@ def test_an_oss_client_reports_each_record_unwritten_by_the_deadline(world, faul
 
 
 def test_an_oss_client_begins_no_write_after_the_deadline(world):
-    assert write(world, A, seconds=0) == ["the invocation's time was up"]
+    assert write(world, A, seconds=0) == ["the invocation's time limit was reached"]
     assert not world.oss.requests
 
 
@@ -165,7 +165,7 @@ def test_an_oss_client_retries_a_request_that_another_server_refused(world, stat
         (problem,) = call(["a"])
         assert problem.code == ""
         assert problem.had_no_effect is False
-        assert str(problem).startswith(f"something else than OSS answered {status}")
+        assert str(problem).startswith(f"another service than OSS answered {status}")
 
 
 INVALID_LISTINGS = [
@@ -241,7 +241,7 @@ ENCRYPTED = {**OSS_HEADERS, "x-oss-server-side-encryption": "KMS", "ETag": '"ABC
 def test_an_oss_client_trusts_a_write_only_if_the_response_has_its_md5(world, headers, written):
     world.oss.faults.add(Fault.status(200, headers=headers))
     (problem,) = write(world, A)
-    assert problem == "" if written else problem.startswith("something else than OSS answered 200")
+    assert problem == "" if written else problem.startswith("another service than OSS answered 200")
 
 
 def test_an_oss_client_reads_a_huge_response_only_up_to_a_limit(world, mocker):
@@ -264,9 +264,9 @@ def test_an_oss_client_reads_a_huge_response_only_up_to_a_limit(world, mocker):
     ("pages", "problem"),
     [
         ([answer(token="t"), answer(token="t")], "has no page after it"),
-        ([answer("c", "b")], "not in order"),
-        ([answer("b", "b")], "not in order"),
-        ([answer("a", token="t")], "not in order"),
+        ([answer("c", "b")], "is not sorted"),
+        ([answer("b", "b")], "is not sorted"),
+        ([answer("a", token="t")], "is not sorted"),
     ],
 )
 def test_an_oss_client_refuses_a_listing_that_makes_no_progress(world, pages, problem):
@@ -304,7 +304,7 @@ def test_iter_contents_raises_if_a_part_is_shorter_than_requested(world):
     bucket = world.invocation(30).source_bucket
     (listed,) = bucket.find_all(["a"])
     world.oss.faults.add(Fault.status(206, b"hell", OSS_HEADERS))
-    with pytest.raises(StorageError, match="something else than OSS answered 206"):
+    with pytest.raises(StorageError, match="another service than OSS answered 206"):
         list(bucket.iter_contents(listed))
 
 

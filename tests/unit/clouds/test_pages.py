@@ -70,7 +70,7 @@ def test_a_listing_requests_pages_while_its_caller_processes_a_page(world):
 )
 def test_a_listing_raises_an_error_for_keys_out_of_order(world, pages):
     world.oss.faults.then(*pages * 2)
-    with pytest.raises(StorageError, match="is not in order"):
+    with pytest.raises(StorageError, match="is not sorted"):
         list_names(world, "0")
 
 

@@ -86,8 +86,8 @@ def test_a_redirect_of_a_webhook_is_a_failed_delivery(kind):
     ("fault", "seconds", "outcome"),
     [
         *((fault, 100, "it did not answer") for fault in (HANG, DROP_BEFORE, DROP_AFTER)),
-        (DRIP, 100, "no whole answer within 10 s"),
-        (HANG, 1, "no whole answer within 1 s"),  # it ends with the invocation
+        (DRIP, 100, "no complete answer within 10 s"),
+        (HANG, 1, "no complete answer within 1 s"),  # it ends with the invocation
     ],
 )
 def test_a_message_to_a_webhook_without_a_response_is_posted_once(fault, seconds, outcome):

@@ -132,7 +132,7 @@ def test_a_recheck_of_too_many_keys_asks_for_another_pass(world):
     world.compare()
     with (
         patch("oss_oms_sync.comparison.recheck.MAX_KEYS", 5),
-        pytest.raises(PayloadError, match="name 6 keys; at most 5"),
+        pytest.raises(PayloadError, match="name 6 keys, but at most 5"),
     ):
         world.compare(again=True)
     with patch("oss_oms_sync.comparison.recheck.MAX_KEYS", 6):

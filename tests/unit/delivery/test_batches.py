@@ -253,7 +253,7 @@ def test_each_failure_reason_has_a_remedy_in_english_and_chinese():
 def test_a_submission_follows_no_redirect_and_its_failure_names_it(world, redirect):
     """The failures of all keys, and of the query for the task, name the address."""
     world.oms.faults.then(redirect, redirect)
-    message = f"a redirect to {redirect.headers['Location']}, which is never followed"
+    message = f"a redirect to {redirect.headers['Location']}, which this project does not follow"
     failure = Failure(Reason.UNEXPECTED, 302, None, message)
     assert submit_keys(world, TEN).outcomes == dict.fromkeys(TEN, failure)
     assert world.invocation().oms.query_task(Deadline(60, world.clock)) == failure

@@ -210,7 +210,7 @@ def test_the_sender_stops_after_five_refused_batches_in_a_row(world):
     assert world.sender.stopped is None
     world.oms.faults.then(*[DOWN] * 5)
     world.send(*KEYS)
-    assert world.sender.stopped.why == "OMS took nothing of 5 batches in a row, the last: UNAVAILABLE"
+    assert world.sender.stopped.why == "OMS accepted no key of 5 batches in a row, the last: UNAVAILABLE"
     assert world.send(*KEYS) == KEYS
 
 

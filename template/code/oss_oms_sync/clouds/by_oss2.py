@@ -100,5 +100,5 @@ class _OssResponse:
 
 def make_foreign_answer_error(status: int) -> requests.ConnectionError:
     return requests.ConnectionError(
-        f"something else than OSS answered {status}: check OSS_ENDPOINT, and that no proxy stands in between"
+        f"another service than OSS answered {status}: check OSS_ENDPOINT and the proxy settings"
     )

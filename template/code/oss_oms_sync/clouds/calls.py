@@ -31,7 +31,7 @@ _THROTTLE_BUDGET_SECONDS = 3.0
 
 
 _make_no_answer_error = partial(StorageError, "no answer in time", had_no_effect=False)
-_make_too_late_error = partial(StorageError, "the invocation's time was up")
+_make_too_late_error = partial(StorageError, "the invocation's time limit was reached")
 
 
 @dataclass(frozen=True)

@@ -186,7 +186,7 @@ class _SocketAdapter(requests.adapters.HTTPAdapter):
         with self._lock:
             if connection.initial_abort_count != self._abort_count:
                 opened_socket.close()
-                raise OSError("the call was left behind while it connected")
+                raise OSError("the call was given up while it connected")
             self._sockets.add(opened_socket)
         return opened_socket
 

@@ -299,7 +299,7 @@ def _parse_day(text: str) -> int:
     """Return the Unix time in seconds of the beginning of a day such as "2026-01-31T"."""
     # Without this check, strptime would accept digits of any script, and a lower-case "t".
     if not _DAY_PATTERN.fullmatch(text):
-        raise ValueError("a time of the listing is not one")
+        raise ValueError("a time in the listing is invalid")
     return int(datetime.strptime(f"{text}+0000", "%Y-%m-%dT%z").timestamp())
 
 
@@ -307,7 +307,7 @@ def _parse_day(text: str) -> int:
 def _parse_minute(text: str) -> int:
     """Return the seconds since midnight of a time of day such as "12:00"."""
     if not _MINUTE_PATTERN.fullmatch(text):
-        raise ValueError("a time of the listing is not one")
+        raise ValueError("a time in the listing is invalid")
     time = datetime.strptime(f"{text}+0000", "%H:%M%z")
     return 3600 * time.hour + 60 * time.minute
 

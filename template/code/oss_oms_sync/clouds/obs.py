@@ -101,7 +101,7 @@ def _unquote_name(text: str) -> str:
 def _parse_time(time: str) -> int:
     """Return the whole seconds since 1970 of a time such as "2026-01-31T12:00:00.123Z"."""
     if time[19:] not in _SECOND_FRACTIONS:
-        raise ValueError("a time of the listing is not one")
+        raise ValueError("a time in the listing is invalid")
     return parse_to_minute(time) + _SECONDS_BY_TIME_END[time[16:19]]
 
 
@@ -157,7 +157,7 @@ class ObsBucket(Bucket):
             deadline,
             client.clock,
             make_no_answer_error=partial(ObsError, NETWORK, "no answer in time", "", name),
-            make_too_late_error=partial(ObsError, DEADLINE, "the invocation's time was up", "", name),
+            make_too_late_error=partial(ObsError, DEADLINE, "the invocation's time limit was reached", "", name),
         )
         super().__init__(name, calls, _MAX_NAME_BYTES)
 
@@ -275,7 +275,7 @@ class ObsBucket(Bucket):
         def require_version(part: ObjectPart) -> bytes | StorageError:
             if part.head.etag == listed_object.etag:
                 return part.body
-            return self._make_error("PreconditionFailed", "the object has changed meanwhile", GET_PERMISSION)
+            return self._make_error("PreconditionFailed", "the object has changed in the meantime", GET_PERMISSION)
 
         return self._make_read_call(listed_object.name, start, end - start, require_version)
 
@@ -289,7 +289,7 @@ class ObsBucket(Bucket):
         return partial(self._attempt_call, GET_PERMISSION, "GET", name, {}, range_header, length, parse_part)
 
     def _make_order_error(self, after_name: str) -> ObsError:
-        return self._make_error(OUT_OF_ORDER, f"the page after {after_name!r} is not in order", LIST_PERMISSION)
+        return self._make_error(OUT_OF_ORDER, f"the page after {after_name!r} is not sorted", LIST_PERMISSION)
 
     def _attempt_call(
         self,

@@ -153,7 +153,7 @@ class OmsClient:
                 lambda: self._send_request("GET", path, query, b"", parse_body, deadline), deadline
             )
 
-        make_too_late_failure = partial(Failure, Reason.DEADLINE, message="not asked: the time was up")
+        make_too_late_failure = partial(Failure, Reason.DEADLINE, message="not asked: the time limit was reached")
         return RetryBudget(deadline, self._clock).run(call, self.session.close, make_too_late_failure)
 
     def _read_acceptance(self, body: bytes) -> Failure | None:
@@ -169,7 +169,7 @@ class OmsClient:
         (outcome,) = self._pool.run([send], seconds)
         if outcome is None:
             self.session.abort()
-            return self._lost_attempt(Reason.TIMEOUT, f"no whole answer within {seconds:.1f} s")
+            return self._lost_attempt(Reason.TIMEOUT, f"no complete answer within {seconds:.1f} s")
         return outcome
 
     def _send_request(
@@ -229,7 +229,7 @@ class OmsClient:
             # The query of the location is left out, because it may repeat secret parts of the request.
             location = response.headers["Location"].partition("?")[0]
             failure = replace(
-                failure, message=self._clean_message(f"a redirect to {location}, which is never followed")
+                failure, message=self._clean_message(f"a redirect to {location}, which this project does not follow")
             )
         skew = (parse_http_date(response.headers.get("Date")) or now) - now
         if failure.reason is Reason.CREDENTIALS and abs(skew.total_seconds()) > _MAX_CLOCK_SKEW_SECONDS:

@@ -54,9 +54,9 @@ _NON_XML_PATTERN = r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _FIXES = {
     "NoSuchBucket": "{setting} names a bucket that does not exist: create it, or correct {setting}",
     "AccessDenied": "the function's role lacks {action} on {bucket}: grant it",
-    "Redirect": "OSS_ENDPOINT answers with a redirect, which is never followed: correct it",
+    "Redirect": "OSS_ENDPOINT answers with a redirect, which this project does not follow: correct the setting",
     "OtherRegion": "OSS_ENDPOINT may name another region than that of {setting}: correct it",
-    "InvalidBucketName": "{setting} is no bucket name: correct it",
+    "InvalidBucketName": "{setting} is not a bucket name: correct it",
     **dict.fromkeys(
         CREDENTIAL_CODES,
         "OSS refuses the temporary credentials of the function's role: Function Compute renews them. If this persists,"
@@ -184,7 +184,7 @@ class OssBucket(Bucket):
         return partial(self._attempt_call, "oss:GetObject", partial(_read_part, listed_object, start, end))
 
     def _make_order_error(self, after_name: str) -> StorageError:
-        return StorageError(f"the listing of {self.name} is not in order after {after_name!r}, or has no page after it")
+        return StorageError(f"the listing of {self.name} is not sorted after {after_name!r}, or has no page after it")
 
     def _call_all(self, action: str, calls: Sequence[Callable[[oss2.Bucket], T]]) -> list[T | StorageError]:
         return self._calls.run([partial(self._attempt_call, action, call) for call in calls])

@@ -53,7 +53,7 @@ def post(invocation: Invocation, text: str, fields: Mapping[str, object]) -> tup
         return robot.title, printable_line(f"it did not answer: {root_cause(error)}", settings.secrets)
     if answer is None:
         session.abort()
-        return robot.title, f"no whole answer within {seconds:.0f} s"
+        return robot.title, f"no complete answer within {seconds:.0f} s"
     status, response = answer
     if robot.is_accepted(status, response):
         return robot.title, ""

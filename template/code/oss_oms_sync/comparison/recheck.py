@@ -54,8 +54,8 @@ def recheck(
     listed_count = _count_keys(total) - _count_keys(unlisted_tally)
     if listed_count > MAX_KEYS:
         raise PayloadError(
-            f"The lists of differences name {listed_count:,} keys; at most {MAX_KEYS:,} are rechecked. Begin another"
-            f" pass: {_RESTART_STEP}"
+            f"The lists of differences name {listed_count:,} keys, but at most {MAX_KEYS:,} can be rechecked."
+            f" Begin another pass: {_RESTART_STEP}"
         )
     keys = sorted(set(_read_listed_keys(invocation, total.parts)))
     if len(keys) != listed_count:

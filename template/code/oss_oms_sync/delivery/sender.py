@@ -37,7 +37,7 @@ _MAX_CATCH_UP_SECONDS = 2.0
 # time, because each call takes two of the pool's threads.
 _RATE_PER_LANE = 20.0
 _MAX_LANES = POOL_WIDTH // 2
-_CANCELLED_FAILURE = Failure(Reason.TIMEOUT, message="given up, because a call beside it did not end in time")
+_CANCELLED_FAILURE = Failure(Reason.TIMEOUT, message="given up, because a parallel call did not end in time")
 
 
 def stop_for_refusal(refusal: Failure) -> Stopped:
@@ -195,7 +195,7 @@ class Sender:
             message = f"OMS refuses every key: {stopping_reasons[0].name}. {stopping_reasons[0].fix.en}"
             self.stopped = Stopped(Stop.REFUSED, message)
         elif self._refused_batches == _MAX_REFUSED_BATCHES:
-            message = f"OMS took nothing of {_MAX_REFUSED_BATCHES} batches in a row, the last: {reasons[-1].name}"
+            message = f"OMS accepted no key of {_MAX_REFUSED_BATCHES} batches in a row, the last: {reasons[-1].name}"
             self.stopped = Stopped(Stop.NOTHING_TAKEN, message)
 
     def _record_outcomes(

@@ -70,7 +70,7 @@ _EXCLUSIVE_OPTIONS = {
         ("since", "again", "deep", "overwrite", "cutover", "dry_run"),
         "A standstill pass only lists both buckets",
     ),
-    "again": (("restart", "dry_run"), "It judges once more what the last pass found to differ"),
+    "again": (("restart", "dry_run"), "A recheck only judges the differences of the last pass"),
 }
 
 
@@ -127,7 +127,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """
     JobState(invocation).record_timer("compare", event)
     if not invocation.settings.source_bucket:
-        raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that compare is to compare with the destination"])
+        raise SettingsError(["SOURCE_BUCKET is empty. Set it to the bucket to compare with the destination"])
     if (headers_answer := headers.run(event, invocation, invocation.destination)) is not None:
         return headers_answer
     requests = PassStore(invocation, "compare").receive_event(event)

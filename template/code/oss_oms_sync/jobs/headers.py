@@ -76,7 +76,7 @@ class HeadersOptions:
     def __post_init__(self) -> None:
         names = [mode.value for mode in HeadersMode]
         if self.headers not in names:
-            raise PayloadError(f"The payload's headers is {self.headers!r}. It takes {', '.join(names)}")
+            raise PayloadError(f"The payload's option headers is {self.headers!r}. It takes {', '.join(names)}")
 
 
 def run(event: bytes | str, invocation: Invocation, destination: Callable[[], ObsBucket]) -> dict[str, object] | None:

@@ -62,7 +62,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """
     JobState(invocation).record_timer("reconcile", event)
     if not invocation.settings.source_bucket:
-        raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that reconcile is to compare with the records"])
+        raise SettingsError(["SOURCE_BUCKET is empty. Set it to the bucket to compare with the records"])
     store = PassStore(invocation, "reconcile")
 
     def process_range(pass_: Pass, start_piece: Piece, open_ranges: int, seconds: float) -> RangeResult:

@@ -225,7 +225,8 @@ def read_mark(mark_object: StoredObject) -> CloseMark | str:
             written = timestamp(modified) if modified else ""
             return CloseMark(at, by, why, run, opened, written, first or written)
     raise StorageError(
-        f"{mark_object.name} in the log bucket is unreadable. Write it again, which closes the project: {Step('close')}"
+        f"{mark_object.name} in the log bucket is unreadable. To write it again, which closes the project:"
+        f" {Step('close')}"
     )
 
 

@@ -230,7 +230,7 @@ def read_all(bucket: OssBucket, names: Sequence[str]) -> list[StoredObject | Non
     stored_objects = bucket.get_all(names)
     if any(stored_object and "x-oss-version-id" in stored_object.headers for stored_object in stored_objects):
         raise StorageError(
-            "The log bucket has versioning, so nothing can be written once, as passes and certificates need it. Use a"
-            " log bucket without versioning"
+            "The log bucket has versioning, so OSS does not prevent overwriting, although passes and certificates"
+            " require this. Use a log bucket without versioning"
         )
     return stored_objects

@@ -145,8 +145,9 @@ class Driver:
             return None
         return Stopped(
             Stop.TOO_LARGE,
-            f"about {object_count:,} objects would be sent, and a pass sends at most {max_objects:,}. Let OMS copy them"
-            f" ({Step('migrate')}), or begin it all the same: {Step('reconcile', {'all': True, 'restart': True})}",
+            f"about {object_count:,} objects would be submitted, and a pass submits at most {max_objects:,}. Let OMS"
+            f" copy them ({Step('migrate')}), or begin the pass anyway:"
+            f" {Step('reconcile', {'all': True, 'restart': True})}",
         )
 
     def find_newest(self, scope: Scope) -> PassState | None:

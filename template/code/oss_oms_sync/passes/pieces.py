@@ -92,8 +92,8 @@ class Scope:
         shorter_prefix, longer_prefix = sorted((prefix, key_filter.prefix), key=len)
         if not longer_prefix.startswith(shorter_prefix):
             raise PayloadError(
-                f"The payload's prefix {prefix!r} is outside OBJECT_PREFIX {key_filter.prefix!r}: nothing there is ever"
-                " sent"
+                f"The payload's prefix {prefix!r} is outside OBJECT_PREFIX {key_filter.prefix!r}: no job submits"
+                " these keys"
             )
         min_time = parse_time(str(since)) if since is not None else None
         if since is not None and min_time is None:

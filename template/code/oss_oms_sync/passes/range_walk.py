@@ -31,7 +31,7 @@ _MAX_LISTED_KEYS = 100
 _RESERVED_SECONDS = 30.0
 
 
-_RECORD_REFUSED_STOP = Stopped(Stop.STORAGE, "the log bucket takes no record of some keys")
+_RECORD_REFUSED_STOP = Stopped(Stop.STORAGE, "the log bucket does not accept the records of some keys")
 
 
 class NotEnoughTimeError(Exception):
@@ -163,7 +163,7 @@ class RangeWalk:
         stop_reason = Stopped(Stop.STORAGE, str(error)) if error else self.stopped or self._sender.stopped
         if stop_reason == TIME_IS_UP and self._sender.failed and not self._sender.accepted:
             # Otherwise the next pieces would follow immediately while OMS is busy.
-            message = f"OMS took nothing until the time was up: {', '.join(self._sender.failed)}"
+            message = f"OMS accepted nothing until the time limit was reached: {', '.join(self._sender.failed)}"
             stop_reason = Stopped(Stop.NOTHING_TAKEN, message)
         self.stopped = stop_reason
         if stop_reason in (None, TIME_IS_UP):

@@ -94,7 +94,7 @@ class PassState:
             return f"The pass is too large. To continue from its results: {restart}"
         return (
             "The pass continues by itself: its writes in the log bucket invoke workers, and the timer resumes idle"
-            f" ranges. Check the progress: {Step(job, {'look': True})}"
+            f" ranges. To check the progress: {Step(job, {'look': True})}"
         )
 
     @property
@@ -136,7 +136,7 @@ class PassState:
 
 
 def make_too_large_stop(pieces: int) -> Stopped:
-    return Stopped(Stop.TOO_LARGE, f"the pass has {pieces:,} pieces, the most there may be: it is too large")
+    return Stopped(Stop.TOO_LARGE, f"the pass has {pieces:,} pieces, the maximum: it is too large")
 
 
 def estimate_progress(state: PassState, last_state: PassState | None, now: datetime) -> Progress:

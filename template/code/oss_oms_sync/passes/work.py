@@ -40,7 +40,7 @@ _CALLS_PER_SENDING_LANE = 5.0
 _SUPERSEDED_STOP = Stopped(
     Stop.SUPERSEDED, "a newer pass of these keys has begun meanwhile, or the first piece of this one is unreadable"
 )
-_PAUSED_TEXT = ". {} pieces in a row made no progress, so the next attempt is tomorrow, or when you run it by hand"
+_PAUSED_TEXT = ". {} pieces in a row made no progress, so the next attempt is tomorrow, or when you run the job by hand"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from support.world import FROZEN, HOUR, NO_RIGHT, ROOT, World, oms_error
     [
         ({"since": "yesterday"}, "such as 2026-01-31"),
         ({"since": ""}, "such as 2026-01-31"),
-        ({"prefix": "videos/"}, "outside OBJECT_PREFIX 'photos/': nothing there is ever sent$"),
+        ({"prefix": "videos/"}, "outside OBJECT_PREFIX 'photos/': no job submits these keys$"),
         ({"all": "yes"}, "no true or false"),
         ({"dryrun": True}, "It takes prefix"),
         ({"limit": -1}, "no whole number"),

@@ -61,7 +61,7 @@ def test_a_pass_stops_at_a_key_that_it_can_neither_submit_nor_record(world, bad)
     for _ in range(3):
         result = world.tick("reconcile")
         assert result["finished"] is False
-        assert result["stopped"] == "the log bucket takes no record of some keys"
+        assert result["stopped"] == "the log bucket does not accept the records of some keys"
         assert read_position(world) < key
         assert adds_up(result)
         world.advance(600)
@@ -128,7 +128,7 @@ def test_reconcile_answers_an_event_of_a_range_with_its_counts(lines):
     ("fault", "reason"),
     [
         (FROZEN, "OMS refuses every key: ACCOUNT"),
-        (HANG, "OMS took nothing until the time was up: TIMEOUT"),
+        (HANG, "OMS accepted nothing until the time limit was reached: TIMEOUT"),
     ],
 )
 @limit_pages(20)

@@ -118,14 +118,14 @@ def test_replay_accepts_any_number_of_requested_keys(world, mocker):
     assert world.bucket.failed_keys() == {"other"}
 
 
-NO_KEYS = r'^The payload\'s keys are no list of object keys such as \["a/b\.txt"\]$'
-BOTH = r"^The payload asks for keys and for something else: keys are sent as they are$"
+NO_KEYS = r'^The payload\'s keys are not a list of object keys such as \["a/b\.txt"\]$'
+BOTH = r"^The payload asks for keys and for something else: with keys, no other option is possible$"
 
 
 @pytest.mark.parametrize(
     ("payload", "expected_text"),
     [
-        ({"reason": "FOO"}, r"'FOO', which is none. There are THROTTLED, .*, UNKNOWN"),
+        ({"reason": "FOO"}, r"'FOO', which is not a reason. Possible reasons: THROTTLED, .*, UNKNOWN"),
         ({"keys": ["a"], "limit": 5}, BOTH),
         ({"keys": [], "limit": 5}, BOTH),
         ({"keys": [1]}, NO_KEYS),
@@ -272,7 +272,7 @@ def test_replay_loses_no_key_if_it_can_neither_store_nor_read_its_state(world, p
 # The timer starts no run while another run is active.
 
 
-BUSY = "an earlier run is still sending"
+BUSY = "an earlier run is still resending"
 
 
 @pytest.fixture

@@ -203,6 +203,6 @@ def test_replay_leaves_keys_in_the_run_file_at_the_end_of_its_time(world):
 
 def test_replay_without_time_keeps_all_failed_records(world):
     world.put_failed("a")
-    with pytest.raises(StorageError, match="time was up"):
+    with pytest.raises(StorageError, match="time limit was reached"):
         world.replay(timeout=0.05)
     assert world.bucket.failed_keys() == {"a"}

@@ -47,7 +47,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     or closed.
     """
     if not invocation.settings.source_bucket:
-        raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that is to be compared with the destination"])
+        raise SettingsError(["SOURCE_BUCKET is empty. Set it to the bucket to compare with the destination"])
     options = CutoverOptions.parse(event, invocation.clock.now())
     if options.deletions_after is not None:
         answer = to_json(list_deletions(invocation, options.deletions_after))

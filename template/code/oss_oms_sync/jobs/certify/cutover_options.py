@@ -48,7 +48,7 @@ class CutoverOptions:
             (
                 sum((payload.close, payload.open, payload.look, bool(payload.sample))) > 1
                 or bool(payload.accept and (payload.close or payload.open)),
-                "The payload asks to close or open the project, or whether it is closed, and for something else: do one"
+                "The payload asks to close or open the project, or for its state, and for something else: ask for one"
                 " at a time",
             ),
             (
@@ -62,7 +62,7 @@ class CutoverOptions:
             (
                 # The time is by the caller's clock.
                 freeze_time is not None and freeze_time > now + MAX_CLOCK_SKEW,
-                f"The payload's frozen_since is {frozen_since!r}, which is yet to come. It is in UTC",
+                f"The payload's frozen_since is {frozen_since!r}, which is in the future. Times are in UTC",
             ),
             *(problem for acceptance in payload.accept.items() for problem in _check_acceptance(*acceptance)),
         )
@@ -84,11 +84,11 @@ def _check_acceptance(name: str, reason: object) -> Sequence[tuple[bool, str]]:
     return (
         (
             name not in ACCEPTABLE_NAMES,
-            f"The payload accepts {name!r}. What can be accepted: {', '.join(ACCEPTABLE_NAMES)}",
+            f"The payload accepts {name!r}. Names that can be accepted: {', '.join(ACCEPTABLE_NAMES)}",
         ),
         (
             not (isinstance(reason, str) and has_name_and_reason(reason)),
-            f"The payload accepts {name!r} without saying who does, and why. Give"
+            f"The payload accepts {name!r} without saying who accepts it, and why. Give"
             f' {{"accept": {{"{name}": "who, why"}}}}',
         ),
     )

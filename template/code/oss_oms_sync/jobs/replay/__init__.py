@@ -57,7 +57,9 @@ def _submit_selected_keys(event: bytes | str, replay: Replay, invocation: Invoca
     payload = options.parse(event, ReplayOptions)
     if payload.keys is not None:
         if payload != ReplayOptions(keys=payload.keys):
-            raise PayloadError("The payload asks for keys and for something else: keys are sent as they are")
+            raise PayloadError(
+                "The payload asks for keys and for something else: with keys, no other option is possible"
+            )
         replay.send_changes(_parse_keys(payload.keys, invocation.settings), only_copies=False)
     elif events.is_timer_event(event) and payload == ReplayOptions():
         _do_timer_work(replay, invocation)
@@ -75,7 +77,7 @@ def _do_timer_work(replay: Replay, invocation: Invocation) -> None:
     from oss_oms_sync.jobs.replay.failed_copies import FailedCopies
 
     if not take_lease(invocation):
-        replay.sender.stopped = Stopped(Stop.BUSY, "an earlier run is still sending")
+        replay.sender.stopped = Stopped(Stop.BUSY, "an earlier run is still resending")
         return
     try:
         replay.copy_counts = FailedCopies(invocation).write_records()
@@ -87,10 +89,10 @@ def _do_timer_work(replay: Replay, invocation: Invocation) -> None:
 def _parse_keys(keys: Sequence[object], settings: Settings) -> list[ObjectChange]:
     valid_keys = [key for key in keys if isinstance(key, str) and key and is_text(key)]
     if len(valid_keys) < len(keys):
-        raise PayloadError('The payload\'s keys are no list of object keys such as ["a/b.txt"]')
+        raise PayloadError('The payload\'s keys are not a list of object keys such as ["a/b.txt"]')
     outside_keys = [key for key in valid_keys if not settings.key_filter.matches(key)]
     if outside_keys:
-        raise PayloadError(f"{outside_keys[0]!r} is outside OBJECT_PREFIX and OBJECT_SUFFIX, so it is never sent")
+        raise PayloadError(f"{outside_keys[0]!r} is outside OBJECT_PREFIX and OBJECT_SUFFIX, so no job submits it")
     return [ObjectChange(key) for key in dict.fromkeys(valid_keys)]
 
 

@@ -48,7 +48,9 @@ class ReplayOptions:
         reasons = (*Reason.__members__, UNKNOWN)
         if self.reason and self.reason not in reasons:
             reason_names = ", ".join(reasons)
-            raise PayloadError(f"The payload's reason is {self.reason!r}, which is none. There are {reason_names}")
+            raise PayloadError(
+                f"The payload's reason is {self.reason!r}, which is not a reason. Possible reasons: {reason_names}"
+            )
 
     @property
     def sends_all_records(self) -> bool:

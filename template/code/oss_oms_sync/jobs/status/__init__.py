@@ -88,7 +88,9 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     payload, now = options.parse(event, StatusOptions), invocation.clock.now()
     if payload.key is not None:
         if payload != StatusOptions(key=payload.key):
-            raise PayloadError("The payload asks for a key and for something else: a key's story takes nothing more")
+            raise PayloadError(
+                "The payload asks for a key and for something else: a key's history takes no other option"
+            )
         return to_json(KeyHistory(invocation, payload.key).build())  # type: ignore[no-any-return]
     if not 1 <= payload.hours <= _MAX_HOURS:
         raise PayloadError(f"The payload's hours is {payload.hours}. Give 1 to {_MAX_HOURS}")
