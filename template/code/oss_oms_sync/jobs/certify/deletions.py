@@ -73,7 +73,7 @@ def _gather_facts(
     run_keys: RunKeys,
     destination: ObsBucket | None,
 ) -> DeletionFacts:
-    back_to_source = JobState(invocation).read_back_to_source(destination.name) if destination else None
+    back_to_source_rules = JobState(invocation).read_back_to_source(destination.name) if destination else None
     missing_permissions: list[str] = []
     if destination and comparison:
         # Any two objects show if the permissions to read exist.
@@ -88,7 +88,7 @@ def _gather_facts(
         began=comparison.started if comparison else "",
         source_objects=comparison.passed.source_listed.objects if comparison else 0,
         objects_before=comparison.of.before_objects if comparison else 0,
-        back_to_source=back_to_source.rules if back_to_source else None,
+        back_to_source=back_to_source_rules.rules if back_to_source_rules else None,
         go=Certificates(invocation).last_name([CutoverVerdict.GO]),
         unread_run_files=len(run_keys.unreadable_names) + run_keys.is_incomplete,
         missing_permissions=missing_permissions,

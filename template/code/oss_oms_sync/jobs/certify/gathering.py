@@ -193,12 +193,12 @@ def _select_passes(
         return CertifiedPasses(None, None), None
     state, standstill_pass = answer.state, None
     attempts, unread_counts = find_attempts(state), count_unread(state.tally)
-    source_listed, destination_listed = state.tally.source_listed, state.tally.destination_listed
+    source_totals, destination_totals = state.tally.source_listed, state.tally.destination_listed
     comparison = CertifiedComparison(
         **_list_pass_fields(state),
         amended=state.amended or None,
-        source_listed=ObjectCount(source_listed.objects, source_listed.bytes),
-        destination_listed=ObjectCount(destination_listed.objects, destination_listed.bytes),
+        source_listed=ObjectCount(source_totals.objects, source_totals.bytes),
+        destination_listed=ObjectCount(destination_totals.objects, destination_totals.bytes),
         walked=state.objects,
         classified=state.passed.sum_side("source").objects,
         deep=state.scope.deep,

@@ -56,8 +56,8 @@ def take_sample(
     folder = f"{PassStore(invocation, 'compare').differences_prefix}{comparison.of.name}/sample/"
     draw, start_time = comparison.tally.drawn, None if is_frozen else parse_time(comparison.started)
     results, reader = _ReadResults.load(invocation, folder), _SampleReader(invocation, destination, start_time)
-    back_to_source = JobState(invocation).read_back_to_source(destination.name)
-    problem = BACK_TO_SOURCE if back_to_source and back_to_source.rules else ""
+    back_to_source_rules = JobState(invocation).read_back_to_source(destination.name)
+    problem = BACK_TO_SOURCE if back_to_source_rules and back_to_source_rules.rules else ""
     # Further drawn keys replace keys that cannot be read.
     while not problem and (
         remaining_keys := [key for key in results.select_keys(draw, size) if key not in results.outcomes]

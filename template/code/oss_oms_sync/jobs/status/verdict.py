@@ -315,12 +315,17 @@ def _describe_open_passes(passes: OpenPasses) -> Text | None:
     newest_pass, progress = max(passes, key=lambda open_pass: open_pass[0].started)
     is_backfill = newest_pass.scope.everything or newest_pass.scope.since
     name = t("A backfill is running") if is_backfill else t("A pass is running")
-    parts = [t("{n:object|objects} so far", n=newest_pass.counts.get("scanned", 0))]
+    details = [t("{n:object|objects} so far", n=newest_pass.counts.get("scanned", 0))]
     if progress.share is not None:
         minutes_left = progress.minutes_left
-        parts = [
-            t("{so_far} ({share:.0%}, {n:minute|minutes} left)", so_far=parts[0], share=progress.share, n=minutes_left)
+        details = [
+            t(
+                "{so_far} ({share:.0%}, {n:minute|minutes} left)",
+                so_far=details[0],
+                share=progress.share,
+                n=minutes_left,
+            )
         ]
     if len(passes) > 1:
-        parts.append(t("and {n:other pass|other passes}", n=len(passes) - 1))
-    return t("{name}, begun at {started}: {parts}.", name=name, started=newest_pass.started, parts=parts)
+        details.append(t("and {n:other pass|other passes}", n=len(passes) - 1))
+    return t("{name}, begun at {started}: {parts}.", name=name, started=newest_pass.started, parts=details)
