@@ -12,6 +12,8 @@ INSTALL = $(PIP) -c constraints.txt $(1) || { \
 	echo "The packages could not be installed: is the Python package index reachable?"; exit 1; }
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal
 CODE := template sandbox tools tests benchmarks
+# Without bytecode, each worker of the tests and each program that they start would compile the code again.
+unexport PYTHONDONTWRITEBYTECODE
 # The Serverless Devs tool, where Node.js is. Without it the demo renders with Jinja2 and some tests are skipped.
 TOOL := $(if $(shell command -v node && command -v npm),node_modules/.ready)
 

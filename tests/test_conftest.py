@@ -25,7 +25,8 @@ def test_the_test_summary_adds_up_the_fault_schedules_of_all_processes(tmp_path,
     (tmp_path / "test_counting.py").write_text(COUNTING)
 
     # WHEN they run in a single process, or in several
-    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(workers), str(tmp_path)]
+    options = f"-q -p no:cacheprovider -n {workers} --basetemp={tmp_path}/own {tmp_path}"
+    words = [sys.executable, "-m", "pytest", *options.split()]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
 
     # THEN the sum is printed

@@ -50,6 +50,7 @@ from oss_oms_sync.passes.marks import KeyMark
 from oss_oms_sync.passes.pieces import Pass, Piece, PieceKind, Scope
 from oss_oms_sync.passes.states import Amendment, PassState
 from oss_oms_sync.passes.tally import AbsencePart, ClassCount, Histogram, Side, Tally, WrittenObject
+from support.law import schedules
 from support.world import TASK, World
 
 STORED = Path(__file__).parents[1] / "stored"
@@ -271,7 +272,8 @@ def generate_values(hint: Any) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.long
-@settings(max_examples=100)
+@pytest.mark.part
+@settings(max_examples=schedules(6))
 @given(st.data())
 @pytest.mark.parametrize("kind", TYPES)
 def test_each_stored_value_is_read_back_equal(kind: type, data: st.DataObject) -> None:

@@ -37,12 +37,8 @@ IGNORED_PATHS = [
     "ops/certificate/test_leaves.py",
     "ops/certificate/test_docs_certificate.py",
 ]
-# These tests need the project's libraries, or have the same result on each interpreter, as the laws have: deaths at
-# each request of a run, and hours of passes.
-EXPRESSION = (
-    "not law1 and not interleaving and not oss2_is_imported_without_its_encryption"
-    " and not any_step and not at_any_write and not variants and not thousands and not 25_pages and not judged_again_is"
-)
+# The unit tests of the modules that call libraries. The tests over sockets run all jobs on the newest runtime.
+CALLERS_OF_LIBRARIES = ["clouds", "delivery", "ledger", "test_events.py", "test_index.py"]
 
 
 @pytest.fixture(params=runtimes.NAMES)
@@ -87,8 +83,7 @@ def test_each_module_can_be_imported_on_each_runtime(runtime):
 @pytest.mark.extras
 def test_the_unit_tests_of_the_functions_pass_on_each_runtime(runtime):
     tests = runtimes.load_runtime(f"{runtime.name}-tests")
-    # No runtime runs ops.py: its own tests on the oldest Python are enough.
-    ignored_paths = IGNORED_PATHS if runtime.name == min(runtimes.NAMES) else [*IGNORED_PATHS, "ops"]
+    places = [""] if runtime.name == min(runtimes.NAMES) else CALLERS_OF_LIBRARIES
 
     process = run(
         runtime,
@@ -101,12 +96,10 @@ def test_the_unit_tests_of_the_functions_pass_on_each_runtime(runtime):
             "--confcutdir=tests/unit",
             "--hypothesis-profile=ci",
             "-m",
-            "not long and not law",
-            "-k",
-            EXPRESSION,
+            "not long and not law and not part",
         ),
-        *(f"--ignore=tests/unit/{name}" for name in ignored_paths),
-        "tests/unit",
+        *(f"--ignore=tests/unit/{name}" for name in IGNORED_PATHS),
+        *(f"tests/unit/{place}" for place in places),
         libraries=[tests.libraries],
     )
 

@@ -291,7 +291,7 @@ KINDS = [
 def test_a_headers_pass_makes_all_headers_equal_despite_faults_and_kills(moves):
     world, dice = make_world(moves=moves), random.Random(0)
     assert len(KINDS) == 40
-    for number in range(2000):
+    for number in range(800):
         key, kind = f"{number % 7}/{number:04}", KINDS[number % 40]
         carried = {name: value for name, value in kind.items() if value.isalnum() and value.isascii()}
         there = {f"x-obs-{name[6:]}" if name.lower().startswith("x-oss-") else name: v for name, v in carried.items()}
@@ -301,7 +301,7 @@ def test_a_headers_pass_makes_all_headers_equal_despite_faults_and_kills(moves):
     steps = iter(range(10**9))
 
     def strike(*_: object) -> None:
-        if next(steps) % 4001 == 4000:
+        if next(steps) % 1601 == 1600:
             world.die()
 
     world.destination.before = world.bucket.before = strike
@@ -317,11 +317,11 @@ def test_a_headers_pass_makes_all_headers_equal_despite_faults_and_kills(moves):
     world.oss.faults.clear()
     answer = world.headers(restart=True)
     assert answer["finished"]
-    assert answer["outcomes"].get("not_ascii") == 50
-    assert sum(answer["outcomes"].get(name, 0) for name in ("recorded", "equal", "mended")) == 1950
+    assert answer["outcomes"].get("not_ascii") == 20
+    assert sum(answer["outcomes"].get(name, 0) for name in ("recorded", "equal", "mended")) == 780
     made = count_changes(world)
-    assert world.headers(restart=True)["outcomes"] == {"recorded": 1950, "not_ascii": 50}
+    assert world.headers(restart=True)["outcomes"] == {"recorded": 780, "not_ascii": 20}
     assert count_changes(world) == made
     undone = world.headers("undo")
-    assert undone["outcomes"].get("restored", 0) > 1000
+    assert undone["outcomes"].get("restored", 0) > 400
     assert {key: headers_in_obs(world, key) for key in world.destination.objects} == before
