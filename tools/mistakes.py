@@ -623,7 +623,7 @@ MISTAKES = (
         "a sample read in spite of back-to-source rules",
         f"{_JOBS}/certify/test_sample.py::test_certify_reads_no_sample_if_obs_has_back_to_source_rules",
         f"{_CODE}/jobs/certify/sample.py",
-        'BACK_TO_SOURCE if back_to_source and back_to_source.rules else ""',
+        'BACK_TO_SOURCE if back_to_source_rules and back_to_source_rules.rules else ""',
         '"" if back_to_source and back_to_source.rules else ""',
     ),
     Mistake(
