@@ -194,7 +194,7 @@ class SyncTasks:
         )
 
     def _existing_line(self, current_tasks: list[dict[str, Any]]) -> Line:
-        """Return the plan's line for an existing task. It shows the options, which only the console can change."""
+        """Return the plan's line for an existing task, with its options, which only the OMS console can change."""
         for task in current_tasks:
             if not self._find_bucket_tasks([task]):
                 text = t(

@@ -21,7 +21,7 @@ POLICIES = IDENTITY_POLICY, ANOTHER_POLICY, UNKNOWN_POLICY = ("identity policy",
 
 
 def find_policy(session: Session, variables: Mapping[str, str], keys: Keys) -> str:
-    """Return the kind of the policy with the permission, one of POLICIES.
+    """Return the kind of the policy that permits the functions to change headers, one of POLICIES.
 
     Return "" if doctor does not confirm the permission. `keys` are an administrator's keys for IAM.
     """

@@ -172,7 +172,7 @@ def check_standstill_headers(document: Document) -> Claim:
 def _possible_shared_counts(document: Document) -> range:
     """Return the possible numbers of objects that both buckets have in common.
 
-    The number is unknown because the class `impossible` includes records, which do not count.
+    The class `impossible` includes an unknown number of records, which do not count.
     """
     sides = {title: CLASS_SIDES[title] for title in document["classes"]}
     possible_sides = (Sides.EQUAL, Sides.BOTH, Sides.AT_MOST)

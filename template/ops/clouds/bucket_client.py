@@ -65,7 +65,7 @@ class BucketAddress(NamedTuple):
 class BucketClient(ABC):
     """The client of a bucket, which signs its requests with an administrator's keys.
 
-    `retention_query` and `region_query` are the query parameters that read these settings.
+    `retention_query` and `region_query` are the query parameters that read the retention rule and the region.
     """
 
     retention_query: str

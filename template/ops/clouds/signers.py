@@ -144,7 +144,7 @@ def _compute_obs_signature(
 def sign_huawei_service(
     method: str, host: str, path: str, query: Query, headers: Headers, body: bytes, *, access_keys: Keys, now: datetime
 ) -> dict[str, str]:
-    """Sign a request to a service other than OBS, with all headers; `path` is quoted as in the request."""
+    """Sign a request to a Huawei Cloud service other than OBS, with all headers; `path` is quoted as in the request."""
     all_headers = {
         **headers,
         "Host": host,
@@ -175,7 +175,7 @@ def sign_alibaba_service(
     now: datetime,
     nonce: str,
 ) -> dict[str, str]:
-    """Sign a request without a body to a service other than OSS, with all parameters in the query.
+    """Sign a request without a body to an Alibaba Cloud service other than OSS, with all parameters in the query.
 
     `path` is quoted as in the request; `nonce` must be new for each request.
     """
