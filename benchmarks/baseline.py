@@ -23,7 +23,6 @@ TASK = SYNC_URL.split("/")[-2]
 
 
 def handler(event: bytes, context: Any) -> bool:  # noqa: ARG001
-    """Submit the first object of an OSS event to OMS and write a record; return True if OMS accepted the object."""
     key = json.loads(event)["events"][0]["oss"]["object"]["key"]
     body = json.dumps({"object_keys": [quote(key, safe="")]}).encode()
     url = urlsplit(SYNC_URL)

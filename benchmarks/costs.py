@@ -166,7 +166,6 @@ def deploy(box: Sandbox, folder: Path) -> None:
 
 
 def run(box: Sandbox, function: str) -> Job:
-    """Fire the timer of `function` until its job is finished, and count the requests."""
     requests: Counter[str] = Counter()
 
     def count_request(request: Request) -> bool:

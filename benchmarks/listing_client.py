@@ -143,7 +143,6 @@ def obs_page(keys: list[str], is_truncated: bool, classes: Sequence[str]) -> byt
 
 
 def make_invocations(classes: tuple[Sequence[str], Sequence[str]]) -> Callable[[], Invocation]:
-    """Return a function that begins an invocation; its clouds have objects of these storage classes."""
     settings, clock, pool = Settings.from_env(ENVIRONMENT), Clock(), CallPool()
     with patch("oss_oms_sync.clouds.connection._SocketAdapter", lambda: Clouds(classes)):
         session = Connections(settings.oss_endpoint, clock)

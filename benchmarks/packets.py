@@ -107,7 +107,6 @@ class Program:
             self._lines.put(json.loads(line))
 
     def attach(self, name: str, own_address: str, peer_address: str) -> None:
-        """Create a virtual link `name` with two addresses between the program's network namespace and the caller's."""
         in_namespace = ["nsenter", f"--net=/proc/{self._process.pid}/ns/net"]
         ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(self._process.pid))
         ip("address", "add", f"{own_address}/24", "dev", name)

@@ -240,7 +240,6 @@ def find_p99(values: Sequence[float]) -> float:
 
 
 def cold(network: DelayedNetwork, compiled: bool = False) -> dict[str, Any]:
-    """Measure a new process and its first event: seconds from start to end, CPU seconds, peak memory."""
     pairs = {name: Pair([], []) for name in ("wall", "total_cpu", "peak")}
     for module in (OURS, BASELINE):
         network.run(module, 1, 1, compiled)  # reads all files into memory, and compiles them if `compiled` is True

@@ -36,7 +36,6 @@ def main() -> None:
 
 
 def _run_demo(folder: Path) -> None:
-    """Run the demo. If it succeeds, copy its certificate and the picture of its last act to docs/."""
     files = {"certificate": folder / "certificate.json", "picture": folder / "demo.svg"}
     options = [word for name, file in files.items() for word in (f"--{name}", str(file))]
     command, english = [sys.executable, "-m", "sandbox.demo", *options], {**os.environ, "LC_ALL": "C.UTF-8"}

@@ -196,10 +196,7 @@ def pause(session: Session, seconds: float, countdown: Text) -> None:
 
 
 def _call(session: Session, job: str, payload: Payload, start_seconds: float) -> Answer:
-    """Call a job and wait for its answer; meanwhile query and print the progress of its pass.
-
-    `start_seconds` is the time of the first call for this pass, by the monotonic clock.
-    """
+    """Call a job and wait for its answer; meanwhile query and print the progress of its pass."""
     function = "compare" if job == "headers" else job
     call = start_call(lambda: session.caller.ask(function, payload))
     query = {**{name: value for name, value in payload.items() if name != "restart"}, "look": True}

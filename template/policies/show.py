@@ -138,7 +138,6 @@ def policies_by_role(document: Document, settings: Mapping[str, str]) -> Iterato
 
 
 def creation_commands(roles: list[Role], settings: Mapping[str, str]) -> Iterator[str]:
-    """Yield shell commands that create missing RAM roles and policies, and update existing policies."""
     yield "# Huawei Cloud: permissions of the IAM user whose AK/SK the functions use. Without the permissions for OBS,"
     yield "# compare cannot read OBS, and replay cannot read OMS's lists of failed copies."
     functions_policy = statements.functions_policy(settings)
@@ -170,7 +169,6 @@ def creation_commands(roles: list[Role], settings: Mapping[str, str]) -> Iterato
 
 
 def removal_commands(roles: list[Role]) -> Iterator[str]:
-    """Yield shell commands that remove the project's RAM roles and policies. A role with other policies remains."""
     yield "# After `s remove`: pipe this script to bash. You can run the script again."
     yield SHELL_CODE
     for name, same_name_roles in group_roles(roles):
@@ -199,7 +197,6 @@ def attachment_parameters(role: Role) -> dict[str, str]:
 
 
 def write_policies(roles: list[Role], folder: Path) -> Iterator[str]:
-    """Write each policy into a file with the policy's name; yield the path, and the role that needs it."""
     folder.mkdir(parents=True, exist_ok=True)
     for role in roles:
         path = folder / f"{role.policy}.json"

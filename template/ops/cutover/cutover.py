@@ -149,8 +149,7 @@ class Cutover:
     def _take_steps(self) -> Any:
         """Take the steps before the certificate.
 
-        If another run has reached the verdict GO meanwhile, stop and return the certificate of that run. Otherwise
-        return None.
+        If another run has reached the verdict GO meanwhile, return the certificate of that run, otherwise None.
         """
         freeze_time = self._plan.freeze_time
         self._print_step(t("Check the setup"))

@@ -49,14 +49,13 @@ class CutoverPlan:
 def make_plan(session: Session, options: Namespace) -> CutoverPlan:
     """Return the plan of a cutover. Ask for the time of the freeze if the options do not state it.
 
-    Raises UsageError if the time is missing and there is no terminal, or if the time in the options is not valid.
+    Raises UsageError if the time is not valid, or if it is missing and there is no terminal.
     """
     other_options = (options.sample, options.accept, options.deep, options.restart, options.close)
     return CutoverPlan(_choose_freeze_time(session, options), *other_options)
 
 
 def _choose_freeze_time(session: Session, options: Namespace) -> datetime | None:
-    """Return the time of the freeze from the options, or from the user's answer; return None for a rehearsal."""
     if options.rehearse:
         return None
     if options.frozen_since:

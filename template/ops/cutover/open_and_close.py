@@ -202,7 +202,6 @@ def _open_to_submit(session: Session, mark: Mark, check_ids: str) -> None:
     """Open the project if `mark`, which a cutover wrote, still closes it; otherwise print why it stays closed.
 
     After a GO the project stays closed: applications write to OBS, and submissions could overwrite their objects.
-    `check_ids` are the ids of the checks that need the submissions.
     """
     answer = session.ask(LookAnswer, "certify", {"look": True})
     if answer.go:

@@ -63,10 +63,6 @@ def deletions(session: Session, options: Namespace) -> ExitCode:
 
 
 def _collect_pages(session: Session, stored_pages: Pages) -> Summary:
-    """Request the pages that are not stored yet, and return the summary of all pages.
-
-    Raises UsageError if no list can be made.
-    """
     listed_count = 0
     while stored_pages.after is not None:
         page = session.ask(DeletionsAnswer, "certify", {"deletions_after": stored_pages.after})

@@ -69,7 +69,7 @@ def format_metrics(members: Sequence[Member], previous_text: str = "") -> str:
 def _list_samples(member: Member, previous_text: str) -> Iterator[tuple[str, str, float]]:
     """Yield the samples of a project, each with the metric's name without prefix, the labels and the value.
 
-    Unknown values are left out. `previous_text` is the text of the previous file.
+    Unknown values are left out.
     """
     for state in VerdictState:
         yield "verdict", _format_labels(member.name, state=state.value), member.verdict is state

@@ -163,7 +163,6 @@ def digest_if_nothing_extra(comparison: CompareAnswer) -> str:
 
 
 def progress_line(group: TaskGroup, seconds_left: float | None = None) -> Text:
-    """Return a task group's progress on one line; `seconds_left` is the estimate of the remaining time, or None."""
     text = existing_objects.progress_text(group)
     return (
         text
@@ -234,5 +233,4 @@ def end_lines(group: TaskGroup, language: str) -> Iterator[Line]:
 
 
 def to_json(group: TaskGroup | None) -> dict[str, Any]:
-    """Return the state of a task group as JSON data; `group` is None before the task group exists."""
     return codec.to_json(group) if group else {"state": "none"}

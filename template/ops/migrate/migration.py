@@ -72,7 +72,6 @@ class ProjectMigration:
         self._own_group = OwnGroup(session, self._intentions, self._groups, ownership_label(variables))
 
     def begin(self) -> int:
-        """Begin a migration, or continue an interrupted migration; follow it to its end, and return the exit code."""
         intention, windows = self._intentions.read(), read_windows(self._options)
         if intention is None:
             intention = prepare(self._session, self._variables, self._options, self._holders)
@@ -143,7 +142,6 @@ class ProjectMigration:
         )
 
     def remove(self) -> int:
-        """End the migration in any state, and keep the copied objects; return the exit code."""
         intention = self._intentions.read()
         if intention is None:
             self._print_texts([messages.NO_MIGRATION_TEXT])
@@ -290,7 +288,6 @@ class ProjectMigration:
         return _exit_code(group)
 
     def _await_other_state(self, intention: Intention, group: TaskGroup, *states: GroupState) -> TaskGroup:
-        """Print the progress of the task group until it leaves `states`, and return the group in its new state."""
         session = self._session
         session.hint = session.hint or t(
             "The migration continues at OMS. To follow its progress: {look}. To pause it: {pause}",

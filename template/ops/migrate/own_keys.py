@@ -66,7 +66,6 @@ class OwnKeys:
         intention.bandwidth = stored_intention.bandwidth
 
     def add_check(self, intention: Intention, call: Callable[[], T]) -> Callable[[], T]:
-        """Return a function that calls `call`, but raises TakenOverError if another command has taken over."""
 
         def check_and_call() -> T:
             self.check(intention)

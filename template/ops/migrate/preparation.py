@@ -59,7 +59,6 @@ def prepare(session: Session, variables: Mapping[str, str], options: Namespace, 
 
 
 def check_same(intention: Intention, variables: Mapping[str, str], options: Namespace) -> None:
-    """Raise UsageError if `options` request another migration than `intention`, the migration in progress."""
     prefixes = (
         _restrict_prefixes(options.prefix, variables.get("objectPrefix", "")) if options.prefix else intention.prefixes
     )
@@ -83,7 +82,6 @@ def check_open(session: Session) -> None:
 
 
 def confirm(session: Session, options: Namespace, question: Text) -> None:
-    """Raise UsageError unless the user types the word `YES`, or has passed --yes."""
     if not options.yes:
         session.require_word(question, YES, t("Nothing was changed"), t("Without a terminal, pass --yes"))
 
@@ -135,7 +133,6 @@ def _restrict_prefixes(requested_prefixes: Sequence[str], project_prefix: str) -
 
 
 def _agrees_to_restore(session: Session, options: Namespace, user: str) -> bool:
-    """Return True if the user agrees to restore archived objects, which costs money."""
     if options.restore or options.yes:
         return bool(options.restore)
     return session.agrees(

@@ -45,7 +45,6 @@ class Cause(NamedTuple):
 
 
 def cause_tables(title: str, causes: Iterable[Cause], translate: Translator) -> Blocks:
-    """Return a table for each group of causes, with the most frequent cause first; `title` names the first column."""
     sorted_causes = sorted(causes, key=lambda cause: (-cause.objects, cause.name))
     causes_by_group = {group: [cause for cause in sorted_causes if cause.group == group] for group in _GROUP_LABELS}
     return [

@@ -103,7 +103,6 @@ def report(workload: Workload, estimate: Estimate, language: str) -> Report:
 
 
 def copying(expenses: list[Expense], ways: CopyWays, explanation: str, language: str) -> Report:
-    """Return the report on the cost of copying all existing objects; it begins with the sentence `explanation`."""
     translate = Translator(language)
     return Report(
         ReportHead("", "", explanation, None),

@@ -221,7 +221,6 @@ def _bucket_figure(
 
 
 def _freeze_figure(certificate: Certificate, translate: Translator) -> Figure:
-    """Return a figure of the time when the writes stopped or, for a rehearsal, of the expected length of the freeze."""
     minutes = certificate.rehearsal.minutes.get("total") if certificate.rehearsal else None
     if minutes is not None:
         return Figure(

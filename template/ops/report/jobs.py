@@ -174,7 +174,6 @@ def _describe_object(state: ObjectInfo | None, translate: Translator) -> str | N
 
 
 def _add_delay(time: str, seconds: int | None, translate: Translator) -> str:
-    """Return a time with its delay in seconds since the object was written, or without it if `seconds` is None."""
     return (
         time
         if seconds is None

@@ -350,7 +350,6 @@ def _describe_passes(answer: StatusAnswer, now: datetime, translate: Translator)
 def _describe_open_pass(
     open_pass: UnfinishedPass | UnfinishedComparison, text: Text, now: datetime, translate: Translator
 ) -> Block:
-    """Return an open pass's progress, speed and time left; `text` is the sentence on the age of the pass."""
     age_span = Span("mark", _text_with_age(open_pass.started, text, now, translate), "way")
     scanned_texts = (
         [translate("{scanned} scanned so far", scanned=open_pass.scanned)]

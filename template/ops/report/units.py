@@ -83,7 +83,6 @@ def exact_size(size_bytes: int | None, translate: Translator) -> str:
 
 
 def time_with_age(time_text: str | None, now: datetime | None, translate: Translator) -> Phrase:
-    """Format a time from an answer, with its age at `now`, or without an age if `now` is None."""
     if not time_text:
         return unknown_span(translate)
     try:
@@ -94,10 +93,13 @@ def time_with_age(time_text: str | None, now: datetime | None, translate: Transl
 
 
 def pass_times(
-    start: str | None, end: str | None, now: datetime | None, translate: Translator, pace: int | None = None
+    start: str | None,
+    end: str | None,
+    now: datetime | None,
+    translate: Translator,
+    objects_per_minute: int | None = None,
 ) -> Phrase:
-    """Format the start, the end, the duration and the speed of a pass; `pace` is the speed in objects per minute."""
-    duration_text, speed = None, None if pace is None else objects_a_minute(pace, translate)
+    duration_text, speed = None, None if objects_per_minute is None else objects_a_minute(objects_per_minute, translate)
     with contextlib.suppress(ValueError):  # an open pass, or a document that certify did not write
         duration_text = translate(
             "took {duration:time}",

@@ -38,7 +38,7 @@ _PRIVACY_STATEMENT = "https://www.huaweicloud.com/declaration/sa_prp.html"
 
 
 def setup(session: Session, options: Namespace, folder: Path) -> int:
-    """Print the plan, execute it if the user confirms, and return the exit code. Raises OpsError."""
+    """Print the plan, execute it if the user confirms, and return the exit code."""
     run = SetupRun(session, options.template or folder / "s.yaml", options)
     needs = run.removals() if options.remove else run.renewals() if options.new_key else run.needs()
     needs = [*run.lock.needs(), *needs]
@@ -135,7 +135,6 @@ class SetupRun:
         return list(self._huawei.renewals())
 
     def report_migration(self, options: Namespace) -> None:
-        """Print the access keys that a migration of the existing objects has made for the users that setup manages."""
         alibaba, huawei = self._alibaba, self._huawei
         if alibaba is None:
             return

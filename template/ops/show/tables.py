@@ -86,7 +86,6 @@ def _join_cells(cells: Sequence[str], widths: Sequence[int], number_columns: set
 
 
 def _draw_paragraph(row: Sequence[str], titles: Sequence[str], translate: Translator) -> Iterator[str]:
-    """Yield a row as two lines: its name, then its other values, each after the title of its column."""
     yield f"{_CELL_MARGIN}{row[0]}"
     values = [f"{title}{translate(': ')}{cell}" for title, cell in zip(titles[1:], row[1:], strict=True) if cell]
     if values:
