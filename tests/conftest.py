@@ -1,4 +1,4 @@
-"""Hypothesis profiles, the sandbox as a fixture, and a summary of the laws' schedules after a run."""
+"""Hypothesis profiles, the sandbox as a fixture, and a summary of the random cases of laws after a test run."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Exclude the collected tests, which live until the end of the run, from garbage collections."""
+    """Exclude the collected tests, which exist until the end of the run, from garbage collection."""
     gc.freeze()
 
 
 @pytest.fixture
 def box() -> Iterator[Sandbox]:
-    """Yield a running sandbox: both clouds and Function Compute."""
+    """Yield a running sandbox, which simulates both clouds and Function Compute."""
     with Sandbox(forks=True) as sandbox:
         yield sandbox
 

@@ -64,7 +64,7 @@ def full_name(node: ast.AST, names: dict[str, str]) -> str:
 
 
 def readings(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the line and the full name of each call in a source text that reads the machine's clock."""
+    """Yield each call in a source text that reads the machine's clock, as its line and its full name."""
     tree = ast.parse(text)
     names = imported_names(tree)
     for node in ast.walk(tree):

@@ -33,7 +33,7 @@ MAX_REQUESTS = 40
 
 @contextmanager
 def frozen_world(seed: int = 1) -> Iterator[Migration]:
-    """Yield a world with two objects, and a freeze that began a minute ago."""
+    """Yield a world with two objects, whose source was frozen a minute ago."""
     with Migration(seed, timers=1) as world:
         for key in KEYS:
             world.write(key, CONTENTS["A"])
@@ -48,10 +48,7 @@ def cutover_words(freeze_time: datetime, *, is_rehearsal: bool = False) -> list[
 
 @contextmanager
 def after_each_request(call: Callable[[int], None]) -> Iterator[list[tuple[str, bytes]]]:
-    """Call `call` after each request of the user, with the number of the request; yield the list of requests.
-
-    `call` runs after the cloud has handled the request.
-    """
+    """Call `call` with the number of each of the user's requests, after a cloud handled it; yield the requests."""
     requests: list[tuple[str, bytes]] = []
     post_request = Caller._post
 
@@ -66,7 +63,7 @@ def after_each_request(call: Callable[[int], None]) -> Iterator[list[tuple[str, 
 
 
 def number_steps(requests: list[tuple[str, bytes]]) -> list[int]:
-    """Return the numbers of the requests, except those that only repeat the previous request."""
+    """Return the numbers of the requests, without requests that repeat the previous request."""
     return [number for number, request in enumerate(requests, 1) if number == 1 or request != requests[number - 2]]
 
 

@@ -1,4 +1,4 @@
-"""The days after a GO, by the commands in docs/cutover.md: late writers, and the way back to OSS."""
+"""The days after a GO: the commands in docs/cutover.md find late writes, and return to OSS."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class WorldAfterGo(Migration):
 
 
 def classes(answer: Any) -> Mapping[str, list[str]]:
-    """Return the keys of each object class, except classes of equal objects and of OMS's own lists."""
+    """Return the keys of each object class, without classes of equal objects and of OMS's own lists."""
     keys_by_class = {name: counts["keys"] for name, counts in answer["classes"].items() if counts["keys"]}
     return {name: keys for name, keys in keys_by_class.items() if name not in ("equal_contents", "oms_own")}
 

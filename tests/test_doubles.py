@@ -1,4 +1,4 @@
-"""The rule that the sandbox is the only double of the clouds: no class in tests/ answers a cloud's calls."""
+"""The rule that only the sandbox simulates the clouds: no class in tests/ has a method like a call to a cloud."""
 
 from __future__ import annotations
 

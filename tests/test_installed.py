@@ -1,4 +1,4 @@
-"""The packages that `make` installs: all of them are locked, and the demo installs only packages that it imports."""
+"""The packages that `make` installs: each has a locked version, and the demo installs only packages that it imports."""
 
 from __future__ import annotations
 

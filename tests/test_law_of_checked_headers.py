@@ -1,8 +1,7 @@
-"""The law of headers: if METADATA passed in a GO, every object in OBS has the headers of its source.
+"""The law of headers: if the check METADATA passed in a GO, each object in OBS has the headers of its source.
 
-Writes of others to OBS after the beginning of the standstill pass are excepted. A change of headers never changes
-contents, and no headers change later than two minutes after the close. The oracle reads only the buckets; it knows no
-records, and calls no code of the function.
+Objects that others wrote to OBS after the beginning of the standstill pass are an exception. A change of headers never
+changes contents, and no headers change later than two minutes after the close. The oracle reads only the buckets.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ HEADERS = ({"cache-control": "max-age=60"}, {"x-oss-meta-a": "b=c"}, {"content-d
 
 
 class HeadersMigration(Migration):
-    """A migration of objects with headers, of which OMS loses some, while other writers change OBS at bad moments."""
+    """A migration of objects with headers; OMS loses some headers, while other writers change objects in OBS."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed, mode=MODES[0 if seed % 3 else 2])
@@ -151,7 +150,7 @@ def play(seed: int) -> HeadersResult:
 
 
 def cut_over(world: HeadersMigration, frozen: str, result: HeadersResult) -> Any:
-    """Follow the printed steps like a user; return the certificate, None if there is no GO."""
+    """Follow the printed steps like a user; return the certificate, or None without a GO."""
     options = CutoverOptions(frozen)
 
     def runs_step(check: Any) -> bool:

@@ -1,8 +1,7 @@
-"""The law of GO: after a GO, neither the project nor OMS changes anything in OBS, and both sides are equal.
+"""The law of GO: after a GO, neither the project nor OMS changes OBS, and the buckets are equal.
 
-Every object in scope equals its source, as far as the certificate claims it. The law does not apply to a GO in which
-`oms_unfinished` was accepted. The oracle reads only the buckets; it knows no classes, and calls no code of the
-function.
+Each object in scope equals its source, as far as the certificate claims it. The law does not apply to a GO in which
+`oms_unfinished` was accepted. The oracle reads only the buckets, and calls no code of the function.
 """
 
 from __future__ import annotations
@@ -106,7 +105,7 @@ def add_tampering(world: Migration, seed: int, when: float, key: str) -> None:
 
 
 def delay_first_mark(world: Migration, freeze: float) -> None:
-    """Let replay's first write of the mark that the project is open take effect minutes later.
+    """Let the first write of an open mark by replay take effect minutes later.
 
     In some worlds, OSS refuses this write until the freeze.
     """

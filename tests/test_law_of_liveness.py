@@ -1,9 +1,7 @@
 """The law of liveness: in every healthy world, the printed next steps lead to a GO within a few commands.
 
-The user accepts by name only objects that cannot be proven. A world is healthy if both clouds work. It may have
-archived objects, objects without CRC64, deleted objects, copies that OMS lost, and objects that OMS refused or failed
-to copy and the user copied by hand. Contents may be written again, or replaced by others of the same size during the
-copy, and the sync task may migrate no metadata.
+The user accepts only objects that cannot be proven. A world is healthy if both clouds work. It may have archived or
+deleted objects, objects that OMS lost or refused, and objects that applications change during the copy.
 """
 
 from __future__ import annotations
@@ -154,7 +152,7 @@ class HealthyWorld(Migration, MigrateWorld):
     # -- facts of the world, independent of the function
 
     def cannot_be_proven(self) -> bool:
-        """Return True if OBS has a copy of an archived object that has the same size, and that no MD5 proves equal."""
+        """Return True if OBS has a copy of an archived object, of the same size, that no MD5 proves equal."""
         sources, copies = self.oss.objects(self.source_bucket), self.task.destination
         pairs = [(sources[key], copies[key]) for key in self.archived & copies.keys()]
         return any(copy.size == source.size and copy.etag != source.etag.lower() for source, copy in pairs)
@@ -220,7 +218,7 @@ def play(seed: int) -> LivenessResult:
 
 
 def next_command(document: Any) -> list[str]:
-    """Return the words of the next step after `python3 ops.py`, or an empty list if there is no step."""
+    """Return the words of the printed next command after `python3 ops.py`, or an empty list without a next step."""
     unmet_checks = [
         check for check in document["checks"] if check["result"] in WORST and check["gates"] and check["step"]
     ]

@@ -1,4 +1,4 @@
-"""The layout of the code: class names are unique, and import-linter notices upward imports and new modules."""
+"""The layout of the code: class names are unique, and import-linter reports upward imports and unknown modules."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PACKAGES = [
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
-    """Return a copy of the function's code, of ops.py's code and of the sandbox, for tests to change."""
+    """Return a folder with a copy of the code, which tests may change."""
     shutil.copytree(CODE / "oss_oms_sync", tmp_path / "oss_oms_sync")
     shutil.copytree(CODE.parent / "ops", tmp_path / "ops")
     shutil.copytree(ROOT / "sandbox", tmp_path / "sandbox")

@@ -1,4 +1,4 @@
-"""The mistakes in tools/mistakes.py: the test that is named with a mistake notices it."""
+"""The mistakes in tools/mistakes.py: the test that is named with a mistake fails if the mistake is made."""
 
 from __future__ import annotations
 

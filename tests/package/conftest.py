@@ -1,4 +1,4 @@
-"""Fixtures with the built package and the real Serverless Devs tool."""
+"""Fixtures with the built package and the real Serverless Devs, the program `s`."""
 
 from __future__ import annotations
 
@@ -24,10 +24,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Let Node.js cache the compiled tool, and prevent it from reading the tool's own root certificates.
-
-    Without this, each command would take longer.
-    """
+    """Let Node.js cache the compiled Serverless Devs and skip its root certificates, to save time in each command."""
     hook = ROOT / "tests" / "support" / "compiled.js"
     Tool.extra_environment = {
         "NODE_OPTIONS": f"--use-openssl-ca --require {hook}",
@@ -51,19 +48,19 @@ def require_tool() -> None:
 
 @pytest.fixture(scope="session")
 def tool_home(require_tool: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a home folder of the tool for tests to copy, because the tool needs a second to create one."""
+    """Return a home folder of Serverless Devs for tests to copy, because its creation takes a second."""
     return Tool(tmp_path_factory.mktemp("tool") / "home").home
 
 
 @pytest.fixture
 def tool(tool_home: Path, tmp_path: Path) -> Tool:
-    """Return the tool with a home folder of its own, which has only the credential alias `default`."""
+    """Return Serverless Devs with its own home folder, which has only the credential alias `default`."""
     return Tool(shutil.copytree(tool_home, tmp_path / "home"))
 
 
 @pytest.fixture
 def fc3(tool: Tool, box: Sandbox) -> Iterator[Fc3]:
-    """Yield a stand-in for the tool's fc3 component, which deploys into the sandbox."""
+    """Yield a stand-in for the component fc3 of Serverless Devs, which deploys into the sandbox."""
     with standing_in(tool, box) as component:
         yield component
 

@@ -1,4 +1,4 @@
-"""The package's hook for `s init`, run in its own process without the tool."""
+"""The hook of the package, which `s init` calls with the answers, run here in its own process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if (command === "init") {
 def run_hook(
     package: Path, project: Path, answers: Mapping[str, object], **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the hook with these answers to `s init`, without the tool, which takes seconds for each call."""
+    """Run the hook with these answers, without Serverless Devs, which takes seconds for each command."""
     with zipfile.ZipFile(package) as built, tempfile.TemporaryDirectory() as folder:
         for name in ("hook/index.js", "hook/questions.json"):
             built.extract(name, folder)

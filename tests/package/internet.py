@@ -1,4 +1,4 @@
-"""The clouds' real host names: a proxy (HTTPS_PROXY) connects them to the sandbox."""
+"""The real host names of the clouds, which a proxy connects to the sandbox."""
 
 from __future__ import annotations
 

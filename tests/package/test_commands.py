@@ -1,4 +1,4 @@
-"""Commands of the Serverless Devs tool in the documents: its help has them, and they work for each resource."""
+"""Commands of Serverless Devs in the documents, which its help describes, and which work for each resource."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RESERVED = json.loads((COMPONENT / "commands.json").read_text())
 
 @pytest.fixture(scope="session")
 def help_of(tool_home: Path) -> Callable[..., str]:
-    """Return a function that returns the tool's help for a command, such as ("secret", "add")."""
+    """Return a function that returns the help of Serverless Devs for a command, such as ("secret", "add")."""
 
     @functools.cache
     def ask(*command: str) -> str:
@@ -43,7 +43,7 @@ def help_of(tool_home: Path) -> Callable[..., str]:
 
 
 def find_unknown_commands(document: Document, help_of: Callable[..., str]) -> Iterator[str]:
-    """Yield the commands of the tool in a document whose name or options its help does not have."""
+    """Yield each command in a document whose name or options the help of Serverless Devs does not have."""
     for words in document.commands:
         if words[0] != "s" or words[1] not in ("init", "preview", *GROUPS):
             continue

@@ -1,4 +1,4 @@
-"""The command `s init` of the real tool, with the option --parameters and with the prompts of a terminal."""
+"""The command `s init` of the real Serverless Devs, with the option --parameters and with prompts on a terminal."""
 
 from __future__ import annotations
 

@@ -156,9 +156,9 @@ def test_the_corrected_command_that_init_prints_creates_the_project(tool, built,
 
 
 def hook_alone(built: Path, project: Path, call: str, current: Path, **environment: str) -> str:
-    """Run a JavaScript call of the package's hook in the folder `current`, without the tool; return the output.
+    """Run a JavaScript call of the hook in the folder `current`, without Serverless Devs; return the output.
 
-    The hook has to refuse, so that the process ends with exit code 1.
+    The hook has to refuse, so that its process ends with exit code 1.
     """
     with zipfile.ZipFile(built) as package:
         for name in ("hook/index.js", "hook/questions.json"):

@@ -1,4 +1,4 @@
-"""Secrets in the answers to `s init`, which the hook stores only in the tool's secret store."""
+"""Secrets in the answers to `s init`, which only the secret store of Serverless Devs contains afterwards."""
 
 import pytest
 

@@ -39,7 +39,7 @@ http.request = (options, ...rest) => {
 
 @contextmanager
 def run_registry() -> Iterator[SimpleNamespace]:
-    """Run a registry on loopback that accepts a single release; yield an object that describes it.
+    """Run a registry on this machine that accepts a single release; yield an object that describes it.
 
     The object has the registry's `address`, and the package that was `uploaded`.
     """

@@ -1,4 +1,4 @@
-"""Deployments with incomplete settings: the tool refuses them, and runs all other commands."""
+"""Deployments with incomplete settings, which Serverless Devs refuses; it runs all other commands."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_deployment_checks_only_the_address_of_another_settings_file(tmp_path)
 
 
 def ready(folder: Path, address: str = ANSWERS["SYNC_URL"]) -> str:
-    """Return the message with which the tool refuses to deploy the project, or an empty text if it deploys."""
+    """Return the message with which Serverless Devs refuses to deploy the project, or "" if it deploys the project."""
     words = ["node", folder / "ready.js", address]
     done = subprocess.run(
         words, env={"PATH": os.environ["PATH"], "LANG": "C"}, capture_output=True, text=True, timeout=60, check=False

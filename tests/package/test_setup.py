@@ -1,7 +1,6 @@
-"""A new user's first steps, from the package to the first object in OBS.
+"""A new user's first steps, from the package to the first object in OBS, with the real Serverless Devs on a terminal.
 
-The real tool runs on a terminal, between both clouds at their real host names. At the start only the source bucket
-exists, and the functions have only the permissions that setup grants.
+At the start only the source bucket exists. The functions have only the permissions that setup grants.
 """
 
 from __future__ import annotations

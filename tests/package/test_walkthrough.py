@@ -1,4 +1,4 @@
-"""The steps in the documents, run with the real tool against the sandbox."""
+"""The steps in the documents, run with the real Serverless Devs against the sandbox."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DEPLOY, BY_HAND, LIFE_CYCLE, ALARMS = (
 def created_project(tool_home: Path, built: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """Return a folder to copy, and the address of the sync task in its project.
 
-    The folder contains a project that `s init` created, and the home folder of the tool.
+    The folder contains a project that `s init` created, and the home folder of Serverless Devs.
     """
     folder = tmp_path_factory.mktemp("made")
     with Sandbox() as box:

@@ -1,8 +1,7 @@
-"""The real Serverless Devs tool, with a stand-in for its fc3 component, which deploys functions.
+"""The real Serverless Devs, the program `s`, with a stand-in for its component fc3, which deploys functions.
 
-Tests answer the tool's prompts on a terminal, or run shell lines of the documents. The tool would download the
-component, but finds the stand-in in the folder of components. So `s deploy`, `s <name> invoke`, `logs` and `remove`
-work with an unchanged project. With a sandbox, the stand-in changes the sandbox as the component changes the cloud.
+Tests answer its prompts on a terminal, or run shell lines of the documents. With a sandbox, the stand-in changes the
+sandbox as the component changes the cloud.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ _TAKES = {
 
 
 def parse_arguments(action: str, words: list[str]) -> argparse.Namespace:
-    """Parse the options of a command of the component, without the tool's own option `-t`.
+    """Parse the options of a command of the component fc3, without the option `-t` of Serverless Devs.
 
     Raises RefusedError if the component does not have an option.
     """
@@ -71,7 +70,7 @@ def parse_arguments(action: str, words: list[str]) -> argparse.Namespace:
 
 @dataclass
 class Fc3:
-    """A stand-in for the fc3 component; `deployed` has the properties that the tool passed for each resource."""
+    """A stand-in for the component fc3; `deployed` has the properties that it received for each resource."""
 
     box: Sandbox | None = None
     deployed: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -133,7 +132,7 @@ class Fc3:
 
 @contextmanager
 def standing_in(tool: Tool, box: Sandbox | None = None) -> Iterator[Fc3]:
-    """Replace the tool's fc3 component by a stand-in within the context; yield the stand-in."""
+    """Replace the component fc3 by a stand-in within the context; yield the stand-in."""
     component = tool.home / ".s" / "components" / "devsapp.cn" / "v3" / "fc3"
     shutil.copytree(COMPONENT, component, dirs_exist_ok=True)
     # With this lock the tool does not look for a newer component.
@@ -168,7 +167,7 @@ exec "$TOOL" "$@"
 class Shell:
     """A bash shell in a folder; a command `cd` also changes the folder of later lines.
 
-    The program `s` is the real tool; the program `npm` does nothing.
+    The program `s` is the real Serverless Devs; the program `npm` does nothing.
     """
 
     def __init__(self, tool: Tool, folder: Path, package_url: str) -> None:

@@ -1,4 +1,4 @@
-"""Fixtures of clients that send valid requests, which tests then make invalid: oss2, and the vendor's signer."""
+"""Fixtures of clients that send valid requests to the simulated clouds, which tests then make invalid."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def assert_refused() -> Callable[[requests.Response, int, str], None]:
 
 @pytest.fixture
 def huawei_of() -> Callable[[Sandbox], HuaweiClient]:
-    """Return a function that creates a client for a sandbox other than the fixture `box`."""
+    """Return a function that creates a client for another sandbox than that of the fixture `box`."""
     return lambda box: HuaweiClient(box, box._http.session)
 
 

@@ -1,4 +1,4 @@
-"""Tests of the interactive sandbox, `make sandbox`, which runs a project between both clouds."""
+"""Tests of the interactive sandbox, `make sandbox`, which runs a project between the two simulated clouds."""
 
 from __future__ import annotations
 
@@ -88,7 +88,6 @@ def test_the_printed_program_uploads_an_object_and_prints_its_record(box, tmp_pa
 
 
 def test_the_interactive_sandbox_runs_a_project_until_it_is_interrupted():
-    """Run the commands that the sandbox prints, and check that the functions' work is printed."""
     words = [sys.executable, "-m", "sandbox"]
     with allow_interrupts(), start_process(words, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True) as process:
         instructions = ""
@@ -132,7 +131,6 @@ def test_the_interactive_sandbox_prints_an_invocation_with_results(log, lines):
 
 
 def test_the_printed_numbers_of_a_pass_add_up_to_the_accepted_keys():
-    """Print the log lines of several calls of a pass; each has the pass's total."""
     totals = PassTotals()
     logs = [
         f'2026-01-01T00:00:00Z {{"job": "compare", "pass": "{name}", "accepted": {accepted}, "failed": 0}}'

@@ -1,4 +1,4 @@
-"""Tests of policies: the evaluation of documents, and requests to OSS with keys of users who have policies."""
+"""Tests of policies, and of requests to the simulated OSS with access keys of users who have policies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of functions and triggers that have only the permissions of their roles."""
+"""Tests of simulated functions and triggers that have only the permissions of their roles."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def make_trust_policy(service):
 
 @pytest.fixture
 def make_role(box):
-    """Return a function that creates a role, which a service may assume, with policy statements."""
+    """Return a function that creates a role with policy statements, for a service that may assume it."""
 
     def create_role(name, service, *statements):
         ram = box.ram.entities
@@ -43,7 +43,7 @@ def make_role(box):
 
 @pytest.fixture
 def deploy(box, tmp_path):
-    """Return a function that deploys forward with a trigger and with replay as its destination.
+    """Return a function that deploys forward with a trigger, and with replay as its destination for failed events.
 
     Functions and trigger have only the permissions of their roles.
     """

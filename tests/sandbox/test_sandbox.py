@@ -105,7 +105,7 @@ def test_the_sandbox_ends_after_a_failed_test():
 
 
 def find_listeners():
-    """Yield the addresses on which this process listens, by its open file descriptors."""
+    """Yield the addresses on which this process listens."""
     for name in [path.name for path in Path("/dev/fd").iterdir()]:
         try:
             listener = socket.socket(fileno=int(name))

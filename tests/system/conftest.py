@@ -1,4 +1,4 @@
-"""Fixtures with the deployed functions, which run in their own processes and call both clouds over sockets."""
+"""Fixtures with the deployed functions, which run in their own processes and call the simulated clouds over sockets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RUNTIMES = ["python3.12", "python3.10"]
 
 @pytest.fixture
 def box(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Iterator[Sandbox]:
-    """Yield the sandbox; after the test, search all output and stored objects for secrets (law 5)."""
+    """Yield the sandbox; after the test, assert that no output and no stored object contains a secret (law 5)."""
     with Sandbox(forks=not request.node.get_closest_marker("cold_starts")) as sandbox:
         yield sandbox
         made = [json.dumps(dataclasses.asdict(invocation), default=str) for invocation in sandbox.fc.invocations]
@@ -49,10 +49,9 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def deploy(box: Sandbox, tmp_path: Path) -> Callable[..., None]:
-    """Return a function that deploys the rendered project.
+    """Return a function that deploys the project that `s init` would create.
 
-    Its argument `answers` replaces answers of the sandbox to `s init`; `overrides` are arguments of `deploy_project`. A
-    test in tests/package shows that `s init` renders the same project.
+    `answers` replaces answers of the sandbox to `s init`, and `overrides` are arguments of `deploy_project`.
     """
 
     def deploy(answers: Mapping[str, str] | None = None, **overrides: Any) -> None:
@@ -74,7 +73,7 @@ def deployed(request: pytest.FixtureRequest, box: Sandbox, deploy: Callable[...,
 def deploy_lanes(box: Sandbox, deploy: Callable[..., None]) -> Callable[..., None]:
     """Return a function that deploys the project for passes with this number of lanes (simultaneous invocations).
 
-    OMS_RATE allows so many calls that it does not slow the passes down.
+    OMS_RATE is so high that it does not slow the passes down.
     """
 
     def deploy_lanes(lanes: int, **overrides: Any) -> None:
@@ -102,7 +101,7 @@ def ops(box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 
 
 class Bare(NamedTuple):
-    """Both clouds and a project before `ops.py setup`; the commands of `ops.py` run in their own process."""
+    """The simulated clouds and a project before `ops.py setup`; commands of `ops.py` run in their own process."""
 
     box: Sandbox
     folder: Path
@@ -112,7 +111,7 @@ class Bare(NamedTuple):
         return run_ops(python, self.folder, self.environment, *words)
 
     def agree(self, *words: str, **options: Any) -> None:
-        """Run `ops.py setup` with these options, and agree to its plan."""
+        """Run `ops.py setup` with these options, and confirm its plan."""
         plan = json.loads(self.ops("setup", *words, "--plan", "--json", **options))["plan"]
         self.ops("setup", *words, "--yes", plan, **options)
 

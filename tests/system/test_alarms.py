@@ -63,7 +63,7 @@ def json_extract_scalar(text: str | None, path: str) -> str | None:
 
 
 def time_of(record: str) -> int:
-    """Return the time at the beginning of a log record; Simple Log Service uses the time of arrival instead."""
+    """Return the time in a log record's text; Simple Log Service uses the time at which the record arrived."""
     return int(datetime.fromisoformat(f"{record[:10]}T{record[11:19]}+00:00").timestamp())
 
 

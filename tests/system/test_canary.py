@@ -1,4 +1,4 @@
-"""The command `python3 ops.py canary` over sockets: the requests that it sends itself, and what it leaves behind."""
+"""The command `python3 ops.py canary` over sockets: its requests, and the objects that it leaves behind."""
 
 from __future__ import annotations
 

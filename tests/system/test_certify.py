@@ -1,4 +1,4 @@
-"""A whole cutover over sockets: deployed functions, a sample read from both buckets, and digests by vendors' SDKs."""
+"""A whole cutover over sockets: deployed functions, a sample of objects, and digests computed by vendors' SDKs."""
 
 from __future__ import annotations
 
@@ -49,10 +49,7 @@ def in_obs(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int
 
 @pytest.fixture
 def copied_project(deployed: Sandbox) -> Sandbox:
-    """Return a project whose objects were copied an hour ago; one of them has 20 MiB.
-
-    Replay has read OMS's lists since then.
-    """
+    """Return a project whose objects OMS copied an hour ago, one of them of 20 MiB; replay has read OMS's lists."""
     upload(deployed, *KEYS)
     deployed.oss.put(deployed.source_bucket, "big", bytes(20 * MIB))
     deployed.fc.wait_idle(60)

@@ -1,4 +1,4 @@
-"""Compare over sockets: objects of every class, and many processes of the rendered project."""
+"""Compare over sockets, in many processes, with objects of every object class."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ DUE = {"missing", "older"}
 
 
 def class_of(key: str, row: Row) -> str:
-    """Return the class of a row's key; it is oms_own if the key is one of OMS's lists and only in OBS."""
+    """Return the object class of a row's key; for one of OMS's own lists that is only in OBS, return oms_own."""
     is_own = row.name in ("arriving", "deleted_at_source", "unknown") and key.startswith("oms/sync_task/")
     return "oms_own" if is_own else row.name
 
@@ -163,7 +163,7 @@ def _put(box: Sandbox, key: str, row: Row) -> None:
 
 
 def _record(box: Sandbox, kind: str, key: str, body: str, at: float) -> None:
-    """Store the record of a key; if the key is too long, its hash replaces it in the record's name."""
+    """Store the record of a key; a hash replaces a key that is too long for the record's name."""
     name, headers = f"oms_source_record/{box.task_id}/{kind}_object/{key}", {}
     if len(name.encode()) > 1023:
         name = f"oms_source_record/{box.task_id}/{kind}_object_long/{hashlib.sha256(key.encode()).hexdigest()}"

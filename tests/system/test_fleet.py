@@ -1,4 +1,4 @@
-"""The command `ops.py fleet` with three projects, each of which has its own clouds."""
+"""The command `python3 ops.py fleet` for three projects, each with its own simulated clouds."""
 
 from __future__ import annotations
 

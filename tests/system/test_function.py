@@ -1,4 +1,4 @@
-"""Effects of the deployed forward function, with the libraries of both Python runtimes."""
+"""Effects of the deployed function forward, with the libraries of both Python runtimes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command `python3 ops.py headers` over sockets; the vendor's client judges each change of headers in OBS."""
+"""The command `python3 ops.py headers` over sockets; Huawei's SDK reads the changed headers in OBS."""
 
 from __future__ import annotations
 

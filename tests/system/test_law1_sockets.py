@@ -1,6 +1,6 @@
 """Law 1 (no key is dropped) over sockets, under generated schedules of faults.
 
-Each schedule takes time, so only some are run. The function's timeouts are shortened; its code is unchanged.
+A schedule takes seconds, so the tests run only some. The function's timeouts are shortened, and its code is unchanged.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ CLOSED = "and submits nothing. For the next step: python3 ops.py status"
 
 @pytest.fixture(params=["python3.12", "python3.10"])
 def project(request, box, tmp_path) -> Sandbox:
-    """Return a project with a single instance of each function, so that the tests' calls reach the same instance.
+    """Return a project with a single instance of each function, which therefore handles all calls of a test.
 
     An instance remembers for a minute whether the project is closed.
     """

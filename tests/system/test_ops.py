@@ -1,4 +1,4 @@
-"""Commands of ops.py that call functions in the sandbox; an environment variable has the sandbox's address."""
+"""Commands of ops.py that call functions in the sandbox, whose address is in an environment variable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls that the function abandons while a network between two namespaces loses real packets."""
+"""Calls that the function abandons while a network between two Linux namespaces loses packets."""
 
 from __future__ import annotations
 

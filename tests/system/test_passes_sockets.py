@@ -1,4 +1,4 @@
-"""Passes in many processes of the rendered project: their counts equal those of a plain loop, even after kills."""
+"""Passes in many processes, whose counts equal those of a plain loop over the objects, even after kills."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def fill_buckets(box: Sandbox, number: int) -> None:
 
 
 def count(box: Sandbox) -> tuple[dict[str, int], set[str]]:
-    """Return the counts that a pass must have, and the keys that it must submit, computed by a plain loop."""
+    """Return the counts that a pass should have, and the keys that it should submit, computed by a plain loop."""
     counts: Counter[str] = Counter()
     missing = set()
     records = box.oss.objects(box.log_bucket)

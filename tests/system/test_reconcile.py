@@ -1,4 +1,4 @@
-"""Reconcile in the rendered project: it submits any number of objects with lost events, in constant memory."""
+"""Reconcile as a deployed function, which submits any number of objects with lost events in constant memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replay in the rendered project, called by its timer, by hand, and with events that forward could not handle."""
+"""Replay as a deployed function, called by its timer, by hand, and with events that forward could not process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Status in the sandbox: its numbers equal the clouds' counts, and its alarm arrives over sockets."""
+"""Status as a deployed function: its numbers equal the clouds' counts, and its alarm reaches a webhook over sockets."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def hook(box) -> Iterator[Robots]:
 
 @pytest.fixture
 def broken_project(box, tmp_path, hook):
-    """Return a project that has an alarm; its s.yaml names a webhook, as the comment in s.yaml describes."""
+    """Return a project whose verdict is "broken", and whose s.yaml names a webhook."""
     render(box.answers(), tmp_path)
     named = "ALERT_WEBHOOK: ${secret('oss-oms-sync_ALERT_WEBHOOK')}"
     rewrite(tmp_path / "s.yaml", {'\n  ALERT_WEBHOOK: ""\n': f"\n  {named}\n"})

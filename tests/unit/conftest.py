@@ -1,4 +1,4 @@
-"""Fixtures of all unit tests, also on the runtimes' interpreters."""
+"""Fixtures for all unit tests, which also run on the interpreters of Function Compute's runtimes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.world import World
 
 @pytest.fixture(autouse=True)
 def _worlds_end() -> Iterator[None]:
-    """Undo all patches of the process after the test."""
+    """Undo all patches of the process after each test."""
     yield
     World.close_all()
 

@@ -25,9 +25,9 @@ _FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 
 
 def find_half_width_marks(text: str) -> list[str]:
-    """Return each half-width mark that touches a Chinese character, with some text around the mark.
+    """Return each half-width punctuation mark that touches a Chinese character, with the text around it.
 
-    A code span counts as a Chinese word, so marks beside a code span are returned as well.
+    A code span counts as a Chinese word, so the result includes marks next to a code span.
     """
     text = _NOT_PROSE.sub(_replace_hidden_part, _URL.sub("", text))
     return [text[max(0, at.start() - 10) : at.end() + 10] for at in _WRONG.finditer(text)]
@@ -46,7 +46,7 @@ def _replace_hidden_part(hidden: re.Match[str]) -> str:
 
 
 def find_texts_of_python(path: Path) -> Iterator[str]:
-    """Yield every text in a program's source that contains Chinese; `x` replaces the values in an f-string."""
+    """Yield each text in a program's source that contains Chinese; `x` replaces the values in f-strings."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):
@@ -66,7 +66,7 @@ def find_texts_of_programs() -> list[str]:
 
 
 def find_texts_of_yaml(path: Path) -> Iterator[str]:
-    """Yield every value that contains Chinese."""
+    """Yield each value in a YAML file that contains Chinese."""
 
     def values(node: object) -> Iterator[str]:
         if isinstance(node, dict):
@@ -81,9 +81,9 @@ def find_texts_of_yaml(path: Path) -> Iterator[str]:
 
 
 def find_texts_of_javascript(path: Path) -> Iterator[str]:
-    """Yield every line that contains Chinese, with `x` for the values in template literals.
+    """Yield each line of a program that contains Chinese, with `x` for the values in template literals.
 
-    Backquotes become quotation marks, because a text between backquotes would count as a code span.
+    Quotation marks replace backquotes, because a text between backquotes would count as a code span.
     """
     for line in path.read_text(encoding="utf-8").splitlines():
         if is_chinese(line):

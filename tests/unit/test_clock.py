@@ -1,4 +1,4 @@
-"""Clocks: deadlines, and each form in which times are written."""
+"""Clocks: deadlines, and the forms of time that the code reads and writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documents: links have targets, both languages have the same facts, and all named commands and modules exist."""
+"""The documents: links have targets, both languages state the same facts, and all named commands and modules exist."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def find_common_content(document: Document) -> dict[str, object]:
 
 
 def find_numbers(prose: list[str]) -> Counter[float]:
-    """Return the numbers in digits. Prices are left out, because each language has its own currency."""
+    """Return the numbers in digits, without prices, because each language has its own currency."""
     text = re.sub(r"\d[\d,.]* *(?:dollars|yuan|美元|元)", "", "\n".join(prose))
     units = {"million": 10**6, "万": 10**4, "": 1}
     numbers = re.findall(r"(?<![\w.-])(\d[\d,]*(?:\.\d+)?) ?(million|万|)", text)
@@ -106,7 +106,7 @@ def split_words(prose: str) -> list[str]:
 
 
 def find_code(cell) -> list[str]:
-    """Return the texts in backticks in a table's cell, which are equal in all languages."""
+    """Return the texts in backticks in a table's cell, which are the same in both languages."""
     return sorted(token.content for token in cell.children if token.type == "code_inline")
 
 

@@ -1,4 +1,4 @@
-"""Payloads of events: each form gives the same changes, and no readable or unreadable part is lost."""
+"""Payloads of events: each form of payload gives the same object changes, and no part is lost."""
 
 from __future__ import annotations
 

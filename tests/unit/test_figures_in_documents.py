@@ -1,4 +1,4 @@
-"""Figures in the documents of both languages, which have to equal those of the code."""
+"""Figures in the English and Chinese documents, which equal those in the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Former words, which must not return to the printed text and the documents of either language."""
+"""Former words of the project, which the printed texts and the documents no longer contain."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ CONTEXT = SimpleNamespace(request_id="1-abc", function=SimpleNamespace(timeout=6
 
 @pytest.fixture
 def index(world):
-    """Yield the module of the instance's entry points. A test may change the module's environment."""
+    """Yield the module with the entry points of an instance; a test may change its environment."""
     index = world.call_instance.load_module()
     yield index
     logging.getLogger("oss_oms_sync").setLevel(logging.NOTSET)
@@ -127,7 +127,7 @@ def test_the_reconcile_handler_lists_the_source_bucket_and_reports(world, index)
 
 
 def format_line(index, message, *arguments) -> str:
-    """Return the log line of a message at half a second past noon."""
+    """Return the log line of a message, logged half a second after noon."""
     index._formatter.bind("forward", CONTEXT)
     record = logging.LogRecord("oss_oms_sync", logging.INFO, "", 0, message, arguments, None)
     record.created = datetime(2026, 1, 31, 12, 0, 0, 500_999, timezone.utc).timestamp()

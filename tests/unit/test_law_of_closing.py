@@ -1,6 +1,6 @@
-"""Law 1 (no object key is lost), while a project is closed and opened at any call.
+"""Law 1 (no object key is lost) while a project is closed and opened at any call.
 
-An instance that knows of the close submits nothing.
+An instance that has read the closed mark submits nothing.
 """
 
 from __future__ import annotations

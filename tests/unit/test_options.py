@@ -1,4 +1,4 @@
-"""The options that a job reads from the payload of a manual call or of a timer event."""
+"""The options that a job reads from the payload of a call by hand or of a timer event."""
 
 from __future__ import annotations
 

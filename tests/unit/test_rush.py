@@ -1,4 +1,4 @@
-"""More uploads than OMS's gateway admits, in virtual time, with the real forward and replay.
+"""Bursts of more uploads than OMS's gateway admits, in virtual time, with the real forward and replay.
 
 The scale is a fiftieth: 20 uploads and 4 calls a second, instead of 1,000 and 200. A test at full scale takes an hour:
 

@@ -1,4 +1,4 @@
-"""Settings: all problems are reported together, each with its setting and its remedy, and no secret is shown."""
+"""Settings of the functions: one error reports all problems with their remedies, and shows no secret."""
 
 from __future__ import annotations
 

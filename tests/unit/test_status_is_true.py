@@ -1,4 +1,4 @@
-"""Claims of status, compared with other functions' answers: finished copies, late changes, and abandoned run files."""
+"""Claims of status, compared with the answers of other functions: finished copies, late changes and old run files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ETAG = "0123456789ABCDEF0123456789ABCDEF-2"
 
 @pytest.fixture
 def world() -> World:
-    """Return an installed project whose timers run."""
+    """Return a world with a project that is set up, and whose timers run."""
     world = World()
     world.bucket.add_installation()
     for job in ("reconcile", "replay", "status"):

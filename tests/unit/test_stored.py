@@ -1,4 +1,4 @@
-"""The objects that jobs store beside the public records: each has a fixed JSON form, which jobs can read back."""
+"""The objects that jobs store besides the public records; each has a fixed JSON form, which jobs read back equal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fixtures that create clients of the vendors' SDKs."""
+"""Fixtures that create clients of the vendors' SDKs for the simulated clouds."""
 
 import alibabacloud_oss_v2 as oss
 import pytest
@@ -15,7 +15,7 @@ def no_proxy(monkeypatch):
 
 @pytest.fixture
 def catch_dara_error():
-    """Return a function that makes a call of a Dara client, and returns the status and code of the call's error."""
+    """Return a function that makes a call of an Alibaba SDK built on Dara, and returns the error's status and code."""
 
     def catch(call):
         with pytest.raises(DaraException) as error_info:

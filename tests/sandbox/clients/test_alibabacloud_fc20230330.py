@@ -1,4 +1,4 @@
-"""Tests of the simulated lists of Function Compute with the vendor's client, alibabacloud-fc20230330."""
+"""Tests of the lists of the simulated Function Compute with the vendor's client, alibabacloud-fc20230330."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Fixtures that deploy functions whose code is a text in the test, and read the outcomes of their invocations."""
+"""Fixtures that deploy functions from a text in the test, and read the outcomes of their invocations."""
 
 import textwrap
 from pathlib import Path
@@ -23,13 +23,13 @@ def create(box, tmp_path):
 
 @pytest.fixture
 def outcomes(box):
-    """Return a function that lists the finished attempts, each as function, number of the attempt, and outcome."""
+    """Return a function that lists each finished attempt as its function, its number and its outcome."""
     return lambda: [(invocation.function, invocation.attempt, invocation.outcome) for invocation in box.fc.invocations]
 
 
 @pytest.fixture
 def process_state():
-    """Return a function that reads a process's state as a letter of proc(5), such as T (stopped) or Z (ended)."""
+    """Return a function that reads a process's state as a letter of proc(5), such as T for stopped or Z for ended."""
 
     def state(pid):
         try:

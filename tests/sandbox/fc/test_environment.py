@@ -1,4 +1,4 @@
-"""Tests of the environment in which a function runs: libraries, variables, context, credentials."""
+"""Tests of the environment in which a simulated function runs: libraries, variables, context and credentials."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tests of queued events: their retries, their destinations, and timers that send them on a schedule."""
+"""Tests of events in the queue of a simulated function: retries, destinations, and timers."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Tests of functions' processes: their start, their reuse and their end."""
+"""Tests of the processes of simulated functions: their start, their reuse and their end."""
 
 import subprocess
 import sys

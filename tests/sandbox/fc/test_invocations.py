@@ -1,4 +1,4 @@
-"""Tests of a single invocation: its event, its response, and its logs as the log service stores them."""
+"""Tests of a single invocation of a simulated function: its event, its response, and its logs."""
 
 import re
 from pathlib import Path

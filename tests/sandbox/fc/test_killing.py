@@ -1,4 +1,4 @@
-"""Tests of several instances at once: their number, the order of waiting events, and kills."""
+"""Tests of several simultaneous instances of a simulated function: their number, their events, and kills."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ def handler(event, context):
 
 @pytest.fixture
 def wait_for_processes(tmp_path, eventually):
-    """Return a function that waits until a process handles each of some events; it returns the process ids."""
+    """Return a function that waits until a process handles each of these events, and returns the process ids."""
 
     def processes(*names):
         files = [tmp_path / f"begun-{name}" for name in names]

@@ -1,4 +1,4 @@
-"""The unit tests of the function's code, run by the interpreters and libraries of Function Compute's runtimes."""
+"""The functions' unit tests, run by the interpreters and with the libraries of Function Compute's runtimes."""
 
 import os
 import subprocess
@@ -51,7 +51,7 @@ def runtime(request):
 
 
 def run(runtime, *arguments, libraries=()):
-    """Run the runtime's interpreter with the runtime's own libraries and `libraries`, not with the project's."""
+    """Run the runtime's interpreter with the runtime's libraries and `libraries`, without those of the tests."""
     path = os.pathsep.join(map(str, [runtime.libraries, *libraries]))
     return subprocess.run(
         [runtime.interpreter, "-S", "-s", *arguments],
@@ -150,7 +150,7 @@ def test_a_simulated_function_runs_on_the_interpreter_of_its_runtime(runtime, bo
 
 @pytest.fixture
 def bare_machine(monkeypatch, tmp_path):
-    """Hide all interpreters of this machine except the project's; return the folder for the test's interpreters."""
+    """Hide all interpreters of this machine except that of the tests; return a folder for other interpreters."""
     for variable, *_ in runtimes._FOLDERS:
         monkeypatch.setenv(variable, str(tmp_path / variable))
     monkeypatch.setenv("PATH", str(tmp_path / "shims"))

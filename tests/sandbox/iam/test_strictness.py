@@ -1,4 +1,4 @@
-"""Tests that IAM refuses requests with unknown parts, or with changes after the signature."""
+"""Tests that the simulated IAM refuses requests with unknown parts, or with changes after the signature."""
 
 import json
 

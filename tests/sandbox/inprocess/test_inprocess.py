@@ -1,4 +1,4 @@
-"""Tests of the sandbox in one process: virtual time, a fixed order of events, and kills at any request."""
+"""Tests of the virtual sandbox, which runs in one process: virtual time, an order of events that repeats, and kills."""
 
 import concurrent.futures
 import itertools
@@ -24,7 +24,7 @@ def world():
 
 
 def upload(world, key="a", seconds=60):
-    """Write an object, and wait at most `seconds` of virtual time until its event is handled."""
+    """Write an object, and wait for the end of its event, at most `seconds` of virtual time."""
     world.oss.put(world.source_bucket, key, b"")
     world.wait_idle(seconds)
 

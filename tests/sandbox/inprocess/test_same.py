@@ -1,4 +1,4 @@
-"""Tests that the sandbox over sockets and the sandbox in one process act alike, with and without faults."""
+"""Tests that the sandbox over sockets and the sandbox in one process behave alike, with and without faults."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def list_copied_keys(box):
 
 
 def read_lists(box):
-    """Return OMS's lists, the oldest first, each with the time in its file name, in seconds, and its columns."""
+    """Return OMS's lists, the oldest first: for each, the time in its file name, in seconds, and its columns."""
     files = [
         (name.rpartition("/")[2], stored_object)
         for name, stored_object in box.obs.objects(box.destination_bucket).items()
@@ -242,7 +242,7 @@ def test_the_simulated_oms_can_lose_accepted_keys(world, oms):
 
 
 def read_counts(oms, query_time):
-    """Return the sums that ShowSyncTask answers, and the step length and non-empty steps of the statistics."""
+    """Return the sums in OMS's description of the task, and the interval and non-empty intervals of the statistics."""
     month = oms(f"?query_time={query_time}")
     statistics = oms(f"/statistics?data_type=REQUEST,SUCCESS&start_time={query_time - 7_200_000}&end_time={query_time}")
     steps = {

@@ -1,4 +1,4 @@
-"""A fixture of a client that sends valid requests to OBS, which tests then make invalid."""
+"""A fixture of a client that sends valid requests to the simulated OBS, which tests then make invalid."""
 
 from __future__ import annotations
 

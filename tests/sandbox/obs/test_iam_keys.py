@@ -1,4 +1,4 @@
-"""Tests of the permissions that keys of IAM users have in OBS and OMS."""
+"""Tests of the permissions that access keys of simulated IAM users have in OBS and OMS."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tests of OBS's responses: addresses, refusals, limits, listings, and the objects of a bucket."""
+"""Tests of responses of the simulated OBS: addresses, refusals, limits, listings and objects."""
 
 import hashlib
 import re

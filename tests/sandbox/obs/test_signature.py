@@ -1,4 +1,4 @@
-"""Tests that OBS refuses a request that breaks a rule of its signature scheme."""
+"""Tests that the simulated OBS refuses a request that breaks a rule of its signature scheme."""
 
 from email.utils import formatdate
 

@@ -1,4 +1,4 @@
-"""Tests of sync tasks that the vendor's client creates: their access keys, refusals and copies."""
+"""Tests of sync tasks that the vendor's client creates at the simulated OMS: access keys, refusals and copies."""
 
 from __future__ import annotations
 

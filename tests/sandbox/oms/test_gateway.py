@@ -1,4 +1,4 @@
-"""Tests of the API gateway in front of OMS, which checks the signature, the clock, the rate and the path."""
+"""Tests of the simulated gateway of OMS, which checks the signature, the date, the rate and the path."""
 
 import time
 from email.utils import parsedate_to_datetime

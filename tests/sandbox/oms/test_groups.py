@@ -1,4 +1,4 @@
-"""Tests of task groups with the vendor's client: refusals, copies and answers."""
+"""Tests of simulated task groups with the vendor's client: refusals, copies and responses."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ RECORDS = {"enable_failed_object_recording": True}
 
 
 def make_group_body(source_key, destination_key, src=None, dst=None, **parameters):
-    """Return the body of CreateTaskGroup, by default for the whole bucket.
+    """Return the body of the request CreateTaskGroup, by default for the whole bucket.
 
-    `source_key` and `destination_key` are access keys with their secrets. `src` and `dst` change the fields of the
-    source and the destination, `parameters` the other fields.
+    `source_key` and `destination_key` are access keys with their secrets. `src` and `dst` change fields of the source
+    and the destination, and `parameters` change the other fields.
     """
     src_node = {"ak": source_key[0], "sk": source_key[1], "region": "cn-hangzhou", "bucket": "photos"}
     dst_node = {"ak": destination_key[0], "sk": destination_key[1], "region": "cn-north-4", "bucket": "photos-obs"}
@@ -62,7 +62,7 @@ def migrate(box, create):
 
 @pytest.fixture
 def call_group(box, client):
-    """Return a function that stops, deletes, starts or retries a group.
+    """Return a function that stops, deletes, starts or retries a task group.
 
     To start or retry a group, the function sends the group's access keys and further parameters.
     """

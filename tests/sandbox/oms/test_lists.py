@@ -1,4 +1,4 @@
-"""Tests of OMS's lists, which have the outcome of each copy, and of failures that a test orders."""
+"""Tests of the lists in which the simulated OMS reports the outcome of each copy, and of failures set by a test."""
 
 import re
 from urllib.parse import quote, unquote
@@ -12,7 +12,7 @@ ROOT = "oms/sync_task/"
 
 @pytest.fixture
 def copy_keys(box, huawei):
-    """Return a function that submits keys, and waits until OMS has copied the objects or failed."""
+    """Return a function that submits keys, and waits until each copy succeeded or failed."""
 
     def submit(*keys):
         huawei.submit(*(quote(key, safe="") for key in keys))

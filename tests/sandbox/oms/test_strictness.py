@@ -1,4 +1,4 @@
-"""Tests that OMS refuses, and never ignores, parameters, fields and bodies that a call does not have."""
+"""Tests that the simulated OMS refuses parameters, fields and bodies that a call does not have."""
 
 import json
 

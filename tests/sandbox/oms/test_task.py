@@ -1,4 +1,4 @@
-"""Tests of keys that OMS accepts: their copies, and the counters of the task."""
+"""Tests of keys that the simulated OMS accepts: their copies, and the counters of the sync task."""
 
 import pytest
 

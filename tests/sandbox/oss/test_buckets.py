@@ -1,4 +1,4 @@
-"""Tests of the properties of buckets, and of the effects of versioning."""
+"""Tests of properties of simulated OSS buckets, and of the effects of versioning."""
 
 import oss2
 import pytest
@@ -19,7 +19,7 @@ def test_a_simulated_oss_bucket_of_another_region_returns_only_its_region(box):
 
 
 def collect_version_ids(bucket):
-    """Send each kind of request to the bucket; return the version ids in the responses, with None if missing."""
+    """Send each kind of request to the bucket; return the version id in each response, or None if there is none."""
     upload = bucket.init_multipart_upload("big").upload_id
     part = oss2.models.PartInfo(1, bucket.upload_part("big", upload, 1, b"data").etag)
     responses = [

@@ -1,4 +1,4 @@
-"""Tests of creating buckets: names, owners, storage classes, and the delay until requests see a bucket."""
+"""Tests of new simulated OSS buckets: names, owners, storage classes, and the delay until requests see a bucket."""
 
 import oss2
 import pytest

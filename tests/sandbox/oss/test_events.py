@@ -1,4 +1,4 @@
-"""Tests of events that OSS sends to functions: their form, their triggers, and their losses and delays."""
+"""Tests of events that the simulated OSS sends to functions: their form, triggers, losses and delays."""
 
 import contextlib
 import json

@@ -1,4 +1,4 @@
-"""Tests of `fill`, which stores many objects in a bucket at once."""
+"""Tests of the method `fill`, which stores many objects in a simulated bucket at once."""
 
 import oss2
 import pytest

@@ -1,4 +1,4 @@
-"""Tests of the latency of OSS's responses, which simultaneous requests wait for at the same time."""
+"""Tests of the latency of the simulated OSS, for which simultaneous requests wait at the same time."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Tests of operations on objects of OSS, and of requests that OSS refuses."""
+"""Tests of requests about objects of the simulated OSS."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tests of OSS's responses about an object: ranges, stored headers, storage classes."""
+"""Tests of the simulated OSS's responses about an object: ranges, stored headers and storage classes."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Tests of V4 signatures in the Authorization header, the only access to the simulated OSS."""
+"""Tests of V4 signatures in the header Authorization, without which the simulated OSS refuses requests."""
 
 import oss2
 import pytest

@@ -1,4 +1,4 @@
-"""Tests of uploads in parts, and of copies."""
+"""Tests of uploads in parts to the simulated OSS, and of copies."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""Tests of requests that RAM refuses: wrong signatures, wrong parameters, missing permissions."""
+"""Tests of requests that the simulated RAM refuses: wrong signatures, wrong parameters, missing permissions."""
 
 import hashlib
 import json
@@ -28,9 +28,9 @@ PLAIN = document(ALLOW)
 
 @pytest.fixture
 def send(box, http):
-    """Return a function that sends a call with the SDK's signature.
+    """Return a function that sends a call with the signature of the vendor's SDK.
 
-    `before` has headers to sign; `change` can alter the headers after the signature.
+    `before` has headers to sign, and `change` can alter the headers after the signature.
     """
 
     def call(action, query=None, change=lambda _: None, credentials=None, before=None, **details):

@@ -1,4 +1,4 @@
-"""Tests of faults on the wire that `tests/sandbox/inprocess/test_same.py` does not cover."""
+"""Tests of faults of the simulated clouds that occur only over sockets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checks of the deployed doctor: its libraries, and the triggers on the log bucket."""
+"""Checks of doctor as a deployed function: its libraries, and the triggers on the log bucket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wrong configurations that doctor detects only over sockets; tests/unit/jobs/doctor has all others."""
+"""Wrong configurations that doctor detects only over sockets; tests/unit/jobs/doctor has all other configurations."""
 
 from __future__ import annotations
 

@@ -42,9 +42,9 @@ def without_action(document: Document, action: str) -> Document:
 
 @pytest.fixture
 def deploy_with_permissions(box, tmp_path):
-    """Return a function that deploys the rendered project with the permissions that setup grants.
+    """Return a function that deploys the project with the permissions that setup grants.
 
-    The function's arguments name a permission that is left out.
+    The arguments of the function name a permission that the project does not get.
     """
 
     def deployed(missing: str = "", *, missing_of_oms: str = "", by_hand: bool = False) -> None:
@@ -73,7 +73,7 @@ def in_dialect(document: Document, by_hand: bool) -> list[Document]:
 
 
 def use_keys(box: Sandbox, source: Key, there: Key) -> None:
-    """Let OMS's task use these access keys."""
+    """Let the sync task use these access keys."""
     sides = box.oms.sides
     box.task.read_source = sides.open_source(AccessKey(*source), box.region, box.source_bucket)
     box.task.bucket = sides.open_destination(AccessKey(*there), box.obs.region, box.destination_bucket)

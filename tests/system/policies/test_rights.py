@@ -1,4 +1,4 @@
-"""The policies of the rendered project, compared with the functions' calls and with the tables in SECURITY.md."""
+"""The policies of a created project, compared with the calls of its functions and with the tables in SECURITY.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The conversion of values to JSON and back: each type hint has one form, and JSON of another form is refused."""
+"""The conversion of values to JSON and back: each type hint has one JSON form, and other forms are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts in English and Chinese: phrases with values, and the catalogue, which has exactly the phrases in use."""
+"""Texts in English and Chinese: phrases with values, and the Chinese catalogue, which has only phrases in use."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Two readers of listings: a regular expression for pages of similar objects, and the XML parser.
+"""The fast reader of listing pages, a regular expression for similar objects, compared with the XML parser.
 
-For any change of a page, both return the same objects.
+For any change of a page, the two return the same objects.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ CHANGES: dict[str, Callable[[random.Random, str], str]] = {
 
 
 def read(body: bytes, dialect: Dialect) -> ListPage | None:
-    """Read a page; return None if it is not a listing."""
+    """Return a listing page, or None if the body is not a listing."""
     try:
         return UnreadPage(body, dialect).read()
     except NotAListing:

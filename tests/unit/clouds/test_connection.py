@@ -1,4 +1,4 @@
-"""Calls that hang or have endless responses: their connections are reset, and their threads end."""
+"""Connections of calls that hang or have endless responses, which the function resets, and the calls' threads."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def listener() -> Iterator[tuple[socket.socket, str]]:
 
 @pytest.fixture
 def stuck_pool() -> Iterator[tuple[CallPool, Callable[[], object]]]:
-    """Yield a pool with a single thread, and a call that ends only after the test."""
+    """Yield a thread pool with a single thread, and a call that ends only after the test."""
     end_event = threading.Event()
     yield CallPool(width=1), end_event.wait
     end_event.set()

@@ -1,4 +1,4 @@
-"""Abandoned calls, which discard the unsent bytes in the kernel: the server sees a reset, not an orderly end."""
+"""Abandoned calls, whose unsent bytes the kernel discards, so that the server sees a reset of the connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages of OBS's listings, which the code reads like the vendor's SDK; other bodies are refused."""
+"""Pages of OBS's listings, which the code reads like the vendor's SDK; the code refuses other response bodies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PAGE = obs_listing([A, ObjectSummary("b/c", "CD-2", 2, NEW_YEAR + 61, "Appendabl
 
 @pytest.fixture(autouse=True, scope="module")
 def use_utc() -> Iterator[None]:
-    """Set the machine's time zone to UTC, because the SDK converts times to it, and another zone may repeat an hour."""
+    """Set the machine's time zone to UTC; the SDK converts times to the machine's zone, which may repeat an hour."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", "UTC")
         time.tzset()

@@ -1,4 +1,4 @@
-"""Requests to OMS on the wire, and the meaning of each response."""
+"""Requests that the function sends to OMS, and the meaning of each response."""
 
 from __future__ import annotations
 

@@ -141,7 +141,6 @@ def test_read_lines_ends_after_the_maximum_number_of_failures():
 @settings(max_examples=150)
 @given(object_keys, st.sampled_from(SEPARATORS), st.integers(1, 400), st.sampled_from([3, NO_LIMIT]), st.data())
 def test_read_lines_loses_no_line_wherever_a_part_of_a_list_ends(names, separator, size, max_failures, data):
-    """A list is read in parts, which may end within a line or a character."""
     message = data.draw(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=20))
     # The list is long enough for several parts.
     names = [*HOSTILE, *names] * 8

@@ -1,4 +1,4 @@
-"""Requests to a bucket of OSS: retries and their limits, and the errors for callers."""
+"""Requests to a bucket of OSS: the retries and their limits, and the errors that callers receive."""
 
 from __future__ import annotations
 

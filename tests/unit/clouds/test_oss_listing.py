@@ -1,4 +1,4 @@
-"""Pages of OSS's listings, which the code reads like oss2; other bodies are refused."""
+"""Pages of OSS's listings, which the code reads like the SDK oss2; the code refuses other response bodies."""
 
 from __future__ import annotations
 

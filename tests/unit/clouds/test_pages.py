@@ -1,4 +1,4 @@
-"""Listings that are read one page ahead: the order of requests, errors, and a reader that stops early."""
+"""Listings that the code requests one page ahead: the order of requests, errors, and callers that stop early."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.world import DRIP, HANG, OSS_HEADERS, World, oss_error
 
 
 def requested_markers(world: World) -> list[str]:
-    """Return the keys after which pages were requested."""
+    """Return the keys after which the requested pages begin."""
     return [request.params["start-after"] for request in world.oss.requests]
 
 

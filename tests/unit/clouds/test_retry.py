@@ -1,4 +1,4 @@
-"""The waits between attempts: random, or as long as the server requests, and within budget and deadline."""
+"""The waits between attempts of a call, which are random or set by the server, and end before the deadline."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def get_untried() -> str:
 
 
 class Server:
-    """A server that always gives the same outcome."""
+    """A server with the same outcome for each call."""
 
     def __init__(self, **outcome) -> None:
         self.outcome = Attempt("failed", is_retryable=True, **outcome)

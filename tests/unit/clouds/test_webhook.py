@@ -1,4 +1,4 @@
-"""Messages to a webhook: each chat gets its own form, and a message without confirmation counts as undelivered."""
+"""Messages to a webhook: each chat service gets its own form, and only a confirmed message counts as delivered."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEXT = "oss-oms-sync photos: BROKEN\n已中断 & <!channel>"
 
 
 class Chat(World):
-    """Simulated clouds with the robot of a chat, which keeps the messages that it accepted."""
+    """Simulated clouds with the webhook of a chat service, which stores the messages that it accepted."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(ALERT_WEBHOOK=ROBOTS[kind].address + TOKEN)

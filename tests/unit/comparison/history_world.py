@@ -31,7 +31,7 @@ class Version(NamedTuple):
 
 
 class KeyState(NamedTuple):
-    """The state of a key at one moment: its versions and its records.
+    """The versions and the records of a key at one moment.
 
     A success record is represented by its ETag and time, and a failed record by its time.
     """
@@ -97,7 +97,7 @@ class HistoryWorld(World):
         self.obs_bucket.is_encrypted = on
 
     def compare_deep(self) -> None:
-        """Compare and read the objects of equal size, so that their proofs are stored."""
+        """Run a comparison that reads objects of equal size and stores proofs."""
         self.compare(deep=True, restart=True)
         self.has_read = True
 
@@ -152,9 +152,9 @@ class HistoryWorld(World):
         )
 
     def _in_hand_since(self) -> float:
-        """Return the time at which OMS accepted its oldest unfinished object, as its counts show it.
+        """Return the time at which OMS accepted its oldest unfinished object, as the counts of OMS show it.
 
-        OMS is assumed to work in order. The time is a multiple of five minutes, and at least ten minutes ago. Objects
+        OMS is assumed to copy in order. The time is a multiple of five minutes, and at least ten minutes ago. Objects
         that were accepted over half an hour ago are lost if OMS has finished nothing since.
         """
         now = int(self._now())

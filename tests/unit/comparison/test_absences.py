@@ -1,4 +1,4 @@
-"""Absences: keys that the source lacks, each with the time from which comparisons found the key absent.
+"""Absent keys: keys without an object at the source, each with the time from which comparisons did not find it.
 
 The time is never earlier than the first comparison without the key.
 """
@@ -35,13 +35,13 @@ def world() -> World:
 
 
 def compare(world: World, **asked: object) -> int:
-    """Run a comparison with the options `asked`; return the time at the comparison's end."""
+    """Run a comparison with these options; return the time at which it ended."""
     assert world.compare(**asked)["finished"] is True
     return ceil(world.clock.now().timestamp())
 
 
 def read_last_absences(world: World) -> dict[str, int]:
-    """Return the absent keys of the last comparison, each with the start of the absence."""
+    """Return the absent keys of the last comparison, with the start of each absence."""
     invocation = world.invocation()
     states = PassStore(invocation, "compare", world.destination_bucket).read_states()
     last_state = max((state for state in states if state.ended), key=lambda state: state.of.name)
@@ -92,7 +92,7 @@ def test_a_new_record_or_copy_of_an_absent_key_restarts_its_absence(world, trace
 
 
 def compare_again(world: World) -> dict[str, int]:
-    """Run another comparison, and return its absences."""
+    """Run another comparison; return its absent keys, with the start of each absence."""
     compare(world)
     return read_last_absences(world)
 

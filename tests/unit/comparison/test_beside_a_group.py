@@ -20,9 +20,9 @@ from support.world import HOUR, MINUTE, World
 
 @pytest.fixture
 def world() -> World:
-    """Return simulated clouds with two objects written a day before the task group began, and an object written after.
+    """Return simulated clouds with two objects from the day before the task group began, and an object written later.
 
-    No object has an event.
+    OSS sent no event for these objects.
     """
     world = World.holding_copies(RECONCILE_PERIOD="1d")
     for key in ("old/1", "old/2", "new"):

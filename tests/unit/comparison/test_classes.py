@@ -1,4 +1,4 @@
-"""The class of each combination of rows in the four listings, as the documents define it."""
+"""The object class of each combination of listed objects and records, compared with the table in the documents."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def list_sources() -> list[ObjectSummary | None]:
 
 
 def list_success_records(source: ObjectSummary | None) -> list[ObjectSummary | None]:
-    """Return success records: none, of this version, of this version submitted again, and of another version."""
+    """Return success records: none, for this version, for this version after a resend, and for another version."""
     etag = source.etag if source else MD5
     bodies = (etag, f"{etag} again", "an older one")
     times = (LONG_AGO - HOUR, ACCEPTED, RECENT, LATE)
@@ -59,15 +59,15 @@ def list_destinations(source: ObjectSummary | None) -> list[ObjectSummary | None
 
 
 def make_proof(source: ObjectSummary, there: ObjectSummary, shown: str) -> ObjectSummary:
-    """Return the listed record of a proof for these objects, written at LATE; `shown` is the result of the proof."""
+    """Return the listed record of a proof for these two objects, written at LATE; `shown` is the proof's result."""
     body = f"{source.etag} {source.modified} {there.etag} {shown}"
     return ObjectSummary("k", etag_of(body), len(body), int(LATE), "Normal")
 
 
 def list_proofs(source: ObjectSummary | None, there: ObjectSummary | None) -> list[ObjectSummary | None]:
-    """Return possible proofs for two objects: none, the proofs for these two, and proofs for two others.
+    """Return possible proofs for two objects: none, the proofs for these objects, and proofs for two other versions.
 
-    The others differ by time or by ETag.
+    The other versions differ by time or by ETag.
     """
     if source is None or there is None or source.type == "Symlink" or source.modified > LONG_AGO:
         return [None]
@@ -126,7 +126,7 @@ def is_newer_of_equal_size(e: Entry) -> bool:
 
 
 def is_certain(e: Entry) -> bool:
-    """Return True if the class is FAILED_BEFORE or means equal objects: young records do not change these classes."""
+    """Return True if the class is FAILED_BEFORE or means equal objects; new records do not change these classes."""
     return find_first_class(e, [row for row in TABLE if row[0] is not ObjectClass.MOVING]) in (
         ObjectClass.FAILED_BEFORE,
         ObjectClass.EQUAL_CONTENTS,

@@ -1,6 +1,6 @@
-"""The counts of key ranges, which add up to those of a single range; and the lists of differences.
+"""The counts of key ranges, which add up to those of a single range, and the lists of differences.
 
-Each key that differs is in exactly one list, in rclone's form, with any characters.
+Each key that differs is in exactly one list, in the form of rclone.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def count(entries: list[Entry], start: Tally | None = None) -> Tally:
 
 
 def strip_range_fields(tally: Tally) -> dict[str, object]:
-    """Return a tally's JSON without the parts that depend on the ranges: its marks and its lines."""
+    """Return a tally's JSON without the parts that depend on the ranges: its sampled keys and its lines."""
     fields = json.loads(json.dumps({**to_json(tally), "marks": [], "lines": 0}, sort_keys=True))
     return {**fields, "objects": sum(mark.objects for mark in tally.marks)}
 
@@ -121,7 +121,7 @@ def test_lists_of_differences_have_the_form_of_rclone():
 
 
 def read_lists(world: World, answer: dict) -> list[str]:
-    """Return the lists of a comparison's differences, in the order of the pieces of the pass."""
+    """Return the lines of a comparison's lists of differences, in the order of the ranges."""
     return [world.bucket.objects[name].body.decode() for name in answer["differences"]]
 
 

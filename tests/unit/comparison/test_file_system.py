@@ -1,4 +1,4 @@
-"""Keys that a parallel file system cannot store: their class is impossible, and they are not submitted."""
+"""Keys that a parallel file system cannot store: their object class is impossible, and compare does not submit them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def make_file_system(world: World, is_file_system: bool = True) -> None:
 
 
 def write_objects(world: World, there: Iterable[str], key: str, data: str) -> None:
-    """Write the objects `there` to both buckets (folders only to OBS), and an object `key` that OBS lacks."""
+    """Write the objects `there` to both buckets (folders only to OBS), and an object `key` only to the source."""
     for name in there:
         world.write(name, "" if name.endswith("/") else "1")
     world.lose_events_of(*(name for name in there if not name.endswith("/")), data="1")

@@ -1,4 +1,4 @@
-"""Stored proofs of read objects: each pair of versions is read once, and no difference is forgotten."""
+"""Stored proofs of objects that a comparison read, which make a second read of the same two versions unnecessary."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def world() -> World:
 
 
 def write_in_parts(world: World, *keys: str, data: str = "parts", there: str = "parts") -> None:
-    """Write objects whose ETags are no MD5s to the source, and objects of these keys to OBS."""
+    """Write objects of these keys to both buckets; the ETags at the source are no MD5s."""
     world.put_in_both(*keys, data=data, in_obs=there, kind="Appendable")
 
 
 def compare(world: World, **asked: object) -> dict[str, list[str]]:
-    """Run a comparison; return the keys of each class."""
+    """Run a comparison with these options; return the keys of each object class."""
     answer = world.compare(**({"restart": True, **asked} if "again" not in asked else asked))
     assert answer["finished"] is True
     assert answer["adds_up"] is True

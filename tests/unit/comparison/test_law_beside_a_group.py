@@ -1,6 +1,6 @@
-"""A law for any states of an OMS task group: no key is dropped, and the printed steps resolve every difference.
+"""The law of task groups: in any state of a group, no key is dropped, and the printed steps resolve all differences.
 
-The oracle reads both buckets and the group's copies, and calls no code of the function.
+The oracle reads both buckets and the copies of the group, and calls no code of the function.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class GroupWorld(World):
             begin_migration(self, COPYING, begun=self.began)
 
     def copy_object(self) -> None:
-        """Let the group copy an object, perhaps over a newer object."""
+        """Let the task group copy an object, perhaps over a newer object."""
         if self.left:
             key = self.left.pop(0)
             if self.dice.random() < 0.2:
@@ -55,7 +55,7 @@ class GroupWorld(World):
                 self.write(key, self.read_source(key))
 
     def change_state(self) -> None:
-        """Change the group's state at random: copying, paused, failed, done, or ended by the user."""
+        """Set the task group to a random state: copying, paused, failed, done, or ended by the user."""
         if self.left is None:
             return
         status = self.dice.choice([COPYING, PAUSED, FAILED if self.has_failed else COPYING, None])

@@ -1,6 +1,6 @@
-"""Laws of compare for any objects and events, also for events during a comparison.
+"""The laws of compare for any objects and events, also for events during a comparison.
 
-The classes are those of an oracle that knows all versions, and no object that is newer in OBS is submitted.
+An oracle that knows all versions computes the same object classes. Compare submits no object that is newer in OBS.
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ def list_possible_classes(
     """Return the classes that a key may have, by its states during the comparison.
 
     A class that depends on the time of reading is computed for the earliest and the latest time. A class that depends
-    on OMS's unfinished work is computed for each change of this work. If `has_read` is True, an earlier comparison has
-    read objects, and this comparison may have read objects as well.
+    on OMS's unfinished work is computed for each change of this work. `has_read` is True if a comparison has read
+    objects.
     """
     times = [
         (listed, oldest_unfinished)
@@ -218,7 +218,7 @@ def check_watermark(world: HistoryWorld, compared: ComparisonResult) -> None:
 
 @pytest.fixture(autouse=True)
 def use_tiny_parts_and_runs(mocker):
-    """Use parts of two bytes instead of 50 MB, as the simulated OMS does, and runs of one key instead of 16."""
+    """Set the size of parts of objects to two bytes instead of 50 MB, and of runs of keys to one key instead of 16."""
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
     mocker.patch("oss_oms_sync.passes.listing.MIN_RUN_KEYS", 1)
 
@@ -289,7 +289,7 @@ def test_compare_assigns_a_possible_class_to_an_object_that_changes(tale, lanes,
 
 
 def _list_final_classes(state: KeyState, *, has_read: bool) -> set[str | None]:
-    """Return the classes that a key may have at the end, when nothing changes any more."""
+    """Return the classes that a key may have after all changes have ended."""
     source, there = state.source, state.there
     if source is None:
         return {None} if there is None else ONLY_THERE - {"arriving"}

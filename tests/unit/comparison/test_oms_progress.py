@@ -1,4 +1,4 @@
-"""Objects that OMS may still copy according to its counts; only other objects that OBS lacks are missing."""
+"""Objects that OMS may still copy according to its counts; other objects that OBS lacks are missing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def world() -> World:
 
 
 def accept(world: World, *keys: str, fault: CopyFault | None = None) -> None:
-    """Let OMS accept objects, twenty minutes after they were written."""
+    """Let OMS accept objects twenty minutes after an application wrote them."""
     for key in keys:
         world.task.copies.then(fault or CopyFault.withheld())
         world.put(key, "1")
@@ -30,7 +30,7 @@ def copy_first(world: World) -> None:
 
 
 def find_class(world: World, key: str) -> str:
-    """Return the class of a key in a comparison that submits nothing."""
+    """Run a comparison that submits nothing; return the object class of the key."""
     classes = world.compare(dry_run=True)["classes"]
     return next(name for name, object_class in classes.items() if key in object_class["keys"])
 

@@ -1,6 +1,6 @@
-"""Proofs by reading objects with the option `deep`: torn copies, skipped versions, flipped bytes, and objects in parts.
+"""Proofs by reading objects in both buckets, which the option `deep` of compare requests.
 
-Objects that stay unproven are reported.
+Compare reports objects without a proof, and the reason.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ def world():
 
 
 def put(world: World, data: str, there: str, part: int | None = None, kind: str = "Appendable") -> None:
-    """Write an object whose ETag is no MD5 to the source, and an object of this key to OBS."""
+    """Write an object whose ETag is no MD5 to the source, and an object of the same key to OBS."""
     world.put_in_both("a", data=data, in_obs=there, kind=kind, part=part)
 
 
 def write_flipped(world: World, key: str = "a") -> None:
-    """Write an object to the source, and a copy to OBS that differs by a byte."""
+    """Write an object to the source, and a copy to OBS in which a byte differs."""
     world.put_in_both(key, data="a flipped byte", in_obs="a flipped bjte", kind="Appendable")
 
 
@@ -49,7 +49,7 @@ def class_of_a(answer: dict) -> str | None:
 
 
 def compare_deeply(world: World, **asked: bool) -> tuple[str | None, dict[str, int]]:
-    """Run a deep comparison; return the class of the only object, and the non-zero counts of reading."""
+    """Run a deep comparison; return the object class of the only object, and the non-zero counts of objects read."""
     answer = world.compare(deep=True, **asked)
     shown = answer["deep"] or {}
     return class_of_a(answer), {name: number for name, number in shown.items() if number and name != "keys"}
@@ -83,7 +83,6 @@ def test_a_deep_comparison_reuses_the_proof_of_a_key_of_any_length(world, length
 
 @pytest.mark.parametrize("there", ["a flipped bjte", "half old\0\0\0\0\0\0", "another conten"])
 def test_a_deep_comparison_detects_differences_of_objects_of_equal_size(world, there):
-    """A flipped byte, a torn copy and a skipped version are found."""
     put(world, "a flipped byte", there)
     assert classes(world.compare()) == {"equal_size": ["a"]}
     assert compare_deeply(world) == ("overwritten", {"different": 1, "bytes": 14})

@@ -1,4 +1,4 @@
-"""Rechecks of the keys that differed, which make another pass unnecessary for a late object."""
+"""Rechecks of the keys that differed in a comparison, after which late objects need no further pass."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEYS = ["equal", "late", LONG, "line\nbreak\u2028", '"quoted', "gone", "other", 
 
 @pytest.fixture
 def world() -> World:
-    """Return simulated clouds with an object of each kind: equal, overwritten in OBS, missing, and only in OBS."""
+    """Return simulated clouds with four objects: equal, overwritten in OBS, missing in OBS, and only in OBS."""
     world = World.holding_copies(LANES="1")
     world.put("equal", "1")
     world.lose_events_of(*KEYS[1:-1], data="12")
@@ -215,7 +215,7 @@ def list_counts_by_class(answer: dict) -> dict[str, list[int]]:
 
 
 def list_digests(answer: dict) -> list[object]:
-    """Return the digests of both sides, and of each class."""
+    """Return the digests of both buckets and of each object class."""
     return [answer[side]["digest"] for side in SIDES] + [count["digests"] for count in answer["classes"].values()]
 
 

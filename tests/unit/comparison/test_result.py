@@ -1,4 +1,4 @@
-"""Answers of compare: their form, and no results before the pass is finished."""
+"""Answers of compare: their form, and the results that they omit before the pass is finished."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_the_command_of_an_overwriting_migration_has_at_most_ten_folders(number,
 
 
 def make_tally(*keys: str, more: int = 0, title: str = "overwritten") -> Tally:
-    """Return a tally of these keys and of `more` unnamed keys, all in the folder x/."""
+    """Return the counts of these keys and of `more` unnamed keys, all in the folder x/."""
     folders = {key[: key.find("/") + 1]: {title: [1, 1, 1, 1]} for key in (*keys, *["x/"][:more])}
     return Tally(classes={title: ClassCount(Side(len(keys) + more), keys=list(keys))}, folders=folders)
 

@@ -1,4 +1,4 @@
-"""Counts by pairs of storage classes, which equal an oracle's and add up to both listings."""
+"""Counts by pairs of storage classes, which equal those of an oracle and add up to the listings of both buckets."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Objects = dict[str, ObjectSummary]
 
 
 def make_objects(dice: random.Random, keys: list[str], classes: list[str], share: float) -> Objects:
-    """Return objects for about this `share` of the keys, from 0 to 1; most of them have the same size and contents."""
+    """Return objects for about this `share` of the keys, a number from 0 to 1; most objects are alike."""
     few = dice.choice([0.0, 0.02, 0.5])
     return {
         key: ObjectSummary(
@@ -49,7 +49,7 @@ def make_objects(dice: random.Random, keys: list[str], classes: list[str], share
 
 
 def make_world(dice: random.Random) -> tuple[Objects, Objects]:
-    """Return the objects of the source and of OBS, some of them outside the scope."""
+    """Return the objects of the source and of OBS, some of them outside the project's filter."""
     keys = sorted(
         {f"{dice.choice(['a/', 'a/b/', 'c', ''])}{dice.randrange(400):03}.{dice.choice('jjjp')}" for _ in range(150)}
     )

@@ -170,7 +170,6 @@ def test_a_submission_counts_only_a_200_without_error_code_as_accepted(world, an
 
 @pytest.mark.parametrize(("keys", "calls"), [(TEN, 19), (["a"], 1)])
 def test_a_submission_rejects_no_key_if_oms_accepts_no_key(world, keys, calls):
-    """Only an accepted key proves that the task works."""
     world.oms.refuse(lambda _: True)
     submission = submit_keys(world, keys)
     assert find_reasons(submission) == {Reason.REFUSED}
@@ -251,7 +250,6 @@ def test_each_failure_reason_has_a_remedy_in_english_and_chinese():
 
 @pytest.mark.parametrize("redirect", REDIRECTS)
 def test_a_submission_follows_no_redirect_and_its_failure_names_it(world, redirect):
-    """The failures of all keys, and of the query for the task, name the address."""
     world.oms.faults.then(redirect, redirect)
     message = f"a redirect to {redirect.headers['Location']}, which this project does not follow"
     failure = Failure(Reason.UNEXPECTED, 302, None, message)

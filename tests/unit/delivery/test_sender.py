@@ -1,4 +1,4 @@
-"""The sender: it resends keys in batches at a limited rate, stops after too many refusals, and records each outcome."""
+"""The sender of replay, which resends keys in batches at a limited rate, and records each outcome."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEYS = [f"k{number}" for number in range(10)]
 
 
 class SenderWorld(World):
-    """A world with the sender of a run of replay, in which OSS answers without delay."""
+    """A world with the sender of a replay, in which OSS answers without delay."""
 
     def __init__(self, timeout: float = 600, rate: float = 20.0, round_trip: float = 0.02) -> None:
         super().__init__()
@@ -88,7 +88,6 @@ def test_the_sender_starts_no_call_after_its_share_of_the_time():
 
 
 def test_the_sender_returns_each_key_of_a_batch_without_time_once():
-    """The batch also stops the run."""
     world = SenderWorld(timeout=20)
     world.clock.sleep(9.95)
     assert world.send(*KEYS, doubtful_keys=("k3", "other")) == KEYS
@@ -157,7 +156,6 @@ def test_the_sender_counts_the_calls_of_a_bisection_against_the_rate():
 
 
 def test_the_sender_halves_its_rate_after_a_throttled_batch():
-    """Batches throttled to their end halve the rate, down to a call a second."""
     world = SenderWorld(rate=4, round_trip=0.001)
     at_full_rate = world.measure_seconds(100)
     for _ in range(4):  # another would stop the run
@@ -232,7 +230,6 @@ def test_the_sender_bisects_a_refused_batch_after_any_earlier_batch(world):
 
 
 def test_the_sender_bisects_rejected_keys_again_only_after_a_success(world):
-    """After a wholly refused batch, no batch of rejected keys is bisected until OMS accepts a key."""
     world.oms.faults.then(*[BAD] * 20, OK, BAD)
     for calls in (19, 20):
         world.send(*KEYS, reason="REJECTED")

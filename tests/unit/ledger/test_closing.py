@@ -1,4 +1,4 @@
-"""The mark of a closed project: its user, time and reason, and the error if the mark is unreadable."""
+"""The mark of a closed project: its user, time and reason, and the error for an unreadable mark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of records: the layout in the users' guide, and long keys."""
+"""Records of keys: their names, which the users' guide documents, and their contents."""
 
 import hashlib
 import json

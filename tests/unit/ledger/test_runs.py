@@ -1,4 +1,4 @@
-"""Run files of replay: their keys, the lease of a run, and the log line about an unreadable file."""
+"""Run files, in which replay stores the keys that it resends, with the lease of the run."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A world in which several workers of a pass take turns, and events happen between their calls.
+"""A world in which several invocations of a pass take turns, and events happen between their requests.
 
-A worker is an invocation; it runs until it has made a number of calls, then another runs.
+Such an invocation is called a worker here. A worker runs until it has made a number of requests.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _TOO_MANY_CALLS = 30_000
 
 
 class Actor:
-    """An invocation with its own instance, which continues only on demand."""
+    """An invocation with its own instance, which runs only when the test lets it run."""
 
     def __init__(self, world: PassWorld, event: str) -> None:
         self.classes = world.classes
@@ -85,7 +85,7 @@ class Actor:
         self.run(0)
 
     def step(self, request: PreparedRequest) -> None:
-        """Wait before and after each call, in the invocation's thread."""
+        """Wait before and after each request, in the invocation's thread."""
         self._made += 1
         assert self._made < _TOO_MANY_CALLS, "a worker turns in a circle"
         self._steps -= 1
@@ -104,9 +104,9 @@ class Actor:
 
 
 class PassWorld(World):
-    """A world with reconcile calls among all possible events.
+    """A world with calls of reconcile among all possible events.
 
-    `keys`: the keys of each bucket; every third has a success record.
+    `keys` are the keys of each bucket; every third key has a success record.
     """
 
     def __init__(self, keys: dict[str, list[str]], lanes: int) -> None:
@@ -142,7 +142,7 @@ class PassWorld(World):
             slow_down_listings(bucket, seconds)
 
     def current(self) -> Actor | None:
-        """Return the invocation whose code is running; None for the test's own code."""
+        """Return the invocation whose code is running, or None while the test's own code runs."""
         return next((actor for actor in self.actors if actor.instance is self.platform.owner()), None)
 
     # Possible events.
@@ -176,14 +176,14 @@ class PassWorld(World):
             self.events.append(self.events[number % len(self.events)])
 
     def next_put(self, fate: str) -> None:
-        """Let the next write of a pass get no response; it takes effect at once, or two minutes late."""
+        """Let OSS send no response to the next write of a pass; the write takes effect at once, or two minutes late."""
         self.oss.faults.then(
             Fault.lands_late(120) if fate == "late" else DROP_AFTER,
             where=lambda request: request.method == "PUT" and unquote(request.raw_path)[1:].startswith(PREFIX),
         )
 
     def land(self) -> None:
-        """Let the late writes take effect."""
+        """Let the writes that are late take effect."""
         self.platform.call(self.oss.wait_until_idle())
 
     def oms_down(self, down: bool) -> None:
@@ -192,7 +192,7 @@ class PassWorld(World):
             self.oms.faults.add(FROZEN)
 
     def change(self, what: str) -> None:
-        """Deploy the project with another source bucket or another filter, or else with newer code."""
+        """Deploy the project with another source bucket, another filter or newer code, as `what` says."""
         if what == "source":
             names = sorted(self.sources)
             following = names[(names.index(self.settings.source_bucket) + 1) % len(names)]
@@ -291,7 +291,7 @@ class PassWorld(World):
     def finish(self, events: bool, ticks: int = 80) -> bool:
         """Let timers fire and late writes take effect, with or without events; return True if all passes have ended.
 
-        Only passes with these settings count.
+        Only passes with the current settings of the project count.
         """
         self.oms_down(False)
         self.listings_take(self._listings_take)

@@ -1,7 +1,4 @@
-"""Limits of a pass: pauses without progress, the maximum size, and the number of its ranges of keys.
-
-The marks (sampled keys) of the other job's pass count as well, because both jobs list the same keys.
-"""
+"""Limits of a pass: pauses without progress, the maximum size, and the number of its key ranges."""
 
 from __future__ import annotations
 
@@ -20,13 +17,13 @@ from support.world import DAY, HOUR, NO_RIGHT, TICK, World
 
 
 def reconcile(world: World, event: object = None) -> dict[str, Any]:
-    """Advance the time by a few seconds, then call reconcile: by hand, or with `event`."""
+    """Advance the time by a few seconds, then call reconcile with `event`, or by hand without an event."""
     world.advance(5)
     return world.invoke("reconcile", {} if event is None else event)
 
 
 def count_pieces_while_stuck(world: World, event: object, times: int) -> int:
-    """Return the number of pieces that calls write, ten minutes apart, while the source cannot be listed."""
+    """Call reconcile every ten minutes while OSS refuses listings; return how often the calls stored their progress."""
 
     def count_pieces() -> int:
         return sum(name.rpartition("/")[2].isdecimal() for name in world.bucket.names(world.store.prefix))
@@ -73,7 +70,7 @@ def test_a_pass_that_is_too_large_needs_a_restart(world):
 def world_with_copies(number: int, **environment: str) -> Iterator[World]:
     """Yield simulated clouds with this number of objects, which OMS copied an hour ago.
 
-    A page has ten objects, and each page is worth a range of its own.
+    A listing page has ten objects, and a range with one page of objects is large enough to split.
     """
     world = World.holding_copies(**environment)
     for place in range(number):
@@ -84,7 +81,7 @@ def world_with_copies(number: int, **environment: str) -> Iterator[World]:
 
 
 def show_first_state(world: World, job: str, **asked: object) -> dict:
-    """Begin a job's next pass while each page takes a second, and return the answer after its first piece."""
+    """Begin a job's next pass while each page takes a second; return the answer after the first stored progress."""
     world.advance(DAY)
     slow_down_listings(world.source, 1.0)
     return world.invoke(job, asked, timeout=20)

@@ -28,7 +28,7 @@ NO_SPACE = Stopped(Stop.STORAGE, "there is no room")
 
 
 class PreparedWalk:
-    """A replacement for a job's work on ranges, with a prepared result for each range end, by default `DONE`."""
+    """A replacement for a job's work on ranges, with a prepared result for the end of each range, by default `DONE`."""
 
     def __init__(self) -> None:
         self.kinds: dict[str, Piece] = {}
@@ -75,9 +75,9 @@ def split_pass(world: World, walk: PreparedWalk, scope: Scope = USUAL) -> Pass:
 
 
 def begin_work(world: World, walk: PreparedWalk, *halves: str, later: float = 0) -> Pass:
-    """Begin a pass, and return it with signs of workers on `halves`, by default on both.
+    """Begin a pass, and return it with announcements of workers on `halves`, by default on both halves.
 
-    The signs are written `later` seconds after the pieces.
+    The announcements are `later` seconds newer than the stored progress of the halves.
     """
     pass_ = split_pass(world, walk)
     world.advance(later)
@@ -188,7 +188,7 @@ def test_a_pass_that_reached_its_size_limit_blocks_no_other_pass(world, walk, mo
 
 
 def count_listings(world: World) -> Counter[str]:
-    """Return a counter of all later listings, by folder of the log bucket; "each pass" counts searches for passes."""
+    """Return a counter of later listings, by folder of the log bucket; "each pass" counts searches for passes."""
     counter: Counter[str] = Counter()
     prefix = world.store.prefix
 

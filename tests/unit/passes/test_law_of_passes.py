@@ -1,4 +1,4 @@
-"""The law of passes: each pass ends, and counts each object once, after any faults of its workers and events."""
+"""The law of passes: each pass ends and counts each object once, after any faults of workers and any loss of events."""
 
 from __future__ import annotations
 
@@ -129,8 +129,8 @@ def make_differing_cuts() -> Callable[..., str | None]:
 def play_two_timer_calls(*, dies: bool) -> tuple[bool, bool]:
     """Let two timer calls begin the same pass; return True if the pass ended, and True if all totals were right.
 
-    The first call stops before it writes the first piece. The second call writes this piece; if `dies` is True, it dies
-    between the pieces of the two halves. Then the first call continues.
+    The first call stops before it writes the first object of the pass. The second call writes this object; if `dies` is
+    True, the second call is killed between its writes for the two halves. Then the first call continues.
     """
     with pass_world({"photos": KEYS}, 2, 3, make_differing_cuts()) as world:
         world.fire_timer(stops_before="/r/0000")
@@ -149,7 +149,7 @@ def play_two_timer_calls(*, dies: bool) -> tuple[bool, bool]:
 
 
 def write_own_copy(store: PassStore, pass_name: str, range_name: str, number: int, piece: object) -> object:
-    """Write the worker's piece and return it, without reading a piece that another worker has stored."""
+    """Write the worker's own object and return it, without reading an object that another worker has stored."""
     store._write_once(f"{pass_name}/{range_name}/{number:04}", to_json(piece))
     return piece
 

@@ -1,4 +1,4 @@
-"""The merged listing of the source and its records, for any keys and for keys too long for a record's name."""
+"""The merged listing of the source and its records, also for keys too long for the name of a record."""
 
 from __future__ import annotations
 

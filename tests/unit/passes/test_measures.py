@@ -1,4 +1,4 @@
-"""Measures of a pass beside its counts: lags, a sample, and its progress."""
+"""Measurements of a pass other than its counts: lags, a sample, and its progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conclusions from the pieces of a pass and from the names of its objects: open ranges, and a proven total."""
+"""Conclusions from the stored objects of a pass and from their names: open ranges, and a proven total."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Cases in which workers of a pass die, overtake each other, or meet unreadable and deleted objects."""
+"""Passes whose workers are killed, work at the same time, or find unreadable or deleted objects.
+
+A worker is an invocation that works on a range of keys.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +24,14 @@ KEYS = [f"{letter}{number}" for number in range(4) for letter in "abc"]
 
 @pytest.fixture
 def world():
-    """Yield simulated clouds with twelve objects in pages of five, all in a range that a single piece covers."""
+    """Yield simulated clouds with twelve objects in listing pages of five, all in one range."""
     with pass_world({"other": KEYS[:5], "photos": KEYS}, lanes=1, page=5) as made:
         slow_down(made, 0)
         yield made
 
 
 def slow_down(world: PassWorld, seconds_a_page: float = 1.2) -> None:
-    """Let a pass need several pieces from now on."""
+    """Make listing pages so slow that a pass needs several calls."""
     world.listings_take(seconds_a_page)
 
 
@@ -51,7 +54,7 @@ def call_by_hand(world: PassWorld, **asked: object) -> dict:
 
 
 def list_written(world: PassWorld) -> list[str]:
-    """Return the names of all objects of passes, without the prefix that names the pass."""
+    """Return the names of all stored objects of passes, without the name of the pass."""
     return [name.removeprefix(PREFIX).partition("/")[2] for name in world.bucket.names(PREFIX)]
 
 
@@ -114,7 +117,6 @@ def test_a_new_pass_begins_if_the_progress_of_a_pass_is_unreadable(world):
 
 
 def test_a_pass_whose_progress_was_deleted_blocks_no_new_pass(world):
-    """The timer's next tick on the same day begins another pass."""
     # GIVEN a timer's pass that lacks only the total, and then also its last piece
     slow_down(world)
     world.fire_timer()
@@ -212,7 +214,7 @@ def test_a_worker_whose_pass_was_deleted_stops_and_stores_no_progress(world):
 
 
 def test_a_pass_older_than_an_existing_pass_does_not_begin(world):
-    """The clock of the other instance was ahead."""
+    """The first instance has a clock that is five minutes fast."""
     world.clock.ahead = timedelta(minutes=5)
     call_by_hand(world)
     world.clock.ahead = timedelta()

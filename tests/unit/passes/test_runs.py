@@ -1,4 +1,4 @@
-"""Runs of keys that are counted together, with the same results as keys that are counted singly."""
+"""Runs of consecutive keys that the code counts together, with the same results as keys counted one by one."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Objects = dict[str, list[ObjectSummary | None]]
 
 
 def make_rows(dice: random.Random) -> Objects:
-    """Return the rows of random keys in all listings; in most rows, the listings agree."""
+    """Return random objects and records of random keys; most of them agree."""
     oddness = dice.choice([0.0, 0.005, 0.05])
     keys = {
         f"{dice.choice(FOLDERS)}{dice.randrange(300):03}{dice.choice(['', '', '.jpg'])}"

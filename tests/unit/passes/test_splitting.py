@@ -1,4 +1,4 @@
-"""The key at which a range of keys splits, found by requests or by an earlier pass's marks (sampled keys)."""
+"""The key at which a range splits, which the code finds by requests or by the sampled keys of an earlier pass."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MARKS = st.lists(st.tuples(KEY, st.integers(1, 1000)), max_size=20, unique_by=la
 
 
 def find_cut_of_keys(keys: list[str], until: str = "", marks=()) -> tuple[str | None, int]:
-    """Return the cut of ordered keys, which are requested singly, and the number of requests."""
+    """Return the key at which a range of these keys splits, and the number of requests for single keys."""
     requested_keys: list[bytes] = []
 
     def find_next_key(after: str) -> str | None:

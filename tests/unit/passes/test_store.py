@@ -24,7 +24,7 @@ ELSEWHERE = Scope(KeyFilter("a"), None, everything=True)
 
 
 def begin_pass(world: World, scope: Scope = USUAL) -> Pass:
-    """Write the first piece of a pass, and the sign of a worker on the second piece; return the pass."""
+    """Store the first progress of a pass, and the announcement of a worker; return the pass."""
     world.clock.sleep(1)
     now = "2026-01-02T00:00:00Z"
     pass_ = Pass(world.store.build_name(scope, world.clock.now()), "photos", scope, started=now, installed=now)

@@ -1,4 +1,4 @@
-"""The checks that the headline of an unproven certificate names: causes, without the checks that depend on them."""
+"""The checks in the headline of an unproven certificate: causes, without the checks that depend on them."""
 
 from __future__ import annotations
 

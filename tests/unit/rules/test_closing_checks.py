@@ -1,4 +1,4 @@
-"""The time after which OMS can no longer change OBS."""
+"""The rule that OMS can no longer change OBS after ten idle minutes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules for the list of deletions: each violated condition alone prevents the list, or omits a key from it."""
+"""Rules for the list of deletions: each violated condition prevents the list, or removes a key from it."""
 
 from __future__ import annotations
 

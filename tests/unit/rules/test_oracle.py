@@ -1,4 +1,4 @@
-"""The rules of a cutover, compared with an independent second set of rules over random facts."""
+"""The rules of a certificate, compared with a second, independent set of rules on random facts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Remedies for classes of objects: a remedy repairs its class in each overwrite mode, and changes no other objects."""
+"""Remedies for object classes: in each overwrite mode, a remedy mends only the objects of its class."""
 
 from __future__ import annotations
 
