@@ -57,9 +57,9 @@ class Lock:
         self._interrupted_run = ""
 
     def needs(self) -> list[Need]:
-        """Return a line of the plan if another run has the lock, otherwise no line.
+        """Return a line of setup's plan if another run has the lock, otherwise no line.
 
-        An unreadable lock gets no line either, because the plan's line on the log bucket has the reason.
+        An unreadable lock gets no line, because the plan's line on the log bucket has the reason.
         """
         try:
             holder = self._read_holder()
