@@ -83,7 +83,7 @@ def unconfirmed(chinese: bool) -> str:
     rows = [
         (
             fact.question.of(language),
-            fact.assumed.of(language),
+            fact.assumed_answer.of(language),
             f"`{fact.setting}`" if fact.setting else "",
             fact.dependents.of(language),
             _COMMAS[chinese].join(f"`{field}`" for field in fact.fields),

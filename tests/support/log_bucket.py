@@ -21,7 +21,7 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.passes.pieces import Pass, Piece, Scope
 from oss_oms_sync.passes.states import PassState
-from oss_oms_sync.passes.tally import INSIDE, ClassCount, Side, Tally
+from oss_oms_sync.passes.tally import OBJECTS_IN_SCOPE, ClassCount, Side, Tally
 from sandbox import Sandbox
 from sandbox.oss.objects import etag_of
 from support.stored import Stored
@@ -181,7 +181,7 @@ class LogBucket(Stored):
         at = timestamp(now)
         destination = self._destination if job == "compare" else ""
         about = Pass(name, "photos", of, started=at, installed=at, destination_bucket=destination)
-        counted = tally or Tally(Counter({INSIDE: 1, **counts}), state=1)
+        counted = tally or Tally(Counter({OBJECTS_IN_SCOPE: 1, **counts}), state=1)
         total = to_json(PassState(about, counted, at, ranges_open=0, ranges_done=1, pieces=1))
         piece = to_json(Piece(tally=counted, about=about))
         folder = f"oms_source_record/passes/{self._project}-{job}/{self._task}/{name}/"

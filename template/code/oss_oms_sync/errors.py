@@ -27,7 +27,7 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
 # The reason of a failed record that states none, such as a record of the vendor's handler.
-UNKNOWN = "UNKNOWN"
+UNKNOWN_REASON = "UNKNOWN"
 _MAX_MESSAGE_CHARACTERS = 300
 # Number of characters of a text from which a printable line is made; the rest of the text is ignored.
 _MAX_READ_CHARACTERS = 4096

@@ -19,21 +19,21 @@ class Assumption:
     A canary, a test in the project's accounts, writes a field report.
 
     - `fields`: the names of the report's fields that answer the question, with dots between nested names.
-    - `as_assumed`: the values of this field that agree with the assumption; empty if a report cannot answer the
+    - `confirming_values`: the values of this field that agree with the assumption; empty if a report cannot answer the
       question.
     - `setting`: the setting that replaces the assumption, or "".
     """
 
     question: Text
-    assumed: Text
+    assumed_answer: Text
     dependents: Text
     fields: tuple[str, ...] = ()
     setting: str = ""
-    as_assumed: tuple[str, ...] = ()
+    confirming_values: tuple[str, ...] = ()
 
     def canary_observation(self, report: Mapping[str, object]) -> str:
         """Return the value in a field report, or "" if it is missing or a report cannot answer the question."""
-        if not self.as_assumed:
+        if not self.confirming_values:
             return ""
         (path,) = self.fields
         value: object = report
@@ -61,14 +61,14 @@ UNCONFIRMED = {
             " be accepted by name"
         ),
         ("counts.doubles",),
-        as_assumed=("each counted",),
+        confirming_values=("each counted",),
     ),
     "delay of counts": Assumption(
         t("delay of OMS's counts"),
         t("at most ten minutes"),
         t("`OMS_FINISHED` waits until the counts have not changed for that time"),
         ("counts.shown_after",),
-        as_assumed=_MINUTE_WORDS,
+        confirming_values=_MINUTE_WORDS,
     ),
     "interval of counts": Assumption(
         t("interval of OMS's counts"),
@@ -81,14 +81,14 @@ UNCONFIRMED = {
         t("50 MB or 50 MiB: compare tries both"),
         t("`--deep`'s proof of multipart objects (`PROOF_SUSPICIOUS`, `PROOF_EQUAL_VERSION`, `PROOF_EQUAL_SIZE`)"),
         ("part_size",),
-        as_assumed=("50 MB", "50 MiB"),
+        confirming_values=("50 MB", "50 MiB"),
     ),
     "copies in one part": Assumption(
         t("whether OMS writes smaller objects in one part, so that their ETag in OBS is an MD5"),
         _YES,
         t("the number of objects that a comparison proves equal without reading"),
         ("objects.between.etag",),
-        as_assumed=("MD5 of the contents",),
+        confirming_values=("MD5 of the contents",),
     ),
     "order of listings": Assumption(
         t("the order of OBS's listings"),
@@ -98,7 +98,7 @@ UNCONFIRMED = {
             " would finish, so no cutover could end in GO"
         ),
         ("listing.order",),
-        as_assumed=("bytes",),
+        confirming_values=("bytes",),
     ),
     "format of lists": Assumption(
         t("separator and columns of OMS's lists"),
@@ -111,7 +111,7 @@ UNCONFIRMED = {
         t("at most an hour"),
         t("only a comparison finds later failures"),
         ("lists.written_after",),
-        as_assumed=_HOUR_WORDS,
+        confirming_values=_HOUR_WORDS,
     ),
     "encoding of keys": Assumption(
         t("whether a task decodes submitted keys"),
@@ -119,14 +119,14 @@ UNCONFIRMED = {
         t("without decoding, no key with special characters arrives: `MISSING` fails"),
         ("objects.hostile name.in_obs",),
         "OMS_KEY_ENCODING",
-        as_assumed=_HOUR_WORDS,
+        confirming_values=_HOUR_WORDS,
     ),
     "keys in events": Assumption(
         t("whether keys in OSS's events are unencoded"),
         _YES,
         t("if they are encoded, no key with special characters arrives: `MISSING` fails"),
         ("objects.hostile name.event",),
-        as_assumed=_HOUR_WORDS,
+        confirming_values=_HOUR_WORDS,
     ),
     "mode": Assumption(
         t("a task's actual overwrite mode"),
@@ -204,7 +204,7 @@ UNCONFIRMED = {
         t("China Standard Time"),
         t("the price of `migrate --nights`; `migrate --look` measures the time zone within a day"),
         ("bandwidth.hours_late",),
-        as_assumed=("0",),
+        confirming_values=("0",),
     ),
     "limit of each task": Assumption(
         t("whether a bandwidth limit applies to the task group, or to each of its tasks"),

@@ -177,5 +177,5 @@ def test_a_submission_counts_its_throttled_calls(world, schedule, throttled):
     world.oms.faults.then(*schedule)
     submission = send(world, "a")
     assert submission.calls == 3
-    assert submission.throttled == throttled
+    assert submission.throttled_calls == throttled
     assert submission.outcomes == {"a": None}

@@ -30,7 +30,7 @@ from support.passes import classes, once, refusing
 from support.world import FROZEN, HOUR, World, is_post
 
 NOW = 1_000_000
-JUDGE = Judge(KeyFilter("", ""), JudgementTimes(NOW, OmsProgress.without_counts(NOW)), sent_since=0)
+JUDGE = Judge(KeyFilter("", ""), JudgementTimes(NOW, OmsProgress.without_counts(NOW)), submit_since=0)
 keys = st.builds("".join, st.lists(st.sampled_from(["a", "b/", "c", "/", "é", "oms/sync_task/", "z\n"]), min_size=1))
 summaries = st.builds(
     lambda etag, size, age: ObjectSummary("", etag * 32, size, NOW - age, "Normal"),

@@ -193,6 +193,6 @@ def test_a_deep_comparison_advises_to_grant_the_missing_permission(title):
     # WHEN a permission was missing, THEN the remedy begins with it
     unread_tally = replace(tally, counts={"deep_no_right_in_oss": 1})
     remedy = remedies(
-        unread_tally, mode, "", Attempts(deep=True, missing_rights=describe_missing_permissions(unread_tally))
+        unread_tally, mode, "", Attempts(deep=True, missing_permissions=describe_missing_permissions(unread_tally))
     )[ObjectClass(title)].en
     assert 0 < remedy.index("lacks oss:GetObject") < remedy.rindex(deep_command)

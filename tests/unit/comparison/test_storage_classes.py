@@ -69,7 +69,7 @@ def make_pages(objects: Objects, of_oss: bool, size: int) -> list[ListPage]:
 def count_objects(source: Objects, destination: Objects, key_filter: KeyFilter, size: int) -> Tally:
     """Return the counts of a comparison of these listings."""
     count = CompareCount(
-        Judge(key_filter, JudgementTimes(NOW, OmsProgress.without_counts(NOW)), sent_since=0),
+        Judge(key_filter, JudgementTimes(NOW, OmsProgress.without_counts(NOW)), submit_since=0),
         Tally(),
         NOW - 9.0,
         "5eed",

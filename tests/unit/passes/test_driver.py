@@ -12,7 +12,7 @@ import pytest
 from oss_oms_sync.answers.finding import TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.driver import Driver
-from oss_oms_sync.passes.pieces import Pass, Piece, PieceKind, Scope, Wake
+from oss_oms_sync.passes.pieces import Pass, Piece, PieceKind, RangeRequest, Scope
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
@@ -245,7 +245,7 @@ def test_a_manual_call_waits_for_other_workers(world, walk):
         sleep(seconds)
         if world.clock.seconds - began > 60:
             world.clock.sleep = sleep
-            make_driver(world, PreparedWalk()).handle_event([Wake(pass_.name, "r0", 0)])
+            make_driver(world, PreparedWalk()).handle_event([RangeRequest(pass_.name, "r0", 0)])
 
     world.clock.sleep = meanwhile  # type: ignore[method-assign]
     state, stopped = make_driver(world, walk).handle_request(USUAL, restart=False)
@@ -280,7 +280,7 @@ def test_a_manual_call_takes_over_the_range_of_a_lost_worker(world, walk):
 
 def test_an_event_returns_the_progress_of_each_range_that_it_continued(world, walk):
     pass_ = split_pass(world, walk)
-    answer = make_driver(world, walk).handle_event([Wake(pass_.name, name, 0) for name in ("r0", "r1", "r")])
+    answer = make_driver(world, walk).handle_event([RangeRequest(pass_.name, name, 0) for name in ("r0", "r1", "r")])
     assert answer["pieces"] == {f"{pass_.name}/r0": "done", f"{pass_.name}/r1": "done"}
 
 
@@ -288,9 +288,9 @@ def test_an_event_returns_the_progress_of_each_range_that_it_continued(world, wa
 def test_a_worker_ignores_an_event_for_outdated_or_missing_progress(world, walk, range_name, number):
     pass_ = split_pass(world, walk)
     walk.kinds["m"] = Piece(after="a")
-    make_driver(world, walk).handle_event([Wake(pass_.name, "r0", 0)])
+    make_driver(world, walk).handle_event([RangeRequest(pass_.name, "r0", 0)])
     walk.began.clear()
-    assert make_driver(world, walk).handle_event([Wake(pass_.name, range_name, number)])["pieces"] == {}
+    assert make_driver(world, walk).handle_event([RangeRequest(pass_.name, range_name, number)])["pieces"] == {}
     assert walk.began == []
 
 

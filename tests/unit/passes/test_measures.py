@@ -24,7 +24,7 @@ from oss_oms_sync.passes.digests import SampleDraw, digest
 from oss_oms_sync.passes.marks import KeyMark
 from oss_oms_sync.passes.pieces import Pass, Scope
 from oss_oms_sync.passes.states import PassState, estimate_progress
-from oss_oms_sync.passes.tally import WITHIN, Histogram, Tally
+from oss_oms_sync.passes.tally import LAG_LIMITS, Histogram, Tally
 
 lags = st.lists(st.integers(0, 10**7), max_size=60)
 
@@ -63,7 +63,7 @@ def test_a_change_of_a_sum_of_histograms_does_not_change_the_summands():
 @given(lags)
 def test_a_histogram_counts_the_objects_within_a_lag_exactly(seconds):
     assert make_histogram(seconds).summary().within == {
-        limit: sum(second <= limit for second in seconds) for limit in WITHIN
+        limit: sum(second <= limit for second in seconds) for limit in LAG_LIMITS
     }
 
 

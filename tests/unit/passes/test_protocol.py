@@ -15,7 +15,7 @@ from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs import reconcile
-from oss_oms_sync.passes.pieces import PASS_NAME_PATTERN, PieceKind, Tree, identity_prefix, parse_wakes
+from oss_oms_sync.passes.pieces import PASS_NAME_PATTERN, PieceKind, Tree, identity_prefix, parse_requests
 from support.world import HOUR, payload
 from unit.passes.pass_world import PREFIX, PassWorld, pass_world
 
@@ -83,8 +83,8 @@ def test_a_worker_ignores_an_event_for_another_object_of_the_log_bucket(world, p
     calls, event = world.bucket.calls["put"], payload(f"{PREFIX}{pass_name}/{name}")
     reconcile.run(event, world.invocation())
     assert world.bucket.calls["put"] == calls
-    assert parse_wakes(event, PREFIX) == ([], [])
-    assert parse_wakes(b"{}", PREFIX) is None
+    assert parse_requests(event, PREFIX) == ([], [])
+    assert parse_requests(b"{}", PREFIX) is None
 
 
 def test_the_store_of_passes_raises_an_error_for_a_bucket_with_versioning(world, pass_name):

@@ -141,7 +141,7 @@ def count_keys(
 
 
 def make_compare_count(key_filter: KeyFilter) -> Count:
-    judge = Judge(key_filter, JudgementTimes(NOW, OmsProgress.without_counts(NOW)), sent_since=0)
+    judge = Judge(key_filter, JudgementTimes(NOW, OmsProgress.without_counts(NOW)), submit_since=0)
     return CompareCount(judge, Tally(), NOW - 2.01 * DAY, "5eed")
 
 

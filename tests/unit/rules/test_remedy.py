@@ -30,7 +30,7 @@ TRIED = {
     "submitted": Attempts(submitted_objects=2, overwrite=True),
     "rechecked": Attempts(submitted_objects=2, was_rechecked=True),
     "read": Attempts(deep=True),
-    "not allowed to read": Attempts(deep=True, missing_rights=[RIGHT]),
+    "not allowed to read": Attempts(deep=True, missing_permissions=[RIGHT]),
     "too many": Attempts(unsubmitted_objects=9),
     "too late": Attempts(min_time="2026-01-02T00:00:00Z", oldest_unsubmitted_time="2026-01-01T00:00:00Z"),
     "frozen": Attempts(is_frozen=True, submitted_objects=2),
@@ -107,7 +107,7 @@ def test_no_remedy_in_a_closed_project_submits_or_overwrites_objects():
 def test_a_remedy_reads_objects_only_if_reading_can_prove_them():
     for *_, tried, open_, closed in iter_remedies(*ObjectClass):
         for step in filter(None, (open_.step, closed.step)):
-            assert not (step.options.get("deep") and tried.deep and not tried.missing_rights)
+            assert not (step.options.get("deep") and tried.deep and not tried.missing_permissions)
 
 
 def test_no_remedy_submits_objects_that_oms_skips():

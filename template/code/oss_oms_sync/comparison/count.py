@@ -32,7 +32,7 @@ from oss_oms_sync.passes.digests import digest, reported_folder
 from oss_oms_sync.passes.entries import Entry, is_covered
 from oss_oms_sync.passes.listing import KeyRun
 from oss_oms_sync.passes.range_walk import Count, NotEnoughTimeError, SelectKey
-from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, UNSENT, ClassCount, Tally, WrittenObject
+from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, UNSENT_OBJECTS, ClassCount, Tally, WrittenObject
 
 # Maximum bytes of a piece's list of differences. At this size the piece ends.
 _MAX_LINES_BYTES = 16_000_000
@@ -82,7 +82,7 @@ class CompareCount(Count):
         ):
             raise NotEnoughTimeError
         if judgement.key_to_submit and not select_key(judgement.key_to_submit):
-            self._tally.counts[UNSENT] += 1
+            self._tally.counts[UNSENT_OBJECTS] += 1
         if absence:
             self._absences.append(absence)
             self._lines_bytes += len(entry.key) + _ABSENCE_OVERHEAD_BYTES

@@ -140,7 +140,7 @@ def _classify_old_object(source: ObjectSummary, entry: Entry, times: JudgementTi
     if failed_record and failed_record.modified >= source.modified:
         return ObjectClass.FAILED_BEFORE
     is_accepted = is_covered(source, success_record)
-    is_lacking = destination is None or destination.modified < source.modified
+    is_missing_or_older = destination is None or destination.modified < source.modified
     if (
         success_record
         and is_accepted
@@ -148,11 +148,11 @@ def _classify_old_object(source: ObjectSummary, entry: Entry, times: JudgementTi
         and times.oms_progress.may_still_copy(success_record.modified, source.size)
     ):
         is_different = destination is not None and (not is_same_size or proof is Proof.DIFFERENT)
-        if is_lacking or (is_different and destination and destination.modified < success_record.modified):
+        if is_missing_or_older or (is_different and destination and destination.modified < success_record.modified):
             return ObjectClass.IN_FLIGHT
-    if is_lacking and times.migrations.will_copy(source):
+    if is_missing_or_older and times.migrations.will_copy(source):
         return ObjectClass.MIGRATING
-    if destination is None or is_lacking:
+    if destination is None or is_missing_or_older:
         return ObjectClass.OLDER if destination else ObjectClass.MISSING
     if not is_same_size:
         return ObjectClass.OVERWRITTEN
@@ -234,19 +234,19 @@ class KeyJudgement(NamedTuple):
 class Judge:
     """The rules by which keys are judged.
 
-    - `sent_since`: objects that are missing or older in the destination are submitted if they were written since this
+    - `submit_since`: objects that are missing or older in the destination are submitted if they were written since this
       time, in seconds since 1970; with None, no object is submitted.
     - `overwrite`: True if objects that are newer in the destination are submitted as well.
     - `prover`: the reader of objects of the classes in `read_classes` that have no stored proof; with None, no object
       is read.
     - `file_system`: the destination, if it is a parallel file system.
-    - `copies_same_size`: True if OMS may copy an object over an object of equal size that is not older.
-    - `always_copies`: True if OMS always copies such an object.
+    - `copies_same_size`, `always_copies`: True if OMS may copy, or always copies, an object over an object of equal
+      size that is not older.
     """
 
     key_filter: KeyFilter
     times: JudgementTimes
-    sent_since: float | None = None
+    submit_since: float | None = None
     overwrite: bool = False
     prover: Prover | None = None
     read_classes: Collection[ObjectClass] = POSSIBLY_EQUAL_CLASSES
@@ -303,7 +303,7 @@ class Judge:
         )
 
     def judge_alone(self, entry: Entry) -> KeyJudgement:
-        """Judge a key outside the order of keys.
+        """Judge a key in any order, even if the destination is a parallel file system.
 
         Raises StorageError.
         """
@@ -312,7 +312,7 @@ class Judge:
         return self.judge(entry)
 
     def _read_proof(self, prover: Prover, entry: Entry, object_class: ObjectClass) -> Proof | None:
-        """Read an object that may be equal and has no stored proof; return None if no object had to be read."""
+        """Read an object that may be equal, unless it has a stored proof; return None if it was not read."""
         source, destination = entry.source, entry.destination
         if not source or not destination or object_class not in self.read_classes:
             return None
@@ -323,14 +323,14 @@ class Judge:
     def _select_key_to_submit(self, entry: Entry, object_class: ObjectClass) -> FailedKey | None:
         """Return the key to submit for an object of this class, or None if the object needs no submission."""
         source, is_overwritten = entry.source, object_class is ObjectClass.OVERWRITTEN
-        if source is None or self.sent_since is None or source.modified < self.sent_since:
+        if source is None or self.submit_since is None or source.modified < self.submit_since:
             return None
-        is_lacking = object_class is ObjectClass.MISSING or object_class is ObjectClass.OLDER
-        if not is_lacking and not (self.overwrite and is_overwritten and not self._is_skipped(entry)):
+        is_missing_or_older = object_class is ObjectClass.MISSING or object_class is ObjectClass.OLDER
+        if not is_missing_or_older and not (self.overwrite and is_overwritten and not self._is_skipped(entry)):
             return None
         # A submission to overwrite is never the first submission of its object.
-        is_again = is_overwritten or is_covered(source, entry.success_record)
-        return FailedKey(ObjectChange(entry.key, etag=repeated_etag(source.etag) if is_again else source.etag))
+        is_repeated = is_overwritten or is_covered(source, entry.success_record)
+        return FailedKey(ObjectChange(entry.key, etag=repeated_etag(source.etag) if is_repeated else source.etag))
 
     def _is_skipped(self, entry: Entry) -> bool:
         """Return True if the task's overwrite mode makes OMS skip a different object of equal size."""

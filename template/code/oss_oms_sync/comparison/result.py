@@ -161,7 +161,7 @@ def find_attempts(state: PassState) -> Attempts:
         oldest_unsubmitted_time = timestamp(from_epoch(oldest_time))
     return Attempts(
         deep=scope.deep,
-        missing_rights=describe_missing_permissions(state.tally),
+        missing_permissions=describe_missing_permissions(state.tally),
         overwrite=scope.overwrite and not state.amended,
         submitted_objects=submitted_count,
         since=timestamp(scope.since) if scope.since else "",

@@ -26,12 +26,12 @@ class Submission:
     """The result of submitting keys.
 
     - `outcomes`: the Failure of each key, or None if OMS accepted the key.
-    - `calls`, `throttled`: the numbers of calls and of throttled calls.
+    - `calls`, `throttled_calls`: the numbers of calls and of throttled calls.
     """
 
     outcomes: dict[str, Failure | None] = field(default_factory=dict)
     calls: int = 0
-    throttled: int = 0
+    throttled_calls: int = 0
 
 
 def submit(
@@ -62,7 +62,7 @@ def submit(
             return Attempt(closed_failure)
         submission.calls += 1
         oms_attempt = oms.attempt_submission(batch, deadline)
-        submission.throttled += oms_attempt.was_throttled
+        submission.throttled_calls += oms_attempt.was_throttled
         return oms_attempt
 
     def send(batch: Sequence[str]) -> None:

@@ -125,10 +125,10 @@ class Sender:
         """
         if not any(key.has_failed_before and Reason.__members__.get(key.reason) not in KEY_REASONS for key in keys):
             return split_into_parts(keys, KEYS_PER_CALL)
-        generator = random.Random(self._clock.now().timestamp())
+        random_generator = random.Random(self._clock.now().timestamp())
         start, first_size = (
-            generator.randrange(len(keys)),
-            generator.randint(1, max(1, min(len(keys), KEYS_PER_CALL) // 2)),
+            random_generator.randrange(len(keys)),
+            random_generator.randint(1, max(1, min(len(keys), KEYS_PER_CALL) // 2)),
         )
         rotated_keys = [*keys[start:], *keys[:start]]
         return [rotated_keys[:first_size], *split_into_parts(rotated_keys[first_size:], KEYS_PER_CALL)]

@@ -272,7 +272,7 @@ class _ComparisonJob:
         return Judge(
             self._invocation.settings.key_filter,
             JudgementTimes(now.timestamp(), self._oms_progress, settling_seconds, pass_.migrations),
-            sent_since=None if is_closed else pass_.scope.min_time(installation_time).timestamp(),
+            submit_since=None if is_closed else pass_.scope.min_time(installation_time).timestamp(),
             overwrite=pass_.scope.overwrite,
             prover=self._build_prover(stores_proofs=stores_proofs) if classes_to_read else None,
             read_classes=classes_to_read,

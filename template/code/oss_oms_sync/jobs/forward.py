@@ -109,7 +109,7 @@ def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline) -> 
         return Submission(dict.fromkeys(keys, ProjectState(invocation).refusal() or _DEFERRED_FAILURE))
     # With the whole share, a throttled call is worth another attempt within seconds.
     submission = submit(invocation, keys, deadline, repeat_throttled=share >= 1)
-    if submission.throttled:
+    if submission.throttled_calls:
         halved_share = max(_MIN_SHARE, _current_share(invocation) / 2)
         invocation.oss.remembered_facts[_SHARE_NAME] = _ThrottledSubmission(invocation.clock.monotonic(), halved_share)
     return submission

@@ -42,7 +42,7 @@ from oss_oms_sync.passes.pieces import Pass, Piece, PieceKind, Scope
 from oss_oms_sync.passes.range_walk import Count
 from oss_oms_sync.passes.states import find_newest_pass, make_answer
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.passes.tally import INSIDE, Tally
+from oss_oms_sync.passes.tally import OBJECTS_IN_SCOPE, Tally
 from oss_oms_sync.passes.work import RangeResult
 from oss_oms_sync.rules.headers_in_place import MOVES_TIME_TEXT, HeaderChangeEffect, parse_effect
 
@@ -332,11 +332,11 @@ class HeadersCount(Count):
 
     @property
     def unrecorded_count(self) -> int:
-        return self._tally.counts[INSIDE] - self._tally.counts[HeadersOutcome.RECORDED.title]
+        return self._tally.counts[OBJECTS_IN_SCOPE] - self._tally.counts[HeadersOutcome.RECORDED.title]
 
     def add_outcome(self, key: str, result: MendingResult) -> None:
         counts, folders, name = self._tally.counts, self._tally.folders, result.outcome.title
-        counts[INSIDE] += 1
+        counts[OBJECTS_IN_SCOPE] += 1
         counts[name] += 1
         for header in result.names:
             counts[self._find_count_name(header)] += 1

@@ -31,7 +31,7 @@ from oss_oms_sync.passes.pieces import Pass, Piece, Scope
 from oss_oms_sync.passes.range_walk import Count, RangeWalk, SelectKey
 from oss_oms_sync.passes.states import make_answer
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.passes.tally import COUNTS, INSIDE, NEW, NEW_MISSING, Tally
+from oss_oms_sync.passes.tally import COUNTS, NEW_OBJECTS, NEW_WITHOUT_EVENT, OBJECTS_IN_SCOPE, Tally
 from oss_oms_sync.passes.work import RangeResult
 
 
@@ -156,7 +156,7 @@ class ReconcileCount(Count):
 
     def add_run(self, run: KeyRun) -> None:
         self._marks.extend(run.keys)
-        for name in (INSIDE, "scanned", ReconcileClass.COVERED.count):
+        for name in (OBJECTS_IN_SCOPE, "scanned", ReconcileClass.COVERED.count):
             self._tally.counts[name] += len(run.keys)
 
     def add(self, entry: Entry, select_key: SelectKey) -> None:
@@ -168,7 +168,7 @@ class ReconcileCount(Count):
                 object_class = object_class if select_key(unrecorded_key) else ReconcileClass.UNSENT
             self._marks.add(entry.key)
             # An object with a class is in scope, and nearly all objects have a class.
-            counts[INSIDE] += object_class is not None or self._key_filter.is_reported(entry.key)
+            counts[OBJECTS_IN_SCOPE] += object_class is not None or self._key_filter.is_reported(entry.key)
         if object_class is None:
             return
         counts[object_class.count] += 1
@@ -177,5 +177,5 @@ class ReconcileCount(Count):
         counts["scanned"] += 1
         has_arrived = self._classifier.has_event_arrived(object_class, entry)
         if has_arrived is not None:
-            counts[NEW] += 1
-            counts[NEW_MISSING] += not has_arrived
+            counts[NEW_OBJECTS] += 1
+            counts[NEW_WITHOUT_EVENT] += not has_arrived

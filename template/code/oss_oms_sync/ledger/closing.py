@@ -122,8 +122,8 @@ class ProjectState:
 
         OSS refuses the write if a mark exists, so a late write has no effect. A failed write is only logged.
         """
-        memory_name = f"{self.name} is there"
-        if memory_name in self._remembered:
+        memory_key = f"{self.name} is there"
+        if memory_key in self._remembered:
             return
         (error,) = self._bucket.try_get_all([self.name])
         problem = error if isinstance(error, StorageError) else None
@@ -134,7 +134,7 @@ class ProjectState:
         if problem and problem.code != "FileAlreadyExists":
             log.warning({"mark": "not written", "problem": str(problem)})
         else:
-            self._remembered[memory_name] = True
+            self._remembered[memory_key] = True
 
     def read_state(self) -> CloseMark | None:
         """Return the mark of the project, or None if the project is open.

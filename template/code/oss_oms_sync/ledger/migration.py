@@ -215,8 +215,8 @@ def _parse_reach(body: bytes, now: datetime, group: TaskGroup | None = None) -> 
             is_done = group.state is GroupState.DONE if group else fields.get("how") == "done"
             failed_objects = group.failed if group else fields.get("failed")
             end_time = parse_time(str(fields.get("ended"))) or (now if will_copy else start_time)
-            period = int(start_time.timestamp()), int(end_time.timestamp())
+            start_and_end = int(start_time.timestamp()), int(end_time.timestamp())
             # Copy failures that replay has read have failed records, which are checked first.
             has_copied = (is_done and not failed_objects) or fields.get("how") == "resent"
-            return MigrationReach(tuple(map(str, prefixes)), *period, will_copy, has_copied, bool(digest))
+            return MigrationReach(tuple(map(str, prefixes)), *start_and_end, will_copy, has_copied, bool(digest))
     return None

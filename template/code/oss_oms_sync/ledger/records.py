@@ -16,7 +16,7 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.answers.layout import is_long, record_name, record_prefix
 from oss_oms_sync.clock import parse_http_date, parse_time, timestamp
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.errors import CLOSED_REASONS, UNKNOWN, Failure
+from oss_oms_sync.errors import CLOSED_REASONS, UNKNOWN_REASON, Failure
 from oss_oms_sync.events import ObjectChange
 
 # Metadata of a long key's record: the eTag, because the body is the key.
@@ -128,7 +128,7 @@ class FailedKey:
     @property
     def reason_name(self) -> str:
         """The name of the reason for reports, or UNKNOWN if the record has no reason."""
-        return self.reason or UNKNOWN
+        return self.reason or UNKNOWN_REASON
 
     def with_change(self, change: ObjectChange) -> FailedKey:
         """Return the key with a newer change of its object, or the key itself if `change` has no ETag.

@@ -17,7 +17,7 @@ from oss_oms_sync.delivery.sender import stop_for_refusal
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import ProjectState
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.pieces import MAX_PIECES, Pass, PieceKind, Scope, Tree, Wake
+from oss_oms_sync.passes.pieces import MAX_PIECES, Pass, PieceKind, RangeRequest, Scope, Tree
 from oss_oms_sync.passes.states import PassState, find_last_ended_pass, find_newest_pass, list_open_passes
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.work import ProcessRange, Worker, count_lanes
@@ -53,12 +53,14 @@ class Driver:
         self._store = store
         self._worker = Worker(invocation, store, process_range)
 
-    def handle_event(self, wakes: Sequence[Wake]) -> dict[str, object]:
+    def handle_event(self, requests: Sequence[RangeRequest]) -> dict[str, object]:
         """Continue the ranges that an event names.
 
         Return the fields to log: the new state of each range, and the first reason that stopped a range.
         """
-        pieces = {f"{wake.pass_name}/{wake.range_name}": self._worker.continue_range(wake) for wake in wakes}
+        pieces = {
+            f"{request.pass_name}/{request.range_name}": self._worker.continue_range(request) for request in requests
+        }
         return {
             "pieces": {name: piece.kind.value for name, piece in pieces.items() if piece},
             **make_stop_fields(next((piece.stopped for piece in pieces.values() if piece and piece.stopped), None)),
@@ -100,7 +102,7 @@ class Driver:
             return newest_state, None if newest_state else Stopped(Stop.PERIOD_OFF, message)
         # Only the longest idle range is continued here. This limits the cost while OMS is down, and each range has its
         # turn, even if another range is blocked.
-        next_request, *other_requests = (wake for _, wake in sorted(idle_ranges))
+        next_request, *other_requests = (request for _, request in sorted(idle_ranges))
         piece = self._worker.continue_range(next_request, even_if_resting=True)
         if piece and piece.kind is PieceKind.RESTING:
             return self._store.read_state(next_request.pass_name), piece.stopped
@@ -224,7 +226,9 @@ class Driver:
                 return None
             idle_range = next(self._list_idle_ranges(name, tree, write_times), None)
             piece = (
-                self._worker.continue_range(Wake(name, idle_range, None), even_if_resting=True) if idle_range else None
+                self._worker.continue_range(RangeRequest(name, idle_range, None), even_if_resting=True)
+                if idle_range
+                else None
             )
             if piece and piece.kind is PieceKind.RESTING:
                 return piece.stopped
@@ -243,19 +247,19 @@ class Driver:
             if not is_taken and self._get_now() - written_at >= _MAX_EVENT_DELAY_SECONDS:
                 yield range_name
 
-    def _list_lost_ranges(self, name: str) -> Iterator[tuple[int, Wake]]:
+    def _list_lost_ranges(self, name: str) -> Iterator[tuple[int, RangeRequest]]:
         """Yield the ranges of a pass whose workers are lost, each with the time of the last sign of work.
 
         A range without progress is left out for a day.
         """
         (tree, write_times), sign_times = self._store.read_tree_and_times(name), self._store.read_sign_times(name)
         for range_name in tree.open_ranges:
-            last_sign = max(write_times.get(range_name, 0), sign_times.get(range_name, 0))
-            if self._get_now() - last_sign < self._lost_after_seconds:
+            last_sign_time = max(write_times.get(range_name, 0), sign_times.get(range_name, 0))
+            if self._get_now() - last_sign_time < self._lost_after_seconds:
                 continue
             piece = self._store.read_piece(name, range_name, tree.last_numbers[range_name])
-            if not (piece and piece.is_stuck and self._get_now() - last_sign < _STUCK_RETRY_SECONDS):
-                yield last_sign, Wake(name, range_name, None)
+            if not (piece and piece.is_stuck and self._get_now() - last_sign_time < _STUCK_RETRY_SECONDS):
+                yield last_sign_time, RangeRequest(name, range_name, None)
 
     @property
     def _lost_after_seconds(self) -> float:

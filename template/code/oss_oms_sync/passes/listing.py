@@ -133,11 +133,11 @@ def merge_listings(
 
     Raises StorageError.
     """
-    source, success, failed, destination, proof = readers
-    remaining_singles = 0
-    while (key := min(source.key, success.key, failed.key, destination.key)) != LAST_NAME:
-        if remaining_singles:
-            remaining_singles -= 1
+    source, success_reader, failed_reader, destination, proof = readers
+    remaining_single_keys = 0
+    while (key := min(source.key, success_reader.key, failed_reader.key, destination.key)) != LAST_NAME:
+        if remaining_single_keys:
+            remaining_single_keys -= 1
         elif count_equal and key == source.key == counterpart.key:
             run = _find_run(
                 source, counterpart, [reader for reader in readers[:4] if reader not in (source, counterpart)]
@@ -148,7 +148,7 @@ def merge_listings(
                 for reader in readers:
                     reader.advance_past(run.keys[number - 1])
                 continue
-            remaining_singles = MIN_RUN_KEYS
+            remaining_single_keys = MIN_RUN_KEYS
         while proof.key < key:
             proof.advance()
         yield Entry(key, *[reader.row() if reader.key == key else None for reader in readers])
@@ -158,7 +158,7 @@ def merge_listings(
 
 
 def _find_run(source: ListingReader, counterpart: ListingReader, other_readers: Iterable[ListingReader]) -> KeyRun:
-    """Return the longest run at the current position that lies within the current pages."""
+    """Return the longest run that starts at the readers' current keys and lies within their current pages."""
     keys = source.keys[source.position :]
     length = count_equal_prefix(keys, counterpart.keys[counterpart.position :])
     for reader in other_readers:
@@ -167,7 +167,7 @@ def _find_run(source: ListingReader, counterpart: ListingReader, other_readers: 
 
 
 class MergedListing:
-    """The merged listings of the source, the records and the destination, for the keys after `after_key`."""
+    """The listings of the source, the records and the destination, merged into a sequence in the order of keys."""
 
     def __init__(
         self,
@@ -221,15 +221,17 @@ class MergedListing:
                 for kind, name_prefix in name_prefixes.items()
             }
             destination_pages = self._open_pages(self._destination, "", stack) if self._destination else iter(())
-            success, failed, proof = (
+            success_reader, failed_reader, proof = (
                 ListingReader(records[kind], name_prefixes[kind], self._after_key)
                 if kind in records
                 else ListingReader()
                 for kind in ("success", "failed", "proven")
             )
             source, destination = ListingReader(self._read_long_records(sources)), ListingReader(destination_pages)
-            counterpart = destination if self._destination else success
-            for item in merge_listings((source, success, failed, destination, proof), counterpart, count_equal):
+            counterpart = destination if self._destination else success_reader
+            for item in merge_listings(
+                (source, success_reader, failed_reader, destination, proof), counterpart, count_equal
+            ):
                 yield self._add_long_records(item) if isinstance(item, Entry) and self._is_long(item.key) else item
 
     @contextmanager

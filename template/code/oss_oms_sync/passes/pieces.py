@@ -141,7 +141,7 @@ class Pass:
     classes: int = CLASSES_VERSION
 
 
-class Wake(NamedTuple):
+class RangeRequest(NamedTuple):
     """A request to do the next piece of a range.
 
     With a `number`, the request applies only while the range's last piece has this number.
@@ -161,7 +161,7 @@ def piece_name(range_name: str, number: int) -> str:
     return f"{range_name}/{number:04}"
 
 
-def parse_wakes(payload: bytes | str, prefix: str) -> tuple[list[Wake], list[str]] | None:
+def parse_requests(payload: bytes | str, prefix: str) -> tuple[list[RangeRequest], list[str]] | None:
     """Return the requests and the pings (objects that test the trigger) in an event of the OSS trigger.
 
     Only objects under `prefix` count. Return None for any other payload.
@@ -169,17 +169,19 @@ def parse_wakes(payload: bytes | str, prefix: str) -> tuple[list[Wake], list[str
     match jsontext.load(payload):
         case {"events": list(events)}:
             keys = [key for event in events if (key := text_at(event, "oss", "object", "key")).startswith(prefix)]
-            wakes = (_parse_wake(key.removeprefix(prefix)) for key in keys)
-            return list(filter(None, wakes)), [key for key in keys if _PING_PATTERN.fullmatch(key.removeprefix(prefix))]
+            requests = (_parse_request(key.removeprefix(prefix)) for key in keys)
+            return list(filter(None, requests)), [
+                key for key in keys if _PING_PATTERN.fullmatch(key.removeprefix(prefix))
+            ]
     return None
 
 
-def _parse_wake(path: str) -> Wake | None:
+def _parse_request(path: str) -> RangeRequest | None:
     pass_name, _, object_name = path.partition("/")
     match = OBJECT_NAME_PATTERN.fullmatch(object_name)
     if not match or not PASS_NAME_PATTERN.fullmatch(pass_name) or match["end"]:
         return None
-    return Wake(pass_name, match["range"], int(match["number"]) if match["number"] else None)
+    return RangeRequest(pass_name, match["range"], int(match["number"]) if match["number"] else None)
 
 
 class PieceKind(Enum):

@@ -80,7 +80,7 @@ class Count:
         return min(number, self._key_filter.count_leading_reported(run.keys))
 
     def add_run(self, run: KeyRun) -> None:
-        """Count successive keys, whose number `count_equal` has limited."""
+        """Count successive keys at once; `count_equal` must have accepted them."""
         self._marks.extend(run.keys)
         names, etags, sizes, modified_times, *_ = run.source
         versions = list(map(version_digest, names, etags, sizes))

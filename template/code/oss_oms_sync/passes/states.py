@@ -12,7 +12,7 @@ from oss_oms_sync.answers.pass_answers import PassAnswer, Progress, Ranges
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.passes.pieces import MAX_PIECES, Pass, Scope
-from oss_oms_sync.passes.tally import UNSENT, Tally
+from oss_oms_sync.passes.tally import UNSENT_OBJECTS, Tally
 from oss_oms_sync.rules.times import MAX_PASS_AGE
 
 # Extra time for the start of the next pass, because a pass takes time.
@@ -112,7 +112,7 @@ class PassState:
     @property
     def unsent(self) -> int:
         """The number of objects that the pass selected for submission but did not submit."""
-        return self.counts.get(UNSENT, 0)
+        return self.counts.get(UNSENT_OBJECTS, 0)
 
     @property
     def submit_unsent_step(self) -> Step:
@@ -135,8 +135,8 @@ class PassState:
         return self.of.started < timestamp(now - (period + _PERIOD_TOLERANCE if period else _MAX_MANUAL_AGE))
 
 
-def make_too_large_stop(pieces: int) -> Stopped:
-    return Stopped(Stop.TOO_LARGE, f"the pass has {pieces:,} pieces, the maximum: it is too large")
+def make_too_large_stop(piece_count: int) -> Stopped:
+    return Stopped(Stop.TOO_LARGE, f"the pass has {piece_count:,} pieces, the maximum: it is too large")
 
 
 def estimate_progress(state: PassState, last_state: PassState | None, now: datetime) -> Progress:
@@ -147,9 +147,9 @@ def estimate_progress(state: PassState, last_state: PassState | None, now: datet
         return Progress(round(objects_per_minute), 1.0 if state.ended else None, 0 if state.ended else None)
     remaining_objects = max(0, last_state.objects - state.objects)
     # There may be more objects than in the last pass, so an open pass has less than 100 %.
-    share = min(0.99, state.objects / max(1, state.objects + remaining_objects))
+    finished_share = min(0.99, state.objects / max(1, state.objects + remaining_objects))
     return Progress(
-        round(objects_per_minute), round(share, 3), -(-remaining_objects // max(1, round(objects_per_minute)))
+        round(objects_per_minute), round(finished_share, 3), -(-remaining_objects // max(1, round(objects_per_minute)))
     )
 
 
@@ -289,13 +289,13 @@ def pair_with_standstill(state: PassState, passes: Sequence[PassState]) -> Answe
 
 
 def find_newest_pass(passes: Sequence[PassState], scope: Scope) -> PassState | None:
-    """Return the pass with the identity of `scope` (its keys without options) that started last, or None."""
+    """Return the last started pass over the same keys as `scope`, with any options, or None."""
     matching_states = (state for state in passes if state.scope.identity == scope.identity)
     return max(matching_states, key=lambda state: state.of.name, default=None)
 
 
 def find_last_ended_pass(passes: Sequence[PassState], scope: Scope) -> PassState | None:
-    """Return the finished pass with the identity of `scope` (its keys without options) that started last, or None."""
+    """Return the finished pass over the same keys as `scope`, with any options, that started last, or None."""
     return find_newest_pass([state for state in passes if state.ended], scope)
 
 

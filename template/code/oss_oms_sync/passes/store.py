@@ -30,12 +30,12 @@ from oss_oms_sync.passes.pieces import (
     TOTAL,
     Pass,
     Piece,
+    RangeRequest,
     Scope,
     Tree,
-    Wake,
     have_all_keys,
     identity_prefix,
-    parse_wakes,
+    parse_requests,
     piece_name,
     sum_pieces,
 )
@@ -178,11 +178,11 @@ class PassStore:
         """Return an object to test the trigger: the trigger calls the function for it, and the function deletes it."""
         return StoredObject.of_json(f"{self.prefix}ping-{uuid.uuid4().hex}", {})
 
-    def receive_event(self, event: bytes | str) -> list[Wake] | None:
-        """Return the requests in an event, and delete its pings; return None for an event of another bucket."""
-        wakes, pings = parse_wakes(event, self.prefix) or (None, [])
+    def receive_event(self, event: bytes | str) -> list[RangeRequest] | None:
+        """Return the requests in an event, or None for an event of another bucket; delete tests of the trigger."""
+        requests, pings = parse_requests(event, self.prefix) or (None, [])
         self._bucket.try_delete_all(pings)
-        return wakes
+        return requests
 
     def write_sign(self, pass_name: str, range_name: str, number: int) -> None:
         """Record for other workers that this worker has started a piece; a failed write is only logged."""
@@ -212,13 +212,19 @@ class PassStore:
             pieces = self.read_last_pieces(pass_name, tree)
             # The pass may be deleted between any two reads. A complete pass without a last piece never gets a total; a
             # piece written between two pages of the listing appears the next time.
-            if not (is_lost := tree.is_complete and not have_all_keys(pieces)):
+            if not (lacks_keys := tree.is_complete and not have_all_keys(pieces)):
                 break
-        if pass_ is None or not pieces or pieces.keys() != tree.last_numbers.keys() or is_lost:
+        if pass_ is None or not pieces or pieces.keys() != tree.last_numbers.keys() or lacks_keys:
             return None
-        stuck = next((pieces[name].stopped for name in tree.open_ranges if pieces[name].is_stuck), None)
+        stuck_reason = next((pieces[name].stopped for name in tree.open_ranges if pieces[name].is_stuck), None)
         return PassState(
-            pass_, sum_pieces(pieces), "", len(tree.open_ranges), tree.done_range_count, tree.piece_count, stuck=stuck
+            pass_,
+            sum_pieces(pieces),
+            "",
+            len(tree.open_ranges),
+            tree.done_range_count,
+            tree.piece_count,
+            stuck=stuck_reason,
         )
 
     def read_total(self, pass_name: str) -> PassState | None:

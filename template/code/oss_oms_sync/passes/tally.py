@@ -37,16 +37,16 @@ from oss_oms_sync.passes.marks import KeyMark, Marks
 from oss_oms_sync.rules.counts import sum_storage_pairs
 
 # Count of the objects that were due but not submitted, because there are too many.
-UNSENT = "unsent"
-# Counts of reconcile. scanned is the sum of PARTS, and submitted = accepted + failed.
-PARTS = ("covered", "failed_before", "submitted", "pending", "migrating", UNSENT)
-COUNTS = ("scanned", *PARTS, "accepted", "failed", "orphans")
+UNSENT_OBJECTS = "unsent"
+# Counts of reconcile. scanned is the sum of SCANNED_PARTS, and submitted = accepted + failed.
+SCANNED_PARTS = ("covered", "failed_before", "submitted", "pending", "migrating", UNSENT_OBJECTS)
+COUNTS = ("scanned", *SCANNED_PARTS, "accepted", "failed", "orphans")
 # Counts of the objects written since the last pass: those whose event is known to have arrived or to be missing, and
 # those whose event is missing. If most events are missing, the trigger does not work. A pass without new objects has
 # both counts of the last pass.
-NEW, NEW_MISSING = "new", "new_missing"
+NEW_OBJECTS, NEW_WITHOUT_EVENT = "new", "new_missing"
 # Count of all source objects within the project's filter, of any age.
-INSIDE = "inside"
+OBJECTS_IN_SCOPE = "inside"
 # Placeholder for the storage class in the name of a pair if that bucket lacks the object. No storage class has this
 # name.
 _NO_OBJECT = "-"
@@ -54,7 +54,7 @@ _NO_OBJECT = "-"
 # lags.
 _STEPS_PER_DOUBLING = 8
 # Limits for which lags are counted exactly, in seconds: a minute, 5 and 15 minutes, an hour, a day.
-WITHIN = (60, 300, 900, 3600, 86400)
+LAG_LIMITS = (60, 300, 900, 3600, 86400)
 
 
 @dataclass(slots=True)
@@ -169,7 +169,7 @@ class Histogram:
     """A histogram of lags, in whole seconds.
 
     - `buckets`: the number of lags in each bucket of the histogram; bucket 0 is for no lag.
-    - `within`: the number of lags up to each of the limits in WITHIN.
+    - `within`: the number of lags up to each of LAG_LIMITS.
     - `not_yet`: the number of objects that have not arrived.
     """
 
@@ -183,7 +183,7 @@ class Histogram:
         lag = max(0, seconds)
         self.buckets[1 + math.floor(_STEPS_PER_DOUBLING * math.log2(lag)) if lag else 0] += 1
         self.longest = max(self.longest, lag)
-        for limit in WITHIN:
+        for limit in LAG_LIMITS:
             self.within[limit] += lag <= limit
 
     def plus(self, other: Histogram) -> Histogram:
@@ -215,7 +215,7 @@ class Histogram:
             self.percentile(90),
             self.percentile(99),
             self.longest if self.buckets else None,
-            {seconds: self.within.get(seconds, 0) for seconds in WITHIN},
+            {seconds: self.within.get(seconds, 0) for seconds in LAG_LIMITS},
         )
 
 
@@ -223,8 +223,8 @@ class Histogram:
 class Tally:
     """Counts, marks and digests of a pass or of one of its ranges. All fields after `marks` belong to a comparison.
 
-    - `counts`: counts by name. Reconcile has COUNTS, NEW, NEW_MISSING and INSIDE; compare has the submitted, accepted
-      and failed objects, orphan_records, and results of reading.
+    - `counts`: counts by name. Reconcile has COUNTS, NEW_OBJECTS, NEW_WITHOUT_EVENT and OBJECTS_IN_SCOPE; compare has
+      the submitted, accepted and failed objects, orphan_records, and results of reading.
     - `marks`: sampled keys (see passes/marks.py).
     - `state`: the sum of the state digests of all source objects that pass the project's filter. Two passes with equal
       sums listed exactly the same versions.
@@ -302,10 +302,12 @@ class Tally:
 
         A pass without new objects keeps the last pass's counts of events.
         """
-        if previous_tally is None or self.counts.get(NEW):
+        if previous_tally is None or self.counts.get(NEW_OBJECTS):
             return self
         event_counts = {
-            name: previous_tally.counts[name] for name in (NEW, NEW_MISSING) if name in previous_tally.counts
+            name: previous_tally.counts[name]
+            for name in (NEW_OBJECTS, NEW_WITHOUT_EVENT)
+            if name in previous_tally.counts
         }
         return replace(self, counts=Counter({**self.counts, **event_counts}))
 
@@ -365,7 +367,7 @@ class Tally:
 
         This is unknown for a standstill pass, which counts no objects by class: it is always True.
         """
-        return not (self.counts.get(INSIDE) or self.last_written)
+        return not (self.counts.get(OBJECTS_IN_SCOPE) or self.last_written)
 
     def summarize_lags(self) -> Lags:
         return Lags(self.accepted_lag.summary(), self.copied_lag.summary(), self.again)

@@ -21,9 +21,9 @@ from oss_oms_sync.passes.pieces import (
     Pass,
     Piece,
     PieceKind,
+    RangeRequest,
     Scope,
     Tree,
-    Wake,
     have_all_keys,
     sum_pieces,
 )
@@ -90,7 +90,7 @@ class Worker:
             start, kind=PieceKind.RESTING, stopped=_SUPERSEDED_STOP
         )
 
-    def continue_range(self, wake: Wake, *, even_if_resting: bool = False) -> Piece | None:
+    def continue_range(self, request: RangeRequest, *, even_if_resting: bool = False) -> Piece | None:
         """Do the next piece of a range, or the step after its last piece, and return the last stored piece.
 
         Return None if there is nothing to do: another worker was faster, or the pass was deleted, does not fit the
@@ -99,26 +99,26 @@ class Worker:
 
         Raises StorageError; work that was stored before is kept.
         """
-        pass_, tree = self._read_current_pass(wake.pass_name), self._store.read_tree(wake.pass_name)
+        pass_, tree = self._read_current_pass(request.pass_name), self._store.read_tree(request.pass_name)
         if pass_ is None:
             return None
         if tree.is_complete:
             if not tree.has_total:
                 self._write_total(pass_, tree)  # the worker that wrote the last end stopped before this
             return None
-        number = tree.last_numbers.get(wake.range_name)
-        if number is None or wake.range_name not in tree.open_ranges or wake.number not in (None, number):
+        number = tree.last_numbers.get(request.range_name)
+        if number is None or request.range_name not in tree.open_ranges or request.number not in (None, number):
             return None
-        last_piece = self._store.read_piece(wake.pass_name, wake.range_name, number)
+        last_piece = self._store.read_piece(request.pass_name, request.range_name, number)
         if last_piece is None or (last_piece.kind is PieceKind.RESTING and not even_if_resting):
             return None
         if last_piece.kind in (PieceKind.SPLIT, PieceKind.DONE):
-            return self._do_step_after(pass_, wake.range_name, last_piece)
+            return self._do_step_after(pass_, request.range_name, last_piece)
         if tree.piece_count >= MAX_PIECES:
             log.error({"pass": pass_.name, "problem": make_too_large_stop(tree.piece_count).why})
             return replace(last_piece, kind=PieceKind.RESTING, stopped=make_too_large_stop(tree.piece_count))
-        self._store.write_sign(wake.pass_name, wake.range_name, number + 1)
-        return self._do_piece(pass_, wake.range_name, number, last_piece, tree)
+        self._store.write_sign(request.pass_name, request.range_name, number + 1)
+        return self._do_piece(pass_, request.range_name, number, last_piece, tree)
 
     def _read_current_pass(self, pass_name: str) -> Pass | None:
         """Return the description of a pass, or None if it is unreadable, does not fit the settings or was replaced."""
@@ -138,17 +138,17 @@ class Worker:
         """
         start = replace(last_piece, kind=PieceKind.MORE, stopped=None)
         result = self._split_or_process(pass_, range_name, start, max(1, len(tree.open_ranges)))
-        is_first = number < 0
+        is_first_piece = number < 0
         if (
             self._store.find_newest_name(pass_.name) > pass_.name
-            if is_first
+            if is_first_piece
             else self._read_current_pass(pass_.name) is None
         ):
             return None
-        piece = replace(_pause_without_progress(result.piece, start), about=start.about if is_first else None)
+        piece = replace(_pause_without_progress(result.piece, start), about=start.about if is_first_piece else None)
         stored_piece = self._store.write_piece(pass_.name, range_name, number + 1, piece)
         # Another worker may have started the same pass earlier; its description is valid.
-        current_pass = stored_piece.about if stored_piece and is_first else pass_
+        current_pass = stored_piece.about if stored_piece and is_first_piece else pass_
         if stored_piece and current_pass:
             self._do_step_after(current_pass, range_name, stored_piece)
         if result.error:
@@ -161,9 +161,9 @@ class Worker:
         if open_ranges >= lanes:
             return self._process_range(pass_, start, open_ranges, seconds)
         marks = self._store.read_earlier_marks(pass_)
-        is_new = start.after == start.begin
+        is_new_range = start.after == start.begin
         # While the first ranges start, lanes without a range are not free.
-        fits_lane = is_new and not _should_split(range_name, lanes)
+        fits_lane = is_new_range and not _should_split(range_name, lanes)
         if marks and (fits_lane or estimate_objects(start.after, start.until, marks) < MIN_SPLIT_OBJECTS):
             return self._process_range(pass_, start, open_ranges, seconds)
         result = RangeResult(start)
@@ -173,7 +173,7 @@ class Worker:
             if result.error or result.piece.kind is not PieceKind.MORE:
                 return result
         # A new range is split like its halves: by the marks alone, if they suffice.
-        cut = find_middle(start.after, start.until, marks) if marks and is_new else None
+        cut = find_middle(start.after, start.until, marks) if marks and is_new_range else None
         with suppress(StorageError):  # processing the keys meets the same error, and records it
             cut = cut or self._find_cut(pass_, result.piece, marks)
         if cut:

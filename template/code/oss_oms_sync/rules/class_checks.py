@@ -222,7 +222,7 @@ def _find_repair(check: ClassCheck, comparison: CertifiedComparison, facts: Cuto
 def _list_attempts(facts: CutoverFacts, comparison: CertifiedComparison) -> Attempts:
     return Attempts(
         deep=comparison.deep,
-        missing_rights=_list_missing_permissions(comparison),
+        missing_permissions=_list_missing_permissions(comparison),
         overwrite=comparison.overwrite and not comparison.amended,
         submitted_objects=comparison.submitted,
         since=comparison.since or "",

@@ -112,8 +112,8 @@ def find_reason_against_list(facts: DeletionFacts) -> Text | None:
 
 def is_named_exactly(key: str) -> bool:
     """Return True if a line with this key in rclone's `--files-from-raw` addresses only the object of this key."""
-    parts = key.split("/")
-    return key == key.strip() and not _REPLACED_CHARACTERS.search(key) and not {"", ".", ".."} & {*parts}
+    path_parts = key.split("/")
+    return key == key.strip() and not _REPLACED_CHARACTERS.search(key) and not {"", ".", ".."} & {*path_parts}
 
 
 @dataclass(frozen=True)
@@ -148,42 +148,44 @@ def is_absent_long_enough(absent_since: int, comparison_time: float) -> bool:
     return absent_since + MAX_EVENT_DELAY.total_seconds() <= comparison_time
 
 
-def find_omission_reason(absent: AbsentKey, comparison_time: float, oldest_copy_time: float) -> OmissionReason | None:
+def find_omission_reason(
+    absent_key: AbsentKey, comparison_time: float, oldest_copy_time: float
+) -> OmissionReason | None:
     """Return the reason to omit a key from the list of deletions, or None if the list has to contain the key.
 
     `comparison_time` is the start of the last comparison; `oldest_copy_time` is the time of the project's oldest
     copies.
     """
-    accepted_version = absent.accepted_version
+    accepted_version = absent_key.accepted_version
     conditions = (
-        (OmissionReason.YOUNG, not is_absent_long_enough(absent.absent_since, comparison_time)),
-        (OmissionReason.NAME, not is_named_exactly(absent.key)),
-        (OmissionReason.WAITS, absent.is_waiting),
+        (OmissionReason.YOUNG, not is_absent_long_enough(absent_key.absent_since, comparison_time)),
+        (OmissionReason.NAME, not is_named_exactly(absent_key.key)),
+        (OmissionReason.WAITS, absent_key.is_waiting),
         (
             OmissionReason.RECORDED,
             accepted_version is not None and accepted_version[1] > comparison_time - MAX_CLOCK_SKEW.total_seconds(),
         ),
-        (OmissionReason.OTHERS, not was_copied_by_project(absent, oldest_copy_time)),
-        (OmissionReason.OBS_UNKNOWN, not absent.obs_status),
-        (OmissionReason.CHANGED, absent.obs_version != (absent.etag, absent.modified)),
-        (OmissionReason.BACK, absent.source_status == "200"),
-        (OmissionReason.SOURCE_UNKNOWN, absent.source_status != "404"),
+        (OmissionReason.OTHERS, not was_copied_by_project(absent_key, oldest_copy_time)),
+        (OmissionReason.OBS_UNKNOWN, not absent_key.obs_status),
+        (OmissionReason.CHANGED, absent_key.obs_version != (absent_key.etag, absent_key.modified)),
+        (OmissionReason.BACK, absent_key.source_status == "200"),
+        (OmissionReason.SOURCE_UNKNOWN, absent_key.source_status != "404"),
     )
     return next((reason for reason, applies in conditions if applies), None)
 
 
-def was_copied_by_project(absent: AbsentKey, oldest_copy_time: float) -> bool:
+def was_copied_by_project(absent_key: AbsentKey, oldest_copy_time: float) -> bool:
     """Return True if this project copied the object that OBS has.
 
     A success record alone does not prove this: OMS skips an object if another writer has written an object of equal
     size. So the object must have the accepted or proven contents, and a time at which this project can have copied it.
     """
-    if absent.is_migrated:
+    if absent_key.is_migrated:
         return True
-    if absent.accepted_version is None:
+    if absent_key.accepted_version is None:
         return False
-    etag, accepted_time = absent.accepted_version
-    has_accepted_contents = bool(_MD5_PATTERN.fullmatch(absent.etag)) and etag == absent.etag
-    return (has_accepted_contents or absent.is_proven) and (
-        oldest_copy_time <= absent.modified <= accepted_time + MAX_EVENT_DELAY.total_seconds()
+    etag, accepted_time = absent_key.accepted_version
+    has_accepted_contents = bool(_MD5_PATTERN.fullmatch(absent_key.etag)) and etag == absent_key.etag
+    return (has_accepted_contents or absent_key.is_proven) and (
+        oldest_copy_time <= absent_key.modified <= accepted_time + MAX_EVENT_DELAY.total_seconds()
     )

@@ -86,7 +86,7 @@ class Attempts:
     """
 
     deep: bool = False
-    missing_rights: Sequence[Text] = ()
+    missing_permissions: Sequence[Text] = ()
     overwrite: bool = False
     submitted_objects: int = 0
     since: str = ""
@@ -101,7 +101,7 @@ class Attempts:
     @property
     def can_read(self) -> bool:
         """True if reading objects may prove more of them equal, possibly after a permission is granted."""
-        return not self.deep or bool(self.missing_rights)
+        return not self.deep or bool(self.missing_permissions)
 
 
 class Remedy(NamedTuple):
@@ -283,7 +283,7 @@ def _find_suspicious_remedy(counts: Counts, mode: OverwriteMode | None, attempts
     manual_text = t(
         "Reading did not prove the objects equal: compare them by hand. If an object differs: {heal}.", heal=resend_text
     )
-    text = sentences(difference_text, *attempts.missing_rights, reading_text if attempts.can_read else manual_text)
+    text = sentences(difference_text, *attempts.missing_permissions, reading_text if attempts.can_read else manual_text)
     # A rehearsal lists the classes that can only be accepted by name.
     return Remedy(text, reading_step if attempts.can_read else Step("cutover", {"rehearse": True}), is_special=True)
 
@@ -305,7 +305,7 @@ def _find_skipped_remedy(counts: Counts, attempts: Attempts) -> Remedy:
         otherwise=replacement_text,
     )
     manual_text = t("Reading did not prove the objects equal: {otherwise}.", otherwise=replacement_text)
-    text = sentences(skipped_text, *attempts.missing_rights, reading_text if attempts.can_read else manual_text)
+    text = sentences(skipped_text, *attempts.missing_permissions, reading_text if attempts.can_read else manual_text)
     return Remedy(
         text,
         reading_step if attempts.can_read else _make_migration_step(counts, mode) or _RESTART_STEP,

@@ -29,8 +29,8 @@ def test_doctor_lists_the_unconfirmed_assumptions_of_a_new_project(run_doctor):
     assert names <= UNCONFIRMED.keys()
     for name in names:
         check, row = find_check(report, name), UNCONFIRMED[name]
-        assert check["actual"].startswith(f"{row.question.en}; assumed: {row.assumed.en}")
-        assert check["actual_zh"].startswith(f"{row.question.zh}；假设：{row.assumed.zh}")
+        assert check["actual"].startswith(f"{row.question.en}; assumed: {row.assumed_answer.en}")
+        assert check["actual_zh"].startswith(f"{row.question.zh}；假设：{row.assumed_answer.zh}")
         assert ("ops.py canary" in check["fix"]) == (name != "format of lists")
     # The text names the setting that switches the assumption.
     assert find_check(report, "encoding of keys")["actual"].endswith("(OMS_KEY_ENCODING)")

@@ -143,8 +143,8 @@ def test_a_field_report_contains_no_names_of_buckets_or_keys(block, count):
 
 def test_doctor_confirms_assumptions_only_by_words_of_field_reports():
     for unconfirmed in UNCONFIRMED.values():
-        assert {*unconfirmed.as_assumed, NOT_OBSERVED} <= {*allowed_texts(), "not seen"}
-        assert not unconfirmed.as_assumed or len(unconfirmed.fields) == 1
+        assert {*unconfirmed.confirming_values, NOT_OBSERVED} <= {*allowed_texts(), "not seen"}
+        assert not unconfirmed.confirming_values or len(unconfirmed.fields) == 1
 
 
 def field_names(report):

@@ -17,7 +17,7 @@ from ops.command_line import arguments, cli, parser
 from ops.errors import ToolError
 from oss_oms_sync import VERSION
 from oss_oms_sync.answers.text import Text
-from oss_oms_sync.errors import UNKNOWN, Reason
+from oss_oms_sync.errors import UNKNOWN_REASON, Reason
 from support.ops import (
     DOCTOR_OK,
     NASTY,
@@ -277,7 +277,7 @@ def test_a_mistyped_command_exits_with_2_and_suggests_a_similar_name(run_to_exit
 
 
 def test_the_option_reason_accepts_each_reason_of_a_failed_record():
-    assert (*Reason.__members__, UNKNOWN) == arguments.REASONS
+    assert (*Reason.__members__, UNKNOWN_REASON) == arguments.REASONS
 
 
 def test_ops_prints_its_help_for_the_command_help_and_for_no_command(run_to_exit, capsys):

@@ -63,7 +63,7 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import WaitingKeys, list_waiting_keys
 from oss_oms_sync.passes.states import PassState, estimate_progress, find_answering_pass
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.passes.tally import NEW, NEW_MISSING
+from oss_oms_sync.passes.tally import NEW_OBJECTS, NEW_WITHOUT_EVENT
 from oss_oms_sync.rules.times import CLOSE_DELAY
 
 # Maximum number of run files to read, and number of keys to look up in parallel. The maximum number of records is that
@@ -350,7 +350,7 @@ def _gather_extra_facts(
 ) -> ExtraFacts:
     counts: Mapping[str, int] = reconcile_pass.counts if reconcile_pass else {}
     return ExtraFacts(
-        trigger=LostEvents(counts.get(NEW, 0), counts.get(NEW_MISSING, 0)) if reconcile_pass else None,
+        trigger=LostEvents(counts.get(NEW_OBJECTS, 0), counts.get(NEW_WITHOUT_EVENT, 0)) if reconcile_pass else None,
         migrations=migration.list_finished_migrations(invocation),
         lag=comparison.tally.summarize_lags() if comparison else None,
     )

@@ -76,18 +76,18 @@ def _check_assumption(
             "observed by the canary of {at}: {value}; assumed: {assumed}",
             at=canary.at,
             value=value,
-            assumed=assumption.assumed,
+            assumed=assumption.assumed_answer,
         )
-        if value in assumption.as_assumed:
+        if value in assumption.confirming_values:
             return ok(text)
         return warning(text, t("Consequence: {rests}", rests=assumption.dependents))
     assumed_text = (
-        t("{assumed} ({setting})", assumed=assumption.assumed, setting=assumption.setting)
+        t("{assumed} ({setting})", assumed=assumption.assumed_answer, setting=assumption.setting)
         if assumption.setting
-        else assumption.assumed
+        else assumption.assumed_answer
     )
     remedy = t("To find out in your accounts: {step}", step=Step("canary"))
-    if not assumption.as_assumed:
+    if not assumption.confirming_values:
         remedy = t(
             "Run doctor again after OMS has failed to copy an object: its list of failed objects then answers the"
             " question"

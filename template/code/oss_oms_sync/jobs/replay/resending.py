@@ -20,7 +20,7 @@ from oss_oms_sync.clouds.bucket import PAGE_SIZE
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, split_into_parts
 from oss_oms_sync.delivery.sender import Sender, earliest_time
-from oss_oms_sync.errors import UNKNOWN, PayloadError, Reason, StorageError, log
+from oss_oms_sync.errors import UNKNOWN_REASON, PayloadError, Reason, StorageError, log
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.replay.resting import ReplayState, RestingRecords, find_reason_not_to_send, make_version
 from oss_oms_sync.ledger.records import FailedKey, parse_failed_record
@@ -45,7 +45,7 @@ class ReplayOptions:
     dry_run: bool = False
 
     def __post_init__(self) -> None:
-        reasons = (*Reason.__members__, UNKNOWN)
+        reasons = (*Reason.__members__, UNKNOWN_REASON)
         if self.reason and self.reason not in reasons:
             reason_names = ", ".join(reasons)
             raise PayloadError(

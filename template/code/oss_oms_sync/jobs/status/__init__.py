@@ -51,7 +51,7 @@ from oss_oms_sync.ledger.list_positions import LineCount, ListPositions
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.passes.tally import COUNTS, PARTS
+from oss_oms_sync.passes.tally import COUNTS, SCANNED_PARTS
 
 _HOUR = timedelta(hours=1)
 _MAX_HOURS = 24 * 31
@@ -298,7 +298,7 @@ def check_sums(
             ),
             counts_by_name["scanned"],
             eq,
-            [counts_by_name[name] for name in PARTS],
+            [counts_by_name[name] for name in SCANNED_PARTS],
             _INEXACT_COUNTS,
         )
         outcomes = [counts_by_name[name] for name in ("accepted", "failed")]

@@ -40,7 +40,7 @@ from oss_oms_sync.passes.states import (
     make_answer,
 )
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.passes.tally import COUNTS, NEW, NEW_MISSING
+from oss_oms_sync.passes.tally import COUNTS, NEW_OBJECTS, NEW_WITHOUT_EVENT
 from oss_oms_sync.settings import Settings
 
 OpenPasses = Sequence[tuple[PassState, Progress]]
@@ -102,7 +102,7 @@ def _list_summary_fields(state: PassState) -> dict[str, Any]:
         "ended": state.ended or None,
         "pass_": state.of.name,
         "ranges": Ranges(state.ranges_open, state.ranges_done),
-        **{name: state.counts.get(name, 0) for name in (*COUNTS, NEW, NEW_MISSING)},
+        **{name: state.counts.get(name, 0) for name in (*COUNTS, NEW_OBJECTS, NEW_WITHOUT_EVENT)},
     }
 
 

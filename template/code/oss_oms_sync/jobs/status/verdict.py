@@ -30,7 +30,7 @@ from oss_oms_sync.jobs.status.verdict_at_oms import (
     make_unknown_verdict,
 )
 from oss_oms_sync.ledger.certificates import describe_closed
-from oss_oms_sync.passes.tally import NEW, NEW_MISSING
+from oss_oms_sync.passes.tally import NEW_OBJECTS, NEW_WITHOUT_EVENT
 
 _LATE_CHANGES_TEXT = t("To submit the changes, open the project. If OBS does not need them: {command}.")
 _LATE_CHANGES_AFTER_GO_TEXT = t("Copy the objects that OBS needs by hand, then run: {command}.")
@@ -157,7 +157,7 @@ def check_events(facts: Facts) -> Iterator[Verdict]:
     """Yield the verdict that events are lost, if more than half of the new objects had no event."""
     recent_pass = facts.coverage.recent_pass
     new_count, missing_count = (
-        (recent_pass.counts.get(name, 0) for name in (NEW, NEW_MISSING)) if recent_pass else (0, 0)
+        (recent_pass.counts.get(name, 0) for name in (NEW_OBJECTS, NEW_WITHOUT_EVENT)) if recent_pass else (0, 0)
     )
     if missing_count * 2 > new_count:
         yield make_behind_verdict(
