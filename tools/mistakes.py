@@ -572,7 +572,7 @@ MISTAKES = (
     ),
     Mistake(
         "failures closed by a comparison that a standstill pass contradicts",
-        f"{_UNIT}/jobs/status/test_in_obs.py::test_copy_failures_stay_if_a_standstill_pass_contradicts_compare",
+        f"{_UNIT}/jobs/status/test_in_obs.py::test_status_keeps_copy_failures_after_a_contradicted_comparison",
         f"{_CODE}/jobs/status/facts.py",
         "return is_valid and not differing_count",
         "return self.last_comparison is not None and not differing_count",

@@ -40,7 +40,7 @@ def list_pages(v2, limit, **details):
         yield list(paginator(limit=limit).iter_page(request(bucket="photos", **details)))
 
 
-def test_the_simulated_oss_stores_lists_and_deletes_hostile_keys(box, v2):
+def test_the_simulated_oss_stores_hostile_keys_and_deletes_them(box, v2):
     for key in SENDABLE:
         put(v2, key, key.encode())
 

@@ -10,7 +10,7 @@ PART = 100 * 1024
 LARGE = os.urandom(3 * PART + 17)
 
 
-def test_the_simulated_oss_stores_lists_and_deletes_hostile_keys(box, photos):
+def test_the_simulated_oss_stores_hostile_keys_and_deletes_them_by_oss2(box, photos):
     for key in HOSTILE:
         photos.put_object(key, key.encode())
 

@@ -164,7 +164,7 @@ def test_the_simulated_log_cuts_off_a_record_of_over_128_kb():
 
 
 @pytest.mark.parametrize("line", ["", "FC Invoke End", '{"job": "forward"}', "2026-01-31 12:00:00 [INFO] {x}", "{} {}"])
-def test_the_simulated_log_reads_fields_only_of_the_projects_lines(line):
+def test_the_sandbox_parses_only_log_lines_of_the_project_as_json(line):
     assert parse_line(line) == {}
     assert parse_line(DATED_LINE) == {"job": "forward"}
 

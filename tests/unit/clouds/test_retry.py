@@ -40,16 +40,16 @@ def use_longest_waits(mocker):
 
 # The outcome of each attempt, the choice of the longest or shortest waits, their sum in seconds, and the attempts.
 WAITS = {
-    "they double": ({}, max, 0.4 + 0.8 + 1.6 + 3.2, 5),
-    "full jitter may not wait at all": ({}, min, 0, 5),
-    "throttling is waited out for three seconds": ({"was_throttled": True}, max, 3.0, 5),
-    "retry-after wins": ({"retry_after": 1.5}, min, 4 * 1.5, 5),
-    "not all come back at the very moment that it names": ({"retry_after": 1.5}, max, 4 * 1.9, 5),
-    "zero is neither hammered nor waited for": ({"was_throttled": True, "retry_after": 0.0}, max, 4 * 0.4, 5),
-    "beyond throttling's budget": ({"was_throttled": True, "retry_after": 3.5}, max, 0, 1),
-    "beyond the other budget": ({"retry_after": 21.0}, max, 0, 1),
-    "just throttling's budget": ({"was_throttled": True, "retry_after": 3.0}, min, 3.0, 2),
-    "a lost connection, at once and only once so": ({"connection_lost": True}, max, 0.8 + 1.6 + 3.2, 5),
+    "doubled waits": ({}, max, 0.4 + 0.8 + 1.6 + 3.2, 5),
+    "no wait by the lowest random number": ({}, min, 0, 5),
+    "a wait of three seconds for throttling": ({"was_throttled": True}, max, 3.0, 5),
+    "a wait of the seconds in Retry-After": ({"retry_after": 1.5}, min, 4 * 1.5, 5),
+    "a random wait after the seconds in Retry-After": ({"retry_after": 1.5}, max, 4 * 1.9, 5),
+    "short waits after a Retry-After of zero": ({"was_throttled": True, "retry_after": 0.0}, max, 4 * 0.4, 5),
+    "a Retry-After over the limit for throttling": ({"was_throttled": True, "retry_after": 3.5}, max, 0, 1),
+    "a Retry-After over the limit for other failures": ({"retry_after": 21.0}, max, 0, 1),
+    "a Retry-After of the limit for throttling": ({"was_throttled": True, "retry_after": 3.0}, min, 3.0, 2),
+    "one immediate attempt after a lost connection": ({"connection_lost": True}, max, 0.8 + 1.6 + 3.2, 5),
 }
 
 

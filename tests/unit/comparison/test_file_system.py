@@ -17,16 +17,16 @@ from support.world import HOUR, World
 
 # Objects in both buckets, a key and data missing in OBS, and True if a parallel file system can store them.
 LACKING = {
-    "an empty part of its path": ([], "a//b", "12", False),
-    "a folder with contents": ([], "a/", "12", False),
-    "a folder with contents, which is there without": (["a/"], "a/", "12", False),
-    "in a folder of a file's name": (["a"], "a/b", "12", False),
-    "deep in a folder of a file's name": (["x/a"], "x/a/b/c", "12", False),
-    "a folder of a file's name": (["a"], "a/", "", False),
-    "in a folder of a file's name, after others": (["a", "a!", "a-b/c", "a.txt"], "a/b", "12", False),
-    "a folder without contents": ([], "a/", "", True),
-    "beside a file": (["a"], "ab/c", "12", True),
-    "in a folder": (["a/", "a/a"], "a/b", "12", True),
+    "a key with an empty path segment": ([], "a//b", "12", False),
+    "a folder marker with contents": ([], "a/", "12", False),
+    "a folder marker with contents, which is empty in OBS": (["a/"], "a/", "12", False),
+    "a key below the name of a file": (["a"], "a/b", "12", False),
+    "a key deep below the name of a file": (["x/a"], "x/a/b/c", "12", False),
+    "a folder marker with the name of a file": (["a"], "a/", "", False),
+    "a key below the name of a file, after other keys": (["a", "a!", "a-b/c", "a.txt"], "a/b", "12", False),
+    "an empty folder marker": ([], "a/", "", True),
+    "a key next to a file": (["a"], "ab/c", "12", True),
+    "a key in a folder": (["a/", "a/a"], "a/b", "12", True),
     "a file": (["b"], "a", "12", True),
 }
 
@@ -81,7 +81,7 @@ def test_compare_does_not_classify_an_object_in_obs_as_impossible(world):
     assert classes(world.compare()) == {"equal_contents": ["a//b"]}
 
 
-def test_a_key_below_the_name_of_a_copied_file_is_impossible(world):
+def test_compare_classifies_a_key_below_a_copied_files_name_as_impossible(world):
     # GIVEN a file and a folder of the same name, neither of them in OBS
     make_file_system(world)
     world.lose_events_of("x/b", "x/b/c", data="12")
@@ -94,7 +94,7 @@ def test_a_key_below_the_name_of_a_copied_file_is_impossible(world):
 
 
 @pytest.mark.parametrize(("own", "asked"), [("a/", {}), ("", {"prefix": "a/"})])
-def test_a_key_below_the_name_of_a_file_outside_the_prefix_is_impossible(own, asked):
+def test_compare_finds_files_outside_its_prefix_that_make_keys_impossible(own, asked):
     world = World.holding_copies(LANES="1", OBJECT_PREFIX=own)
     make_file_system(world)
     write_objects(world, ["a"], "a/b", "12")
@@ -117,7 +117,7 @@ KEYS = ["a", "a!b", "a/", "a//b", "a/b", "a/b!", "a/b/c", "a0/b"]
 
 
 @pytest.mark.parametrize("cut", ["", *KEYS])
-def test_keys_below_the_name_of_a_file_are_impossible_in_any_range(cut):
+def test_compare_classifies_keys_below_a_files_name_alike_in_any_range(cut):
     for there in map(set, chain.from_iterable(combinations(KEYS, number) for number in range(len(KEYS) + 1))):
         # GIVEN a check that begins after the key `cut`
         walk = FileSystem(FakeDestination(there))  # type: ignore[arg-type]

@@ -35,7 +35,7 @@ def find_class(world: World, key: str) -> str:
     return next(name for name, object_class in classes.items() if key in object_class["keys"])
 
 
-def test_an_object_that_oms_finished_and_obs_lacks_is_missing(world):
+def test_compare_classifies_a_finished_object_that_obs_lacks_as_missing(world):
     world.task.failures.then(CopyFailure("UPLOAD_DST_OBJ_FAILURE"))
     accept(world, "a", fault=CopyFault.late(1))
     # Counts of the last ten minutes are not trusted.
@@ -49,7 +49,7 @@ def test_oms_progress_allows_ten_minutes_for_the_copy_of_an_object():
     assert [finished.may_still_copy(HOUR - 10 * MINUTE - more) for more in (0, 1)] == [True, False]
 
 
-def test_an_object_older_than_the_oldest_unfinished_work_of_oms_is_missing(world):
+def test_a_lost_object_is_missing_if_oms_has_only_newer_unfinished_objects(world):
     accept(world, "a", fault=CopyFault.late(1))
     world.advance(12 * MINUTE)
     world.remove("a")
@@ -60,7 +60,7 @@ def test_an_object_older_than_the_oldest_unfinished_work_of_oms_is_missing(world
     assert find_class(world, "b") == "in_flight"
 
 
-def test_an_object_is_in_flight_while_oms_finishes_other_objects(world):
+def test_compare_classifies_an_object_as_in_flight_while_oms_is_busy(world):
     accept(world, "1", "2", "3", "a")
     for _ in range(3):
         world.advance(25 * MINUTE)
@@ -103,14 +103,14 @@ def test_hourly_counts_do_not_show_that_oms_has_no_work_left(world):
 
 
 @pytest.mark.parametrize(("minutes", "class_name"), [(59, "in_flight"), (61, "missing")])
-def test_an_object_is_in_flight_for_an_hour_without_statistics_of_oms(world, minutes, class_name):
+def test_compare_waits_an_hour_for_an_object_without_statistics_of_oms(world, minutes, class_name):
     world.oms.deny("oms:synctask:statistics")
     accept(world, "a")
     world.advance(minutes * MINUTE)
     assert find_class(world, "a") == class_name
 
 
-def test_an_object_with_a_newer_unaccepted_version_is_missing(world):
+def test_compare_classifies_a_newer_unaccepted_version_as_missing(world):
     accept(world, "a")
     world.advance(HOUR // 2)
     world.put("a", "2", fate="lost")

@@ -38,9 +38,9 @@ CASES = {
     "recorded without an ETag": (["upload", write_record_without_etag], SENT),
     "failed": (["upload", add_failed_record], ["scanned", "failed_before"]),
     "overwritten after it failed": (["upload", add_failed_record, "an hour", "upload B"], SENT),
-    "failed in an event told twice": (["put_accepted", add_failed_record], ["scanned", "covered"]),
+    "failed in a repeated event": (["put_accepted", add_failed_record], ["scanned", "covered"]),
     "just uploaded": (["upload"], ["scanned", "pending"]),
-    "migrated before": ([lambda world, key: world.upload(key, minutes_ago=80 * 60)], []),
+    "older than the installation": ([lambda world, key: world.upload(key, minutes_ago=80 * 60)], []),
     "a symbolic link": ([lambda world, key: world.upload(key, kind="Symlink")], []),
 }
 

@@ -206,7 +206,7 @@ def test_the_merged_sampled_keys_of_ranges_are_in_order_and_count_all_keys(sizes
 
 
 @given(NUMBERS_OF_KEYS, NUMBERS_OF_KEYS)
-def test_a_count_of_keys_continues_after_stored_sampled_keys(before, after):
+def test_a_pass_continues_its_count_of_keys_after_stored_sampled_keys(before, after):
     check_marks(make_marks(before, after, tuple(make_marks(0, before))), before + after)
 
 

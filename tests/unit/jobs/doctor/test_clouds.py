@@ -71,40 +71,40 @@ MODE, NOT_SKIPPED = "task overwrite mode", "FULL_OVERWRITE"
 # The change, the check that warns, and words of its observation and of its remedy.
 IMPERFECT = {
     "a region in another form": (set_task(src_region="Hangzhou (East China 1)"), "task source", "", ""),
-    "CRC64s are compared": (
+    "a task that compares CRC64s": (
         set_task(overwrite_mode="CRC64_COMPARISON_OVERWRITE"),
         MODE,
         "has no CRC64, OMS compares size and time",
         NOT_SKIPPED,
     ),
-    "sizes are compared": (
+    "a task that compares sizes": (
         set_task(overwrite_mode="SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"),
         MODE,
         "same size",
         NOT_SKIPPED,
     ),
-    "a mode that is not known": (
+    "an unknown overwrite mode": (
         set_task(overwrite_mode="ONE_THAT_IS_NOT_KNOWN"),
         MODE,
         "may skip a new version",
         NOT_SKIPPED,
     ),
-    "metadata is not migrated": (
+    "a task that copies no metadata": (
         set_task(copies_metadata=False),
         "task options",
         "Content-Type is the only header that is copied",
         "accept metadata by name",
     ),
-    "metadata and archived objects are not reported": (
+    "a task whose options OMS does not report": (
         lambda box: setattr(box.task, "summarize", partial(hide_options, box.task.summarize)),
         "task options",
         "whether archived objects are restored; OMS does not report whether object headers are copied",
         "--sample",
     ),
-    "a clock that is a little off": (lambda box: setattr(box.oms, "clock_offset", 300), "clock", "", ""),
-    "a clock that nobody tells": (hide_clocks, "clock", "", ""),
+    "a clock that is five minutes off": (lambda box: setattr(box.oms, "clock_offset", 300), "clock", "", ""),
+    "a clock that OMS and OSS do not report": (hide_clocks, "clock", "", ""),
     "counts by the hour": (set_task(step="ONE_HOUR"), "interval of counts", "", "oms_unfinished"),
-    "no right to see task groups": (
+    "no permission to read task groups": (
         lambda box: box.oms.deny("oms:taskgroup:get"),
         "permission oms:taskgroup:get",
         "",
@@ -154,12 +154,12 @@ RECORDS = "oms_source_record/"
 SOURCE = {
     "nothing": ({}, [], "ok"),
     "objects that look like records": ({}, [f"{RECORDS}a"], "fault"),
-    "more of them than a page": ({}, [f"{RECORDS}{number}" for number in range(1001)], "fault"),
-    "a prefix of theirs": ({"OBJECT_PREFIX": "oms_"}, [f"{RECORDS}a"], "fault"),
-    "a prefix among them": ({"OBJECT_PREFIX": f"{RECORDS}a"}, [f"{RECORDS}ab"], "fault"),
+    "more such objects than a page": ({}, [f"{RECORDS}{number}" for number in range(1001)], "fault"),
+    "a filter with a prefix of records": ({"OBJECT_PREFIX": "oms_"}, [f"{RECORDS}a"], "fault"),
+    "a filter with a prefix within records": ({"OBJECT_PREFIX": f"{RECORDS}a"}, [f"{RECORDS}ab"], "fault"),
     "another prefix": ({"OBJECT_PREFIX": "photos/"}, [f"{RECORDS}a"], "ok"),
     "another suffix": ({"OBJECT_SUFFIX": ".jpg"}, [f"{RECORDS}a"], "ok"),
-    "a suffix that the first thousand do not have": (
+    "a suffix that the first thousand objects lack": (
         {"OBJECT_SUFFIX": ".jpg"},
         [f"{RECORDS}{number}" for number in range(1001)],
         "unknown",
@@ -227,16 +227,16 @@ def test_doctor_passes_an_obs_bucket_that_compare_can_read(project_with_copies, 
 
 
 WARNINGS = {
-    "not to be listed": (lambda box: box.obs.deny(LIST), "permission to list OBS", LIST),
-    "lists not to be read": (lambda box: box.obs.deny(GET), "permission to read OMS's lists", GET),
-    "kind not to be asked for": (lambda box: box.obs.deny(HEAD), "destination kind", HEAD),
+    "no permission to list the bucket": (lambda box: box.obs.deny(LIST), "permission to list OBS", LIST),
+    "no permission to read lists": (lambda box: box.obs.deny(GET), "permission to read OMS's lists", GET),
+    "no permission to read the kind of bucket": (lambda box: box.obs.deny(HEAD), "destination kind", HEAD),
     "a parallel file system": (set_bucket(is_file_system=True), "destination kind", "parallel file system"),
-    "bucket gone": (
+    "a deleted bucket": (
         lambda box: box.obs.remove_bucket(box.destination_bucket),
         "permission to list OBS",
         "destination of the sync",
     ),
-    "clock off": (lambda box: setattr(box.obs, "clock_offset", 1200), "OBS clock", "clock"),
+    "a wrong clock": (lambda box: setattr(box.obs, "clock_offset", 1200), "OBS clock", "clock"),
     "OBS down": (lambda box: box.obs.faults.add(Fault.status(503)), "permission to list OBS", ""),
 }
 

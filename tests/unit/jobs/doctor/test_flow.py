@@ -64,47 +64,59 @@ MANY = [f"a{number:04}" for number in range(1001)]
 
 # The records from the oldest, and the state of the permission's check.
 RECORDS = {
-    "the last key failed for want of it": ([make_success_records("a"), make_failed_records("FORBIDDEN", "b")], "fault"),
-    "it stands behind a page of others": (
+    "the last key failed without the permission": (
+        [make_success_records("a"), make_failed_records("FORBIDDEN", "b")],
+        "fault",
+    ),
+    "the failed record follows a page of other records": (
         [make_success_records(*MANY), make_failed_records("FORBIDDEN", "z")],
         "fault",
     ),
-    "it failed before others on another page": (
+    "the key failed before others of another page": (
         [make_failed_records("FORBIDDEN", "z"), make_failed_records("TIMEOUT", *MANY[:150])],
         "unknown",
     ),
-    "none was ever accepted": ([make_failed_records("FORBIDDEN", "a")], "fault"),
-    "none was ever accepted, for another reason": ([make_failed_records("REFUSED", "a")], "unknown"),
-    "one was accepted since": ([make_failed_records("FORBIDDEN", "a"), make_success_records("b")], "ok"),
-    "one was accepted since, on another page": (
+    "no key was ever accepted": ([make_failed_records("FORBIDDEN", "a")], "fault"),
+    "no key was ever accepted for another reason": ([make_failed_records("REFUSED", "a")], "unknown"),
+    "a key was accepted later": ([make_failed_records("FORBIDDEN", "a"), make_success_records("b")], "ok"),
+    "a key of another page was accepted later": (
         [make_success_records(*MANY), make_failed_records("FORBIDDEN", "a"), make_success_records("z")],
         "ok",
     ),
-    "one was accepted in the same second": (
+    "a key was accepted in the same second": (
         [make_failed_records("FORBIDDEN", "a") + make_success_records("b")],
         "unknown",
     ),
-    "the last failed for another reason": ([make_success_records("a"), make_failed_records("TIMEOUT", "b")], "ok"),
-    "it failed for want of it, then for another": (
+    "the last key failed for another reason": ([make_success_records("a"), make_failed_records("TIMEOUT", "b")], "ok"),
+    "a key failed without the permission, then another for another reason": (
         [make_failed_records("FORBIDDEN", "a"), make_failed_records("TIMEOUT", "b")],
         "unknown",
     ),
-    "replay is working on it": ([make_success_records("a"), make_run_file("FORBIDDEN")], "unknown"),
-    "replay had it in hand": ([make_run_file("FORBIDDEN"), make_success_records("a")], "ok"),
-    "replay has others in hand": ([make_success_records("a"), make_run_file("TIMEOUT")], "ok"),
-    "the record tells no reason": ([make_success_records("a"), [("failed_object/b", b"")]], "unknown"),
-    "the key is long": ([make_success_records("a"), [("failed_object_long/0", b'{"reason": "FORBIDDEN"}')]], "fault"),
-    "not all failures were read": (
+    "a run file has a key that failed without the permission": (
+        [make_success_records("a"), make_run_file("FORBIDDEN")],
+        "unknown",
+    ),
+    "a key was accepted after the run file": ([make_run_file("FORBIDDEN"), make_success_records("a")], "ok"),
+    "a run file has a key that failed for another reason": (
+        [make_success_records("a"), make_run_file("TIMEOUT")],
+        "ok",
+    ),
+    "the record has no reason": ([make_success_records("a"), [("failed_object/b", b"")]], "unknown"),
+    "the record is of a long key": (
+        [make_success_records("a"), [("failed_object_long/0", b'{"reason": "FORBIDDEN"}')]],
+        "fault",
+    ),
+    "some failed records are unread": (
         [make_failed_records("FORBIDDEN", "z"), make_failed_records("TIMEOUT", *MANY[:201])],
         "unknown",
     ),
-    "not all were read, and one was accepted since": (
+    "some failed records are unread and a key was accepted later": (
         [make_failed_records("FORBIDDEN", "z"), make_success_records("a"), make_failed_records("TIMEOUT", *MANY[:200])],
         "ok",
     ),
-    "there are none": ([], "skipped"),
+    "no record": ([], "skipped"),
     **{
-        f"there is only what a console makes of the folder {folder}": ([[(folder, b"")]], "skipped")
+        f"only a folder marker of {folder}": ([[(folder, b"")]], "skipped")
         for folder in ("success_object/", "success_object_long/", "failed_object/", "replay/")
     },
 }

@@ -39,22 +39,22 @@ def test_doctor_reports_a_missing_timer_despite_calls_by_hand(box, run_doctor, r
 # missing timers.
 STRIKES = {
     "just now": (0, 0, {}, ()),
-    "before replay was due for the second time": (2 * MINUTE, 0, {}, ()),
-    "before replay was due for the third time": (4 * MINUTE, 0, {}, ["replay"]),
-    "before those of passes were due for the second time": (20 * MINUTE, 0, {}, ["replay"]),
-    "before those of passes were due for the third time": (22 * MINUTE, 0, {}, ["replay", *PASSES]),
-    "before that of status was due for the third time": (32 * MINUTE, 0, {}, TIMED),
-    "an hour ago, and replay has a longer period": (HOUR, 0, {"REPLAY_PERIOD": "60m"}, [*PASSES, "status"]),
-    "an hour ago, and status has a longer period": (HOUR, 0, {"STATUS_PERIOD": "1h"}, ["replay", *PASSES]),
+    "two minutes ago": (2 * MINUTE, 0, {}, ()),
+    "four minutes ago": (4 * MINUTE, 0, {}, ["replay"]),
+    "20 minutes ago": (20 * MINUTE, 0, {}, ["replay"]),
+    "22 minutes ago": (22 * MINUTE, 0, {}, ["replay", *PASSES]),
+    "32 minutes ago": (32 * MINUTE, 0, {}, TIMED),
+    "an hour ago, with a long period of replay": (HOUR, 0, {"REPLAY_PERIOD": "60m"}, [*PASSES, "status"]),
+    "an hour ago, with a long period of status": (HOUR, 0, {"STATUS_PERIOD": "1h"}, ["replay", *PASSES]),
     **{
-        f"an hour ago, and {name} is off": (HOUR, 0, {name: "off"}, [job for job in TIMED if job.upper() not in name])
+        f"an hour ago, with {name} off": (HOUR, 0, {name: "off"}, [job for job in TIMED if job.upper() not in name])
         for name in OFF
     },
-    "an hour ago, and all are off": (HOUR, 0, OFF, ()),
-    "just now, and the clock is slow": (0, 10 * MINUTE, {}, ()),
-    "just now, and the clock is fast": (0, -10 * MINUTE, {}, ()),
-    "too long ago, and the clock is slow": (4 * MINUTE, 10 * MINUTE, {}, ["replay"]),
-    "too long ago, and the clock is fast": (22 * MINUTE, -10 * MINUTE, {}, ["replay", *PASSES]),
+    "an hour ago, with all timers off": (HOUR, 0, OFF, ()),
+    "just now, with a clock of OSS that is fast": (0, 10 * MINUTE, {}, ()),
+    "just now, with a clock of OSS that is slow": (0, -10 * MINUTE, {}, ()),
+    "four minutes ago, with a clock of OSS that is fast": (4 * MINUTE, 10 * MINUTE, {}, ["replay"]),
+    "22 minutes ago, with a clock of OSS that is slow": (22 * MINUTE, -10 * MINUTE, {}, ["replay", *PASSES]),
 }
 
 

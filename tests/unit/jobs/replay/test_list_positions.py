@@ -187,18 +187,18 @@ def test_each_page_of_lists_delays_the_next_search_by_a_minute(pages, minutes):
 UNREAD, CUT = "what is this, 1\n", ""
 # Contents of a list over time, with the number of its lines up to then, and of those of other projects.
 LISTED: dict[str, list[tuple[list[str], list[int]]]] = {
-    "apart, of another project": [(["photos/a", "videos/b", "photos/gone"], [3, 1])],
-    "once, a last line without end, whatever is written after it": [
+    "lines of another project count separately": [(["photos/a", "videos/b", "photos/gone"], [3, 1])],
+    "a last line without an end counts once": [
         (["photos/a", "videos/b", CUT], [2, 1]),
         (["photos/a", "videos/b", "photos/c", CUT], [3, 1]),
     ],
-    "as it says now, if it grows or changes": [
+    "a changed list counts with its present lines": [
         (["photos/a"], [1, 0]),
         (["photos/a", "photos/c"], [2, 0]),
         (["photos/b", "photos/c", "photos/a"], [3, 0]),
     ],
-    "not what nobody can read": [(["photos/a", UNREAD], [1, 0])],
-    "as two failures, a key that is named twice": [(["photos/a", "photos/a"], [2, 0])],
+    "an unreadable line does not count": [(["photos/a", UNREAD], [1, 0])],
+    "a key in two lines counts twice": [(["photos/a", "photos/a"], [2, 0])],
 }
 
 

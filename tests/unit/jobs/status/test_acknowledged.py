@@ -42,7 +42,7 @@ def acknowledge_at(year: int, month: int, day: int, hour: int = 0) -> Callable[[
 
 # Events in order, each with the verdict after it; `""` is in step.
 STORIES: dict[str, list[tuple[Callable[[World], Any], str]]] = {
-    "failures stay until they are acknowledged, and new ones count": [
+    "failures count until acknowledged, and new failures count": [
         (counted(30, REQUEST=10, SUCCESS=7, FAILURE=3), "OMS failed to copy 3 objects"),
         (acknowledged, ""),
         (advance(600), ""),
@@ -56,7 +56,7 @@ STORIES: dict[str, list[tuple[Callable[[World], Any], str]]] = {
         (acknowledge_at(2026, 6, 15), ""),
         (counted(20 * 24 * 60, REQUEST=1, FAILURE=1), "OMS failed to copy 1 object."),
     ],
-    "failures that only the statistics tell of count": [
+    "failures that only the statistics report": [
         # The counters of the month stand still.
         (change_description, ""),
         (counted(30, REQUEST=2, FAILURE=2), "OMS failed to copy 2 objects"),
@@ -67,7 +67,7 @@ STORIES: dict[str, list[tuple[Callable[[World], Any], str]]] = {
         (advance(3600), ""),
         (counted(30, REQUEST=1, FAILURE=1), "OMS failed to copy 1 object."),
     ],
-    "a counter that began anew is not taken for the acknowledged one": [
+    "a counter that restarted after the acknowledgement": [
         # OMS's month did not begin when it does in China.
         (counted(EARLY, REQUEST=9, SUCCESS=4, FAILURE=5), "OMS failed to copy 5 objects"),
         (acknowledged, ""),
@@ -78,7 +78,7 @@ STORIES: dict[str, list[tuple[Callable[[World], Any], str]]] = {
             "OMS failed to copy 4 objects",
         ),
     ],
-    "of what is unfinished only the difference counts": [
+    "an acknowledgement of unfinished objects": [
         # Three objects that OMS leaves unfinished, and two that are on their way, which are not acknowledged.
         (counted(EARLY, REQUEST=10, SUCCESS=10), ""),
         (
@@ -92,20 +92,20 @@ STORIES: dict[str, list[tuple[Callable[[World], Any], str]]] = {
         (acknowledge_at(2026, 3, 12, 12), ""),
         (counted(25 * 60, REQUEST=1), "not processed 1 accepted object (1 of them accepted over 15 minutes ago)"),
     ],
-    "what was done just before the acknowledgement is not on its way": [
+    "objects that OMS finished just before the acknowledgement": [
         (counted(EARLY, REQUEST=10, SUCCESS=10), ""),
         (partial(count_series, REQUEST={200: 1, 10: 2}, SUCCESS={5: 2}), "OMS has not processed 1 object"),
         (acknowledged, ""),
         (advance(3600), ""),
     ],
-    "an acknowledgement is taken from no other month than its own": [
+    "an acknowledgement in another month": [
         # It is of more months ago than are asked for, and the first month that is asked for has failures.
         (counted(EARLY, REQUEST=3, FAILURE=3), "OMS failed to copy 3 objects"),
         (acknowledged, ""),
         (acknowledge_at(2027, 5, 10), ""),
         (counted(360 * 24 * 60, REQUEST=5, FAILURE=5), "OMS failed to copy 5 objects"),
     ],
-    "an acknowledgement that is unreadable is none": [
+    "an unreadable acknowledgement": [
         (counted(EARLY, REQUEST=1, FAILURE=1), "OMS failed to copy 1 object."),
         (acknowledged, ""),
         (

@@ -127,12 +127,15 @@ LATE, DOUBTFUL = ("fail", "CLOSED"), ("fail", "MARK_UNREAD")
 MANY = [("fail_to_copy", f"c{number}") for number in range(201)]
 # Events, and the time of the last change after the close.
 HAPPENED: dict[str, tuple[list[tuple[Any, ...]], str]] = {
-    "came after the close, however much failed since": ([CLOSE, LATE, PAUSE, *MANY], "12:00"),
-    "failed before the close": ([DOUBTFUL, PAUSE, CLOSE], ""),
-    "came after the first close, and it was closed anew": ([CLOSE, LATE, PAUSE, CLOSE], "12:00"),
-    "came after the first close, and nobody knew whether to send it": ([CLOSE, PAUSE, DOUBTFUL, PAUSE, CLOSE], "12:01"),
-    "came after the first close, however much failed since": ([CLOSE, LATE, PAUSE, *MANY, PAUSE, CLOSE], "12:00"),
-    "came while it was open, and nobody knew whether to send it": ([CLOSE, OPEN, PAUSE, DOUBTFUL, PAUSE, CLOSE], ""),
+    "a change after the close, before many failures": ([CLOSE, LATE, PAUSE, *MANY], "12:00"),
+    "a failure before the close": ([DOUBTFUL, PAUSE, CLOSE], ""),
+    "a change after the first of two closes": ([CLOSE, LATE, PAUSE, CLOSE], "12:00"),
+    "a change with an unreadable mark after the first of two closes": ([CLOSE, PAUSE, DOUBTFUL, PAUSE, CLOSE], "12:01"),
+    "a change after the first of two closes, before many failures": (
+        [CLOSE, LATE, PAUSE, *MANY, PAUSE, CLOSE],
+        "12:00",
+    ),
+    "a change with an unreadable mark while the project was open": ([CLOSE, OPEN, PAUSE, DOUBTFUL, PAUSE, CLOSE], ""),
 }
 
 

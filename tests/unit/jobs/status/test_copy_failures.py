@@ -45,14 +45,14 @@ IN_FEBRUARY = datetime(2026, 2, 20, tzinfo=timezone.utc)
 STUCK = {"counted": 9, "done": 7, "waiting": 1, "stuck": 1}
 # Events, the outcomes of the failures, the verdict, and parts of its text.
 OUTCOMES = {
-    "no list has told of them": (
+    "failures in no list": (
         [("fails", 3), ("add_read_lines", 1)],
         {"counted": 3, "done": 1, "unknown": 2},
         BEHIND,
         ["OMS failed to copy 2 objects that replay has not found in OMS's lists"],
     ),
-    "dealt with since": ([("fails", 3), ("add_read_lines", 3)], {"counted": 3, "done": 3}, IN_STEP, []),
-    "one waits to be sent again": (
+    "resolved failures": ([("fails", 3), ("add_read_lines", 3)], {"counted": 3, "done": 3}, IN_STEP, []),
+    "a failed copy that waits for its resend": (
         [("fails", 3), ("add_read_lines", 3), ("add_copy_failed_record", "a")],
         {"counted": 3, "done": 2, "waiting": 1},
         BEHIND,
@@ -76,19 +76,19 @@ OUTCOMES = {
             ("NOBODY_KNOWS", 7, "Huawei's documentation does not list this code"),
         ]
     },
-    "throttled when it was sent again": (
+    "a resend that OMS throttled": (
         [("fails", 1), ("add_read_lines", 1), ("throttled", "a")],
         {"counted": 1, "waiting": 1},
         BEHIND,
         ["1 object has been waiting since"],
     ),
-    "of another project": (
+    "failures of another project": (
         [("fails", 3), ("add_read_lines", 3, 2)],
         {"counted": 3, "done": 1, "outside": 2},
         IN_STEP,
         [],
     ),
-    "of last month, whose lists came in this one": (
+    "failures of last month in lists of this month": (
         [
             ("add_installation", IN_FEBRUARY),
             ("fails", 5, BEFORE),
@@ -100,7 +100,7 @@ OUTCOMES = {
         IN_STEP,
         [],
     ),
-    "with lists of before the installation": (
+    "lists from before the installation": (
         [("fails", 5, BEFORE), ("fails", 1), ("add_read_lines", 5, 0, "2026-02")],
         {"counted": 1, "unknown": 1},
         BEHIND,
@@ -199,7 +199,7 @@ def fail_copies(number: int, minutes_ago: int) -> Callable[[World], None]:
 
 
 STORIES: dict[str, list[tuple[Callable[[World], Any], dict[str, int], str]]] = {
-    "what is acknowledged without a list does not make later failures unknown": [
+    "an acknowledgement of failures without a list": [
         (fail_copies(10, EARLY), {"counted": 10, "unknown": 10}, "OMS failed to copy 10 objects"),
         (listed(8), {"counted": 10, "done": 8, "unknown": 2}, "OMS failed to copy 2 objects"),
         (acknowledged, {}, ""),
@@ -207,7 +207,7 @@ STORIES: dict[str, list[tuple[Callable[[World], Any], dict[str, int], str]]] = {
         (fail_copies(2, 0), {"counted": 2, "unknown": 2}, "OMS failed to copy 2 objects"),
         (listed(10), {"counted": 2, "done": 2}, ""),
     ],
-    "a list that comes after its failures were acknowledged hides no later ones": [
+    "a list after the acknowledgement of its failures": [
         (fail_copies(8, EARLY), {"counted": 8, "unknown": 8}, "OMS failed to copy 8 objects"),
         (fail_copies(2, 30), {"counted": 10, "unknown": 10}, "OMS failed to copy 10 objects"),
         (listed(8), {"counted": 10, "done": 8, "unknown": 2}, "OMS failed to copy 2 objects"),
@@ -217,7 +217,7 @@ STORIES: dict[str, list[tuple[Callable[[World], Any], dict[str, int], str]]] = {
         (fail_copies(2, 30), {"counted": 2, "unknown": 2}, "OMS failed to copy 2 objects"),
         (listed(12), {"counted": 2, "done": 2}, ""),
     ],
-    "what still waits when it is acknowledged waits in the backlog only": [
+    "an acknowledgement of a failed copy that waits": [
         (fail_copies(1, EARLY), {"counted": 1, "unknown": 1}, "OMS failed to copy 1 object"),
         (listed(1), {"counted": 1, "done": 1}, ""),
         (

@@ -27,42 +27,52 @@ from support.world import oms_error
 
 # OMS's counts by age in minutes; the unfinished and overdue objects; and the verdict.
 COUNTED: dict[str, tuple[dict[str, dict[int, int]], tuple[int, int | None], str, str]] = {
-    "nothing": ({}, (0, 0), IN_STEP, ""),
-    "all is done": ({"REQUEST": {40: 10}, "SUCCESS": {40: 4, 35: 3}, "SKIP": {20: 3}}, (0, 0), IN_STEP, ""),
-    "some are on their way": ({"REQUEST": {5: 10}, "SUCCESS": {5: 4}}, (6, 0), IN_STEP, "not processed 6 objects"),
-    "some may be younger than 15 minutes": ({"REQUEST": {15: 10}}, (10, 0), IN_STEP, "not processed 10 objects"),
-    "some are older than 15 minutes": (
+    "no objects": ({}, (0, 0), IN_STEP, ""),
+    "all objects are finished": (
+        {"REQUEST": {40: 10}, "SUCCESS": {40: 4, 35: 3}, "SKIP": {20: 3}},
+        (0, 0),
+        IN_STEP,
+        "",
+    ),
+    "objects in progress": ({"REQUEST": {5: 10}, "SUCCESS": {5: 4}}, (6, 0), IN_STEP, "not processed 6 objects"),
+    "objects that may be newer than 15 minutes": ({"REQUEST": {15: 10}}, (10, 0), IN_STEP, "not processed 10 objects"),
+    "objects older than 15 minutes": (
         {"REQUEST": {20: 10, 5: 2}, "SUCCESS": {5: 4}},
         (8, 6),
         BEHIND,
         "not processed 8 accepted objects (6 of them accepted over 15 minutes ago)",
     ),
-    "what is done may be of the older ones": ({"REQUEST": {40: 10, 5: 10}, "SUCCESS": {5: 10}}, (10, 0), IN_STEP, ""),
-    "what was done at the beginning was accepted before it": (
+    "the finished objects may be the older objects": (
+        {"REQUEST": {40: 10, 5: 10}, "SUCCESS": {5: 10}},
+        (10, 0),
+        IN_STEP,
+        "",
+    ),
+    "objects accepted before the statistics and finished within them": (
         {"REQUEST": {EARLY: 490, 40: 10}, "SUCCESS": {EARLY: 400, 1435: 100}},
         (10, 10),
         BEHIND,
         "10 of them accepted over 15 minutes ago",
     ),
-    "what waits was accepted before the statistics begin": (
+    "unfinished objects from before the statistics": (
         {"REQUEST": {EARLY: 15}, "SUCCESS": {EARLY: 10}},
         (5, 5),
         BEHIND,
         "5 of them accepted over 15 minutes ago",
     ),
-    "last month's objects are done in this one": (
+    "objects of last month finished this month": (
         {"REQUEST": {BEFORE: 10, EARLY: 20}, "SUCCESS": {BEFORE: 5, EARLY: 25}},
         (0, 0),
         IN_STEP,
         "",
     ),
-    "last month's objects, which are done, hide none of this month's": (
+    "finished objects of last month and unfinished objects of this month": (
         {"REQUEST": {BEFORE: 500, 40: 10}, "SUCCESS": {BEFORE: 400, EARLY: 60}, "SKIP": {EARLY: 40}},
         (10, 10),
         BEHIND,
         "10 of them accepted over 15 minutes ago",
     ),
-    "last month's objects still wait": (
+    "unfinished objects of last month": (
         {"REQUEST": {BEFORE: 10, EARLY: 20}, "SUCCESS": {BEFORE: 5, EARLY: 20}},
         (5, 5),
         BEHIND,
@@ -70,14 +80,14 @@ COUNTED: dict[str, tuple[dict[str, dict[int, int]], tuple[int, int | None], str,
     ),
 }
 BY_THE_HOUR: dict[str, tuple[dict[str, dict[int, int]], tuple[int, int | None], str, str]] = {
-    "all is done": ({"REQUEST": {90: 10}, "SUCCESS": {90: 10}}, (0, 0), IN_STEP, ""),
-    "some are left of the last": (
+    "all objects are finished": ({"REQUEST": {90: 10}, "SUCCESS": {90: 10}}, (0, 0), IN_STEP, ""),
+    "unfinished objects of the last hour": (
         {"REQUEST": {59: 10}, "SUCCESS": {59: 4}},
         (6, None),
         BEHIND,
         "reports only hourly counts",
     ),
-    "some are left of long before": (
+    "unfinished objects of an earlier hour": (
         {"REQUEST": {120: 10}, "SUCCESS": {120: 4}},
         (6, 6),
         BEHIND,

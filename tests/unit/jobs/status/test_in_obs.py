@@ -42,19 +42,19 @@ ALL_THERE = (
 )
 # Counts of a comparison, the verdict, and parts of its text.
 COMPARISONS = {
-    "what was in OBS, and since when": ({"equal_contents": 5, "equal_version": 2}, IN_STEP, [ALL_THERE]),
-    "what it claims, beside all that there is": (
+    "equal objects and the time of the comparison": ({"equal_contents": 5, "equal_version": 2}, IN_STEP, [ALL_THERE]),
+    "equal objects among others": (
         {"equal_contents": 5, "equal_size": 2, "in_flight": 1, "failed_before": 3, "outside": 9},
         IN_STEP,
         ["7 of 11 objects, 5 proven equal", "Other objects: 3 failed_before, 1 in_flight."],
     ),
-    "the time of the oldest that was not there": (
+    "an object in flight": (
         {"oldest": int((NOW - timedelta(hours=3)).timestamp()), "equal_contents": 5, "in_flight": 1},
         IN_STEP,
         ["before 2026-03-10T09:00:00Z were in OBS at 2026-03-10T12:00:00Z"],
     ),
     **{name: ({"equal_contents": 5, name: 3}, BEHIND, [LACKING]) for name in ("missing", "older", "overwritten")},
-    "an MD5 that differs, and reading as the next step": (
+    "an object with another MD5": (
         {"equal_contents": 2, "suspicious": 1},
         BEHIND,
         ["(3 objects): 1 object has the same size in OBS but a different MD5", "python3 ops.py compare --deep"],
@@ -72,15 +72,19 @@ def test_the_last_comparison_decides_the_verdict_of_status(world, case):
 
 # Objects that the last comparison found lacking, its submissions, and the command that resolves them.
 LACKED = {
-    "older than what is sent": ({"missing": 3}, {"oldest": -10}, "compare --restart --since 2026-02-28T12:00:00Z"),
-    "sent, beside what is older, and not sent": (
+    "objects older than the submitted objects": (
+        {"missing": 3},
+        {"oldest": -10},
+        "compare --restart --since 2026-02-28T12:00:00Z",
+    ),
+    "submitted objects and older objects": (
         {"missing": 3, "overwritten": 1},
         {"oldest": -10, "submitted": 3},
         "compare --again",
     ),
-    "compared while closed": ({"older": 3}, {}, "compare --restart"),
-    "sent": ({"missing": 3}, {"submitted": 3}, "compare --again"),
-    "what somebody has to decide": ({"overwritten": 3}, {"submitted": 1}, "compare --overwrite --restart"),
+    "a comparison while the project was closed": ({"older": 3}, {}, "compare --restart"),
+    "submitted objects": ({"missing": 3}, {"submitted": 3}, "compare --again"),
+    "objects that the user has to decide": ({"overwritten": 3}, {"submitted": 1}, "compare --overwrite --restart"),
 }
 
 
@@ -183,7 +187,7 @@ def test_status_ignores_a_comparison_that_a_standstill_pass_contradicts(world, s
     assert shows_verdict(world, IN_STEP, "7 objects of 7")
 
 
-def test_copy_failures_stay_if_a_standstill_pass_contradicts_compare(world):
+def test_status_keeps_copy_failures_after_a_contradicted_comparison(world):
     world.count_objects(EARLY, REQUEST=9, SUCCESS=7, FAILURE=2)
     world.bucket.add_comparison(equal_contents=7)
     world.advance(1)
@@ -201,7 +205,7 @@ def test_copy_failures_stay_if_a_standstill_pass_contradicts_compare(world):
         pytest.param(-480, {"equal_contents": 6, "failed_before": 1}, id="a key that waited for its resend"),
     ],
 )
-def test_copy_failures_stay_until_a_comparison_shows_them_resolved(world, minutes_later, counts):
+def test_status_keeps_copy_failures_until_a_comparison_resolves_them(world, minutes_later, counts):
     world.bucket.add_comparison(**counts)
     world.count_objects(-minutes_later, REQUEST=2, FAILURE=2)
     world.advance(2 * 3600)

@@ -36,24 +36,24 @@ def test_status_sends_its_first_verdict_to_the_webhook():
 DAILY = DAY / 4
 # The new verdict, the number and period of the timer's ticks, and the messages up to then.
 SCRIPTS = {
-    "broken, at once and once": [("broken", 1, PERIOD, ["broken"]), ("", 5, PERIOD, ["broken"])],
-    "closed, at once and once": [("closed", 1, PERIOD, ["closed"]), ("", 5, PERIOD, ["closed"])],
-    "behind, when it lasts for two ticks, and so the way back": [
+    "broken raises one alarm at once": [("broken", 1, PERIOD, ["broken"]), ("", 5, PERIOD, ["broken"])],
+    "closed raises one alarm at once": [("closed", 1, PERIOD, ["closed"]), ("", 5, PERIOD, ["closed"])],
+    "behind raises an alarm after two timer events, like the return": [
         ("behind", 1, PERIOD, []),
         ("", 3, PERIOD, ["behind"]),
         ("in step", 1, PERIOD, ["behind"]),
         ("", 3, PERIOD, ["behind", "in step"]),
     ],
-    "no backlog that flaps": [("behind", 1, PERIOD, []), ("in step", 1, PERIOD, [])] * 6,
-    "what breaks and recovers at every tick, once a day": [
+    "a backlog that comes and goes raises none": [("behind", 1, PERIOD, []), ("in step", 1, PERIOD, [])] * 6,
+    "a failure that comes and goes raises an alarm a day": [
         *[("broken", 1, DAILY - PERIOD / 2, None), ("in step", 1, PERIOD / 2, None)] * (2 * 4),
         ("", 0, PERIOD, ["broken"] * 2),
     ],
-    "not what two ticks in a moment see": [("behind", 1, PERIOD, []), ("", 2, timedelta(), [])],
-    "what stays broken, each day": [("broken", 2 * 4 + 1, DAILY, ["broken"] * 3)],
-    "what stays in step, no more": [("in step", 4 + 1, DAILY, [])],
-    "what stays behind, once": [("behind", 4 + 1, DAILY, ["behind"])],
-    "what stays closed, once": [("closed", 4 + 1, DAILY, ["closed"])],
+    "two timer events in a moment raise none": [("behind", 1, PERIOD, []), ("", 2, timedelta(), [])],
+    "a lasting broken raises an alarm each day": [("broken", 2 * 4 + 1, DAILY, ["broken"] * 3)],
+    "a lasting in step raises no further alarm": [("in step", 4 + 1, DAILY, [])],
+    "a lasting behind raises one alarm": [("behind", 4 + 1, DAILY, ["behind"])],
+    "a lasting closed raises one alarm": [("closed", 4 + 1, DAILY, ["closed"])],
 }
 
 

@@ -300,7 +300,7 @@ def test_the_checklist_does_not_report_an_unreadable_setting_as_missing(world, n
 
 @pytest.mark.parametrize("name", ["lifecycle", "cors", "referer"])
 @pytest.mark.parametrize("is_there", [False, True])
-def test_the_printed_document_makes_a_setting_equal_and_keeps_other_rules(world, name, is_there):
+def test_the_document_of_the_checklist_makes_a_setting_equal_in_obs(world, name, is_there):
     source_value, _, (other_value, _) = CASES[name]
     source_value(world)
     if is_there:

@@ -10,7 +10,7 @@ GO_TIME = "2026-01-31T09:00:00Z"
 GO_NAME = "oms_source_record/certificates/p/t/0007-20260131T090000Z-go.json"
 
 
-def test_close_sets_the_closed_mark_and_reads_it_after_two_minutes(command):
+def test_the_command_close_writes_the_mark_and_reads_it_two_minutes_later(command):
     console = Console(FakeCaller())
     looked_at: list[float] = []
     console.caller.meanwhile = lambda job: looked_at.append(console.clock.seconds)
@@ -30,7 +30,7 @@ def test_close_sets_the_closed_mark_and_reads_it_after_two_minutes(command):
         (9, 3, 1, "The project does not stay closed, because another command opens it"),
     ],
 )
-def test_close_repeats_the_closed_mark_if_a_late_write_opens_the_project(command, times, rounds, code, message):
+def test_the_command_close_repeats_the_mark_if_a_late_write_replaces_it(command, times, rounds, code, message):
     console = Console(FakeCaller())
     console.caller.opened_late = times
     assert command(console, "close") == code
@@ -38,7 +38,7 @@ def test_close_repeats_the_closed_mark_if_a_late_write_opens_the_project(command
     assert console.caller.payloads("certify") == [{"close": True}, {"look": True}] * rounds
 
 
-def test_close_waits_two_minutes_again_after_another_caller_closed(command):
+def test_the_command_close_waits_again_after_another_caller_closed(command):
     console = Console(FakeCaller())
 
     def another(job: str) -> None:
@@ -63,7 +63,7 @@ def test_an_interrupted_close_says_that_the_project_is_closed(command):
     assert "Stopped.\nThe project is closed; earlier submissions end within two minutes." in console.messages
 
 
-def test_open_restores_the_trigger_and_starts_a_reconcile_pass(command):
+def test_the_command_open_restores_the_trigger_and_starts_reconcile(command):
     console = Console(FakeCaller(reconcile=pass_answer()))
     assert command(console, "open") == 0
     assert console.out.getvalue() == "It is open.\n"
@@ -95,7 +95,7 @@ OPENING_CALLS = [
 ]
 
 
-def test_open_after_a_go_lists_objects_only_in_obs_and_asks_the_user(command):
+def test_the_command_open_after_a_go_lists_objects_only_in_obs_and_asks(command):
     classes = {
         "overwritten": make_class_counts(1, 1, "photos/a"),
         "unknown": make_class_counts(0, 2, "new"),
@@ -115,7 +115,7 @@ def test_open_after_a_go_lists_objects_only_in_obs_and_asks_the_user(command):
 
 
 @pytest.mark.parametrize("began", ["", GO_TIME])
-def test_open_after_a_go_says_that_no_comparison_has_checked_obs(command, began):
+def test_the_command_open_after_a_go_says_that_no_comparison_checked_obs(command, began):
     console = session_after_go(began, "\n")
     assert command(console, "open") == 2
     assert console.caller.asked == OPENING_CALLS[:1]
@@ -126,7 +126,7 @@ def test_open_after_a_go_says_that_no_comparison_has_checked_obs(command, began)
     assert "The project stays closed" in console.messages
 
 
-def test_open_after_a_go_needs_an_option_if_there_is_no_terminal(command):
+def test_the_command_open_after_a_go_needs_an_option_without_a_terminal(command):
     console = session_after_go()
     assert command(console, "open") == 2
     assert console.caller.asked == OPENING_CALLS[:1]

@@ -40,7 +40,7 @@ def with_facts(answer: dict[str, Any], **facts: object) -> dict[str, Any]:
     return {**answer, "facts": {**FACTS, **facts}}
 
 
-def test_deletions_writes_its_list_and_prints_the_steps_that_delete(run, tmp_path):
+def test_the_command_deletions_writes_its_list_and_prints_the_next_steps(run, tmp_path):
     caller = FakeCaller(
         certify=[make_page("a/1", "海 b", after="海 b", young=3), make_page("z", young=2, back=1, unlisted=(" x",))]
     )
@@ -69,7 +69,7 @@ def test_deletions_writes_its_list_and_prints_the_steps_that_delete(run, tmp_pat
     assert "Written: gone\nWritten: gone.json\n" in messages
 
 
-def test_deletions_writes_no_file_for_an_empty_list(run, tmp_path):
+def test_the_command_deletions_writes_no_file_for_an_empty_list(run, tmp_path):
     code, output, _ = run(FakeCaller(certify=make_page(young=3)), "deletions", "--list", "gone")
     assert code == 0
     assert output.startswith("No object can be deleted in OBS")
@@ -78,7 +78,7 @@ def test_deletions_writes_no_file_for_an_empty_list(run, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["gone", "gone.json"])
-def test_deletions_never_replaces_an_existing_file(run, tmp_path, name):
+def test_the_command_deletions_never_replaces_an_existing_file(run, tmp_path, name):
     (tmp_path / name).write_text("old")
     caller = FakeCaller(certify=make_page("a"))
     code, _, messages = run(caller, "deletions", "--list", "gone")
@@ -88,7 +88,7 @@ def test_deletions_never_replaces_an_existing_file(run, tmp_path, name):
     assert (tmp_path / name).read_text() == "old"
 
 
-def test_deletions_prints_the_reason_of_a_refusal_and_leaves_no_file(run, tmp_path):
+def test_the_command_deletions_leaves_no_file_after_a_refusal(run, tmp_path):
     answers = [make_page("a", after="a"), with_facts(make_page(), go="0001-go.json")]
     code, output, messages = run(FakeCaller(certify=answers), "deletions", "--list", "gone")
     assert code == 2
@@ -97,7 +97,7 @@ def test_deletions_prints_the_reason_of_a_refusal_and_leaves_no_file(run, tmp_pa
     assert not [*tmp_path.iterdir()]
 
 
-def test_deletions_writes_a_long_list_only_if_its_number_is_confirmed(run, tmp_path):
+def test_the_command_deletions_writes_a_long_list_only_if_confirmed(run, tmp_path):
     keys = [f"{number:04}" for number in range(1001)]
     caller = FakeCaller(certify=make_page(*keys))
     code, _, messages = run(caller, "deletions", "--list", "gone")
@@ -112,12 +112,12 @@ def test_deletions_writes_a_long_list_only_if_its_number_is_confirmed(run, tmp_p
     assert len(caller.asked) == 1
 
 
-def test_deletions_asks_to_confirm_a_list_of_over_1_percent_of_objects(run):
+def test_the_command_deletions_asks_to_confirm_over_1_percent_of_objects(run):
     answers = with_facts(make_page("a", "b"), source_objects=199, objects_before=199)
     assert "the limit without --max is 1" in run(FakeCaller(certify=answers), "deletions", "--list", "gone")[2]
 
 
-def test_deletions_continues_an_interrupted_list_at_the_next_page(run, tmp_path):
+def test_the_command_deletions_continues_an_interrupted_list(run, tmp_path):
     # GIVEN a command that is interrupted after a page, and while it writes the next
     code, _, messages = run(
         FakeCaller(certify=[make_page("a", after="a"), KeyboardInterrupt()]), "deletions", "--list", "gone"
@@ -133,7 +133,7 @@ def test_deletions_continues_an_interrupted_list_at_the_next_page(run, tmp_path)
     assert (tmp_path / "gone").read_text() == "a\nb\n"
 
 
-def test_deletions_requests_stored_pages_again_after_an_hour(run, tmp_path):
+def test_the_command_deletions_requests_stored_pages_again_after_an_hour(run, tmp_path):
     run(FakeCaller(certify=[make_page("a", after="a"), KeyboardInterrupt()]), "deletions", "--list", "gone")
     part = tmp_path / "gone.part"
     part.write_text(part.read_text().replace("2026-01-31T09:00:00Z", "2026-01-31T08:00:00Z"))
@@ -142,7 +142,7 @@ def test_deletions_requests_stored_pages_again_after_an_hour(run, tmp_path):
     assert (tmp_path / "gone").read_text() == "b\n"
 
 
-def test_deletions_starts_its_list_over_after_a_newer_comparison(run, tmp_path):
+def test_the_command_deletions_starts_over_after_a_newer_comparison(run, tmp_path):
     newer = [
         with_facts(make_page(*keys, after=after), comparison="pass 2")
         for keys, after in ((["x"], None), (["a"], "a"), (["b"], None))

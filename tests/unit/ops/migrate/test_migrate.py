@@ -216,7 +216,7 @@ def test_migrate_begins_no_migration_if_the_project_is_closed_meanwhile(world):
     assert world.is_finished() is True
 
 
-def test_close_refuses_to_close_a_project_during_a_migration(world):
+def test_the_command_close_refuses_to_close_during_a_migration(world):
     world.begin_migration()
     expect_exit(world.run("close"), 1, "the migration of existing objects is not finished", f"{OPS} migrate --look")
     assert ASK(Caller(world), "certify", {"look": True})["closed"] is None
