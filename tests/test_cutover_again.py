@@ -142,7 +142,7 @@ def test_replay_submits_late_writes_after_a_no_go_reopened_the_project():
         recorded: list[str] = []
 
         def write_late(_: int) -> None:
-            """Write an object as soon as the project is closed, and note the failed record."""
+            """Write an object as soon as the project is closed, and remember its failed record."""
             if is_closed(world) and not recorded:
                 world.write("b", CONTENTS["C"])
                 world.advance(MINUTE)

@@ -15,7 +15,7 @@ CODE = Path(__file__).parents[2] / "template" / "code"
 
 
 def invoke(box: Sandbox, event: bytes | None = None, **environment: str) -> tuple[str, str]:
-    """Invoke forward with these variables; return its result, and the only log line with a remedy."""
+    """Invoke forward with these environment variables; return its result, and the only log line with a remedy."""
     settings = {**box.environment(), **environment}
     box.deploy(CODE, environment=settings)
     invocation = box.fc.invoke("forward", event or payload("a", time=timestamp(from_epoch(box.now()))))

@@ -117,7 +117,7 @@ def iter_pages(pages: list[ListPage | StorageError]) -> Iterator[ListPage]:
 def count_keys(
     listings: list[list[ListPage | StorageError]], count: Count, counterpart: str, *, by_runs: bool
 ) -> dict[str, object]:
-    """Count the keys of the listings; return the counts, the submissions and the error."""
+    """Count the keys of the listings, in runs only if `by_runs` is True; return the counts, submissions and error."""
     due_keys: list[tuple[str, str]] = []
     runs, error = 0, ""
 

@@ -110,7 +110,7 @@ class LawWorld(World):
     # The law.
 
     def check(self, key: str, stored: ObsObject, changed: Mapping[str, str]) -> None:
-        """Assert that a change of headers that arrives in OBS obeys the law."""
+        """Assert that a change of headers in OBS reaches only the contents to which the headers belong."""
         now, self.landed = self.clock.seconds, self.landed + 1
         data = self.versions[int(changed["x-obs-meta-version"])]
         assert stored.data == data or now - self.written[key] < WINDOW, "headers of other contents"

@@ -54,40 +54,40 @@ SOUND_CERTIFICATES = {
     "a rehearsal": rehearsal(),
     "a NO-GO": certificate({"MISSING": "failed"}, "NO-GO"),
     "a NOT PROVEN": certificate({"UNKNOWN": "not proven"}, "NOT PROVEN"),
-    "a NOT PROVEN by what no number in it decides": certificate({"CLOCK": "not run"}, "NOT PROVEN"),
-    "with a sample": certificate(sample=make_sample()),
+    "a NOT PROVEN by a fact without a number": certificate({"CLOCK": "not run"}, "NOT PROVEN"),
+    "a GO with a sample": certificate(sample=make_sample()),
     "a rehearsal of a NO-GO": rehearsal("NO-GO", {"MISSING": "failed", "SAMPLE": "not run"}),
-    "with a prefix that ends within a folder": certificate(
+    "a prefix that ends within a folder name": certificate(
         scope={**certificate()["scope"], "prefix": "a/1"},
         **count_objects({"equal_contents": ([("a/1", 5), ("a/12", 7)],) * 2}),
     ),
-    "a rehearsal without what a freeze ends": rehearsal("GO", {"MOVING": "failed", "IN_FLIGHT": "failed"}),
-    "fewer were read than asked for": certificate(
+    "a rehearsal with differences that a freeze ends": rehearsal("GO", {"MOVING": "failed", "IN_FLIGHT": "failed"}),
+    "a sample with fewer objects than requested": certificate(
         {"SAMPLE": "not proven"}, "NOT PROVEN", sample=SMALLER_SAMPLE, headers=SMALLER_HEADERS
     ),
-    "as many were read as asked for": certificate(sample={**SMALLER_SAMPLE, "asked": 2}, headers=SMALLER_HEADERS),
+    "a sample with all requested objects": certificate(sample={**SMALLER_SAMPLE, "asked": 2}, headers=SMALLER_HEADERS),
 }
 UNSOUND_CERTIFICATES = {
-    "a sample that was asked for and decides nothing": (
+    "a requested sample without effect on the verdict": (
         certificate(NOT_GATING, sample=make_sample(read=2)),
         [CHECKS_CLAIM, VERDICT_CLAIM],
     ),
-    "GO though no sample was read": (certificate({"SAMPLE": "not run"}), [VERDICT_CLAIM]),
-    "a rehearsal of a GO without what it lacks": (rehearsal("GO", {"MISSING": "failed"}), [FORECAST_CLAIM]),
-    "a sample of which not all was read": (certificate(sample=make_sample(read=2)), [CHECKS_CLAIM, VERDICT_CLAIM]),
-    "a sample that differs": (
+    "a GO without the requested sample": (certificate({"SAMPLE": "not run"}), [VERDICT_CLAIM]),
+    "a rehearsal of a GO with a failed check": (rehearsal("GO", {"MISSING": "failed"}), [FORECAST_CLAIM]),
+    "a sample with unread objects": (certificate(sample=make_sample(read=2)), [CHECKS_CLAIM, VERDICT_CLAIM]),
+    "a sample with a differing object": (
         certificate(sample=make_sample() | {"differing": ["a/1"]}),
         [CHECKS_CLAIM, VERDICT_CLAIM],
     ),
-    "a sample of fewer than were asked for": (
+    "a sample smaller than requested": (
         certificate(sample=SMALLER_SAMPLE, headers=SMALLER_HEADERS),
         [CHECKS_CLAIM, VERDICT_CLAIM],
     ),
-    "sums that are neither right nor wrong": (
+    "sums without a result": (
         certificate({"SUMS": "not proven"}, "NOT PROVEN"),
         [CHECKS_CLAIM, VERDICT_CLAIM],
     ),
-    "no headers of a sample": (
+    "a sample without headers": (
         certificate(sample=make_sample(), headers=make_headers(None)),
         [CHECKS_CLAIM, VERDICT_CLAIM],
     ),

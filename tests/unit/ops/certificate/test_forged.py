@@ -121,18 +121,18 @@ FORGERIES = {
             {"population": 100},
         )
     },
-    "a check without its gate": ("not-proven", "checks 0", {"gates": False}),
+    "a check without effect on the verdict": ("not-proven", "checks 0", {"gates": False}),
     "a comparison of a year ago": (
         "go",
         "",
         {"made": "2027-01-31T09:20:14Z", "document": stored_name("20270131T092014Z")},
     ),
-    "last writes that were left out": ("go", "", {"last_written": answer("certificate-go")["last_written"][-1:]}),
-    "a digest that is cut short": ("go", "classes oms_own digests", {"destination": "3a9c"}),
-    "a time that no calendar can reckon with": ("go", "", {"made": "0001-01-01T00:00:00Z"}),
-    "OMS skips more than there is": ("no-go", "classes older", {"in_vain": 3}),
-    "OMS skips less than nothing": ("no-go", "classes older", {"in_vain": -1}),
-    "OMS skips what it never skips": ("no-go", "classes missing", {"in_vain": 1}),
+    "missing last writes": ("go", "", {"last_written": answer("certificate-go")["last_written"][-1:]}),
+    "a shortened digest": ("go", "classes oms_own digests", {"destination": "3a9c"}),
+    "an impossible time": ("go", "", {"made": "0001-01-01T00:00:00Z"}),
+    "more skipped objects than objects": ("no-go", "classes older", {"in_vain": 3}),
+    "a negative number of skipped objects": ("no-go", "classes older", {"in_vain": -1}),
+    "skipped objects in the class missing": ("no-go", "classes missing", {"in_vain": 1}),
     **{
         f"headers that contradict each other or the classes: {lie}": ("go", "passes standstill headers", lie)
         for lie in (

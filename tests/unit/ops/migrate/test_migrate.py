@@ -153,15 +153,15 @@ def test_a_migration_copies_only_the_projects_objects_with_its_prefixes(world, w
 USER = f"{NAME}-oms"
 # For each obstacle: the call that causes it, the input, and phrases of the output.
 REFUSALS = {
-    "yes, not in full": (lambda _: None, "y\n", ["Nothing was changed", "type yes in full"]),
-    "nobody at a terminal": (lambda _: None, "", ["Nothing was changed", "Without a terminal, pass --yes"]),
+    "a yes that is not written in full": (lambda _: None, "y\n", ["Nothing was changed", "type yes in full"]),
+    "no terminal": (lambda _: None, "", ["Nothing was changed", "Without a terminal, pass --yes"]),
     "a closed project": (lambda world: world.run("close"), "yes\n", ["The project is closed"]),
-    "no room for another key": (
+    "a user with two access keys": (
         lambda world: world.ram.entities.create_access_key(USER),
         "yes\n",
         [f"{USER} has 2 access keys"],
     ),
-    "what setup has not made": (
+    "a missing policy of setup": (
         lambda world: world.ram.entities.detach_policy_from_user("Custom", USER, USER),
         "yes\n",
         [f"{OPS} setup"],

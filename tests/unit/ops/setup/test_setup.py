@@ -237,7 +237,7 @@ WRONG_SETTINGS = {
         1,
         "the name contains a period",
     ),
-    "a destination of the archive": (
+    "a destination of an archive class": (
         lambda world: setattr(world.obs.create_bucket(world.destination_bucket), "storage_class", "COLD"),
         1,
         "storage class COLD, in which OMS cannot write objects",
@@ -247,25 +247,29 @@ WRONG_SETTINGS = {
         1,
         "alias default of the Serverless Devs tool, for deployment: belongs to another account: 200**********002",
     ),
-    "a task of somebody else": (create_foreign_task, 1, "these buckets already have a task that setup did not create"),
-    "a policy of that name in RAM": (
+    "a sync task of other users": (
+        create_foreign_task,
+        1,
+        "these buckets already have a task that setup did not create",
+    ),
+    "a RAM policy of other users": (
         create_foreign_ram_policy,
         1,
         "not created by setup for this source bucket: policy photos-sync-trigger",
     ),
     # Resources that setup cannot read are named with the permission.
-    "a source that may not be seen": (
+    "a source bucket without permission": (
         lambda world: world.oss.deny("oss:GetBucketInfo", "photos"),
         3,
         "oss:GetBucketInfo",
     ),
     # The cause may also be a bucket of another owner.
-    "a log bucket of somebody else": (
+    "a log bucket of other users": (
         lambda world: world.oss.create_bucket(world.log_bucket, owner="2000000000000002"),
         3,
         "If the bucket belongs to another account, set another logBucket in s.yaml",
     ),
-    "a destination of somebody else": (
+    "a destination of other users": (
         lambda world: setattr(world.obs.create_bucket(world.destination_bucket), "owner", "somebody"),
         3,
         "If the bucket belongs to another account, set another destinationBucket in s.yaml",

@@ -59,14 +59,17 @@ DISTANT_TRIGGERS = [trigger("music/", name=f"music-{n}", bucket="music") for n i
 OTHER_TRIGGERS = {
     "another prefix": ({"thumbnails": [trigger("music/")]}, "there"),
     "another bucket": ({"thumbnails": [trigger(bucket="photos-2")]}, "there"),
-    "another kind": ({"thumbnails": [trigger(kind="eventbridge")]}, "there"),
+    "another kind of trigger": ({"thumbnails": [trigger(kind="eventbridge")]}, "there"),
     "other events": ({"thumbnails": [trigger(event="oss:ObjectRemoved:*")]}, "there"),
     "another project": ({f"{NAME}-2": [trigger("photos/")]}, "stop"),
     # All triggers of all functions are read.
-    "the last one of many": ({**{f"f{n:03}": [] for n in range(100)}, "last": [*DISTANT_TRIGGERS, trigger()]}, "stop"),
+    "an overlapping trigger after many others": (
+        {**{f"f{n:03}": [] for n in range(100)}, "last": [*DISTANT_TRIGGERS, trigger()]},
+        "stop",
+    ),
     # A bucket can have at most ten.
-    "nine": ({"thumbnails": [trigger(f"music/{n}/") for n in range(9)]}, "there"),
-    "ten": ({"thumbnails": [trigger(f"music/{n}/") for n in range(10)]}, "stop"),
+    "nine triggers": ({"thumbnails": [trigger(f"music/{n}/") for n in range(9)]}, "there"),
+    "ten triggers": ({"thumbnails": [trigger(f"music/{n}/") for n in range(10)]}, "stop"),
 }
 
 
