@@ -192,7 +192,7 @@ def test_the_fast_reader_reads_a_full_listing_page_of_similar_objects(number, sp
         assert list_page
         assert is_fast is True
         assert list_page.objects == objects
-        assert list_page.more is True
+        assert list_page.has_more is True
 
 
 def test_the_fast_listing_reader_refuses_an_object_with_many_elements():

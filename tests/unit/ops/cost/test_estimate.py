@@ -175,7 +175,9 @@ def test_the_estimated_effort_grows_in_proportion_to_the_objects():
 def test_the_estimate_counts_the_documented_requests_of_submissions():
     # A backfill lists what any pass lists, and records each object; OMS reads and writes a part for each 50 MB.
     assert effort.backfill(10_000, 1).oss_requests == effort.reconcile_pass(10_000).oss_requests + 10_000
-    assert effort.oms_requests(10, 20 * 50_000_000) == Effort(oss=10 * (2 + 1) + 20, obs=10 * (2 + 2) + 20)
+    assert effort.oms_requests(10, 20 * 50_000_000) == Effort(
+        oss_requests=10 * (2 + 1) + 20, obs_requests=10 * (2 + 2) + 20
+    )
 
 
 @pytest.mark.parametrize(

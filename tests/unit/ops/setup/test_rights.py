@@ -28,7 +28,7 @@ def planned_permissions(world, *words):
         lambda session, plan_needs: (needs.extend(plan_needs), read_states(session, plan_needs))[1],
     ):
         world.setup("--plan", *words)
-    return {right for need in needs for right in need.rights}
+    return {right for need in needs for right in need.permissions}
 
 
 def required_permissions(world, first):
