@@ -955,7 +955,7 @@ MISTAKES = (
     ),
     Mistake(
         "all projects asked at once",
-        f"{_UNIT}/ops/fleet/test_fleet.py::test_fleet_queries_at_most_eight_projects_in_parallel",
+        f"{_UNIT}/ops/fleet/test_fleet.py::test_the_command_fleet_queries_at_most_eight_projects_in_parallel",
         f"{_OPS}/fleet/fleet.py",
         "_MAX_QUERIES = 8",
         "_MAX_QUERIES = 20",

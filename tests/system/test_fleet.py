@@ -33,7 +33,7 @@ def install(stack: ExitStack, folder: Path) -> Sandbox:
     return box
 
 
-def test_fleet_shows_three_projects_worst_first(tmp_path):
+def test_the_command_fleet_shows_three_projects_worst_first(tmp_path):
     names = ("photos", "videos", "backups")
     with ExitStack() as stack:
         boxes = {name: install(stack, tmp_path / name) for name in names}

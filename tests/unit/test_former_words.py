@@ -79,12 +79,12 @@ def find_former_texts(pattern: str, texts: list[str], *, chinese: bool) -> list[
 
 
 @pytest.mark.parametrize("pattern", ENGLISH)
-def test_no_english_text_contains_a_former_word(pattern):
+def test_no_english_text_contains_a_word_that_the_project_replaced(pattern):
     assert find_former_texts(pattern, [*printed_texts(), *written_texts()], chinese=False) == [], ENGLISH[pattern]
 
 
 @pytest.mark.parametrize("pattern", CHINESE)
-def test_no_chinese_text_contains_a_former_word(pattern):
+def test_no_chinese_text_contains_a_word_that_the_project_replaced(pattern):
     assert find_former_texts(pattern, [*printed_texts(), *written_texts()], chinese=True) == [], CHINESE[pattern]
 
 
@@ -108,6 +108,6 @@ def test_no_chinese_text_contains_a_former_word(pattern):
         ("阿里云的地域", False),
     ],
 )
-def test_the_check_of_former_words_reports_a_word_only_in_one_meaning(text, is_former):
+def test_the_check_of_replaced_words_reports_a_word_only_in_one_meaning(text, is_former):
     patterns = CHINESE if is_chinese(text) else ENGLISH
     assert any(find_former_texts(pattern, [text], chinese=is_chinese(text)) for pattern in patterns) is is_former

@@ -180,7 +180,7 @@ def test_the_handler_suppresses_log_lines_of_libraries(index):
         assert not logging.getLogger(library).isEnabledFor(logging.WARNING)
 
 
-def test_the_first_invocation_deducts_the_time_of_the_import(world, index, mocker):
+def test_the_first_invocation_deducts_the_import_from_its_time_limit(world, index, mocker):
     # GIVEN an instance that was imported long ago
     for ago, taken_off in ((2.5, 2.5), (3600, 5)):
         mocker.patch.object(index, "IMPORT_START", 0.0)

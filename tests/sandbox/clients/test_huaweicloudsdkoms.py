@@ -50,7 +50,7 @@ def test_the_simulated_oms_receives_a_hostile_key_unchanged(box, client, key):
 
 
 @pytest.mark.parametrize("keys", [[f"key{number}" for number in range(11)], ["a b.txt"], ["a/b.txt"], []], ids=str)
-def test_the_simulated_oms_refuses_eleven_keys_a_raw_key_and_no_keys(box, client, keys):
+def test_the_simulated_oms_refuses_a_call_with_eleven_raw_or_no_keys(box, client, keys):
     assert catch_refusal(lambda: submit(box, client, keys)) == (400, "OMS.0001")
     assert not box.oms.accepted
 

@@ -127,7 +127,7 @@ def deliveries(box):
 
 
 @pytest.mark.parametrize("by_request", [True, False], ids=["by a request", "by the test"])
-def test_the_method_wait_idle_waits_for_a_late_event(box, photos, deliveries, list_delivered_keys, by_request):
+def test_the_sandboxs_method_wait_idle_waits_for_a_late_event(box, photos, deliveries, list_delivered_keys, by_request):
     deliveries.add(EventFault.late(1), times=1)
 
     for key in ("late", "next"):
@@ -160,7 +160,7 @@ def handler(event, context):
 """
 
 
-def test_the_method_wait_idle_waits_for_a_chain_of_late_events(box, deliveries, tmp_path):
+def test_the_sandboxs_method_wait_idle_waits_for_a_chain_of_late_events(box, deliveries, tmp_path):
     (tmp_path / "index.py").write_text(RELAY)
     box.deploy(tmp_path)
     deliveries.add(EventFault.late(0.1))

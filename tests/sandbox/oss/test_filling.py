@@ -6,7 +6,7 @@ import pytest
 from sandbox.oss.errors import OssError
 
 
-def test_the_method_fill_stores_objects_like_uploaded_objects(box, photos):
+def test_the_sandboxs_method_fill_stores_objects_like_uploaded_objects(box, photos):
     now = photos.put_object("now", b"").headers
     box.oss.fill("photos", ["b", "a"], size=3, age=3600)
 
@@ -20,7 +20,7 @@ def test_the_method_fill_stores_objects_like_uploaded_objects(box, photos):
     assert [entry.size for entry in oss2.ObjectIterator(photos)] == [3, 0]
 
 
-def test_the_method_fill_calls_no_trigger(box):
+def test_the_sandboxs_method_fill_calls_no_trigger(box):
     events = []
     box.oss.add_trigger("all", "photos", ["oss:ObjectCreated:PutObject"], "", "", events.append)
 
@@ -29,7 +29,7 @@ def test_the_method_fill_calls_no_trigger(box):
     assert events == []
 
 
-def test_the_method_fill_refuses_names_that_oss_refuses(box):
+def test_the_sandboxs_method_fill_refuses_names_that_oss_refuses(box):
     with pytest.raises(OssError, match="InvalidObjectName"):
         box.oss.fill("photos", ["a", "/b"])
 

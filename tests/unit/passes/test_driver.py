@@ -149,7 +149,7 @@ def test_a_timer_call_continues_a_range_and_calls_workers_for_others(world, walk
     assert stopped is None
 
 
-def test_a_timer_call_without_progress_calls_no_worker_and_says_why(world, walk):
+def test_a_timer_call_whose_range_makes_no_progress_calls_no_worker(world, walk):
     split_pass(world, walk)
     walk.kinds["m"] = make_resting_piece()
     world.advance(LOST)

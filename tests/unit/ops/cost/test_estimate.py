@@ -197,18 +197,18 @@ def test_the_estimate_counts_the_documented_requests_of_submissions():
         (quantities.parse_daily_rate, "1,000/h", 24_000),
     ],
 )
-def test_cost_reads_numbers_and_sizes_in_their_usual_forms(read, text, number):
+def test_the_command_cost_reads_numbers_and_sizes_in_their_usual_forms(read, text, number):
     assert read(text) == number
 
 
 @pytest.mark.parametrize("read", [quantities.parse_count, quantities.parse_size, quantities.parse_daily_rate])
 @pytest.mark.parametrize("text", ["", "x", "-1", "1e5", "nan", "5 apples", "1/fortnight", "1..2M"])
-def test_cost_refuses_a_text_that_is_no_number_or_size(read, text):
+def test_the_command_cost_refuses_a_text_that_is_no_number_or_size(read, text):
     with pytest.raises(ValueError, match=r".*"):
         read(text)
 
 
-def test_cost_reads_a_size_without_a_unit_in_bytes():
+def test_the_command_cost_reads_a_size_without_a_unit_in_bytes():
     assert quantities.parse_size("200000000000000") == 2 * 10**14
 
 
@@ -226,13 +226,13 @@ def test_the_table_of_costs_has_every_cost_and_the_length_of_the_freeze(run):
     assert {"OMS fee 200 TB unknown", traffic, f"total {total}"} <= {*lines}
 
 
-def test_cost_prints_a_single_object_and_a_single_lane_in_the_singular(run):
+def test_the_command_cost_prints_a_single_object_in_the_singular(run):
     _, output, _ = run(FakeCaller(), "cost", "--objects", "1", "--size", "1KB", "--lanes", "1")
     assert output.startswith("1 object of 1.00 kB, ")
     assert missing_parts(output, ", 1 lane; list prices", "  1 object  ", "1 objects") == ["1 objects"]
 
 
-def test_cost_prints_the_time_that_headers_add_to_a_standstill_pass(run):
+def test_the_command_cost_prints_the_time_that_checked_headers_add(run):
     _, output, _ = run(FakeCaller(), *WORDS)
     # 32 lanes do the work of 30: 667 seconds instead of 400, and 10 to begin and end.
     assert "then checks headers as well: 5 minutes and 200,000 requests more." in " ".join(output.split())
@@ -282,7 +282,7 @@ def test_the_json_output_of_cost_has_the_workload_and_the_prices(run):
         [*WORDS, "--egress-price", "inf"],
     ],
 )
-def test_cost_exits_with_a_usage_error_for_an_unusable_number(run, capsys, words):
+def test_the_command_cost_exits_with_a_usage_error_for_an_unusable_number(run, capsys, words):
     with pytest.raises(SystemExit, match=r"^2$"):
         run(FakeCaller(), *words)
     assert "usage: ops.py cost" in capsys.readouterr().err

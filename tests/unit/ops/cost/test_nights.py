@@ -37,7 +37,7 @@ def test_copying_200_tb_day_and_night_costs_a_sixth_less_than_by_day():
     assert durations_in_days(ways.nights) == [107, 95]
 
 
-def test_the_cost_of_copying_at_night_shows_the_price_if_oms_uses_utc():
+def test_cost_estimates_copies_at_night_also_if_oms_reads_limits_in_utc():
     (in_utc,) = nights.compare_ways(1, TB, Prices()).in_utc
     by_day = TB / 2**30 * 0.50 / 7
     assert 0.98 * by_day < in_utc.dollars < by_day

@@ -68,7 +68,7 @@ def ask(run, *words: object) -> tuple[int, str, str]:
     return run(FakeCaller(), "fleet", *map(str, words))
 
 
-def test_fleet_shows_twenty_projects_in_80_columns_worst_first(run, tool, project, monkeypatch, tmp_path):
+def test_the_command_fleet_shows_twenty_projects_in_80_columns(run, tool, project, monkeypatch, tmp_path):
     monkeypatch.setenv("COLUMNS", "80")
     states = ["in step", "closed", "behind", "unknown", "broken"]
     folders = [project(state.replace(" ", "-"), answer(state)) for state in states]
@@ -94,13 +94,13 @@ def test_fleet_shows_twenty_projects_in_80_columns_worst_first(run, tool, projec
     )
 
 
-def test_fleet_requires_no_action_for_projects_in_step_or_closed(run, tool, project):
+def test_the_command_fleet_requires_no_action_for_healthy_projects(run, tool, project):
     code, text, _ = ask(run, project("a", answer("in step")), project("b", answer("closed")))
     assert code == 0
     assert "No project needs an action." in text
 
 
-def test_fleet_requires_an_action_for_a_closed_project_with_unread_keys(run, tool, project):
+def test_the_command_fleet_requires_action_for_an_unreadable_run_file(run, tool, project):
     backlog = {**ANSWER["backlog"], "at_least": False, "unreadable_run_files": ["a.json"]}
     closed_answer = {**ANSWER, "verdict": {**ANSWER["verdict"], "state": "closed", "alarm": False}, "backlog": backlog}
     code, text, _ = ask(run, project("photos", invoke_output(closed_answer)))
@@ -115,13 +115,13 @@ def test_the_page_of_fleet_links_to_the_pages_of_the_projects(run, tool, project
     assert "Now behind." in (tmp_path / "fleet-photos.html").read_text()
 
 
-def test_fleet_distinguishes_projects_of_equal_name_by_their_folders(run, tool, project):
+def test_the_command_fleet_distinguishes_equal_project_names_by_folders(run, tool, project):
     folders = [project("x/photos", answer("in step")), project("y/photos", answer("behind"))]
     _, text, _ = ask(run, *folders, "--json")
     assert [entry["name"] for entry in json.loads(text)] == [str(folders[1]), str(folders[0])]
 
 
-def test_fleet_writes_the_metrics_of_all_projects(run, tool, project, tmp_path):
+def test_the_command_fleet_writes_the_metrics_of_all_projects(run, tool, project, tmp_path):
     file = tmp_path / "sync.prom"
     ask(run, project("photos", answer("behind")), project("videos", "nothing"), "--prometheus", file)
     text = file.read_text()
@@ -129,7 +129,7 @@ def test_fleet_writes_the_metrics_of_all_projects(run, tool, project, tmp_path):
     assert 'oss_oms_sync_verdict{project="videos",state="unknown"} 1' in text
 
 
-def test_fleet_queries_at_most_eight_projects_in_parallel(run, tmp_path, monkeypatch):
+def test_the_command_fleet_queries_at_most_eight_projects_in_parallel(run, tmp_path, monkeypatch):
     lock, eight, nine = threading.Lock(), threading.Event(), threading.Event()
     running, max_running = 0, 0
 
