@@ -191,7 +191,6 @@ class _JsonLines(logging.Formatter):
 
 
 def _log_to_stdout() -> _JsonLines:
-    """Send the project's log lines to standard output, which Function Compute stores; mute the libraries' loggers."""
     formatter = _JsonLines()
     output = logging.StreamHandler(sys.stdout)
     output.setFormatter(formatter)

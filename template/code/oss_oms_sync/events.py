@@ -107,7 +107,6 @@ class _Parser:
             self._unwrap_payload(value, depth)
 
     def _parse_base64(self, text: bytes | str, depth: int) -> None:
-        """Parse a payload that is JSON in base64, the form of an MNS message's body."""
         try:
             decoded_text = base64.b64decode(
                 b"".join((text.encode() if isinstance(text, str) else text).split()), validate=True

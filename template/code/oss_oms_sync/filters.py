@@ -50,7 +50,6 @@ class KeyFilter:
         return key.startswith(RECORDS) and key.startswith(self.prefix) and key.endswith(self.suffix)
 
     def overlaps(self, other: KeyFilter) -> bool:
-        """Return True if some key could pass both filters."""
         prefixes = self.prefix.startswith(other.prefix) or other.prefix.startswith(self.prefix)
         suffixes = self.suffix.endswith(other.suffix) or other.suffix.endswith(self.suffix)
         return prefixes and suffixes

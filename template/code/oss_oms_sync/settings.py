@@ -184,7 +184,7 @@ class _Reader:
         )
         # The value is not shown, because it may contain a secret.
         self.require(
-            _is_plain(value),
+            _is_printable_ascii(value),
             f"{name} contains a space or a character outside ASCII. Copy it again without surrounding characters",
         )
         return value
@@ -323,7 +323,7 @@ def _parse_url(url: str, *, may_have_query: bool = False) -> tuple[str, SplitRes
     forbidden_marks = "#" if may_have_query else "?#"
     marks = " or ".join(f'"{mark}"' for mark in forbidden_marks)
     defect = _first_problem(
-        (not _is_plain(url), "contains a space or a character outside ASCII"),
+        (not _is_printable_ascii(url), "contains a space or a character outside ASCII"),
         (not is_url, "is not a URL"),
         (not host, "names no host"),
         (not _HOST_PATTERN.fullmatch(host) and not is_loopback(host), "has an invalid host name"),
@@ -338,11 +338,10 @@ def _parse_url(url: str, *, may_have_query: bool = False) -> tuple[str, SplitRes
 
 
 def _first_problem(*problems: tuple[object, str]) -> str:
-    """Return the text of the first problem whose condition is true, or "" if all conditions are false."""
     return next((problem for is_true, problem in problems if is_true), "")
 
 
-def _is_plain(text: str) -> bool:
+def _is_printable_ascii(text: str) -> bool:
     """Return True if `text` consists of printable ASCII characters without spaces."""
     return text.isascii() and text.isprintable() and " " not in text
 

@@ -219,7 +219,6 @@ class CompareCount(Count):
             heapreplace(last_written, written_object)
 
     def _count_lags(self, source: ObjectSummary, entry: Entry, object_class: ObjectClass) -> None:
-        """Count the lags of an object, and keep the write time of the oldest object that OBS lacks."""
         tally = self._tally
         success_record = entry.success_record
         destination = entry.destination
@@ -247,7 +246,6 @@ class CompareCount(Count):
 
 
 def _sum_by_storage_classes(run: KeyRun) -> Iterator[tuple[tuple[str, str], int, int]]:
-    """Yield each pair of storage classes (in OSS and in OBS), with the number and total bytes of its objects."""
     sizes, source_classes, obs_classes = run.source.sizes, run.source.storage_classes, run.counterpart.storage_classes
     # This condition is nearly always true, and then this takes much less time.
     if source_classes.count(source_classes[0]) == obs_classes.count(obs_classes[0]) == len(sizes):

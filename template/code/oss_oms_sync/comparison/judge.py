@@ -321,7 +321,6 @@ class Judge:
         return prover.prove(source, destination)
 
     def _select_key_to_submit(self, entry: Entry, object_class: ObjectClass) -> FailedKey | None:
-        """Return the key to submit for an object of this class, or None if the object needs no submission."""
         source, is_overwritten = entry.source, object_class is ObjectClass.OVERWRITTEN
         if source is None or self.submit_since is None or source.modified < self.submit_since:
             return None

@@ -213,7 +213,7 @@ class Mender:
     def _complete_plan(self, plan: _Plan, change: Change | Obstacle, results: _ResultsByKey) -> Iterable[_Plan]:
         """Return the plan with the change if headers differ, or nothing if an obstacle is the outcome.
 
-        If no header differs, the answer to the HEAD request may already confirm the plan.
+        If no header differs, `plan.head` may already confirm the plan.
         """
         names = list(differing_headers(plan.wanted_headers, plan.head.metadata))
         if not names:
@@ -252,7 +252,6 @@ class Mender:
     def _carry_out_plans(
         self, plans: Sequence[_Plan], change_outcome: HeadersOutcome, results: _ResultsByKey
     ) -> list[_Plan]:
-        """Make the changes and put all outcomes into `results`; return the confirmed plans."""
         unanswered_plans = self._send_changes([plan for plan in plans if plan.change], results)
         remaining_plans = [plan for plan in plans if plan.key not in results]
         if unanswered_plans:
@@ -316,7 +315,6 @@ def _is_listed(head: SourceHead | ObjectHead, row: ObjectSummary) -> bool:
 
 
 def _shows_version(head: ObjectHead, row: ObjectSummary) -> bool:
-    """Return True if the answer to a HEAD request shows the listed version, and states OBS's time."""
     return _is_listed(head, row) and head.at > 0
 
 

@@ -120,7 +120,7 @@ def _find_oldest_unfinished_time(
 def _find_last_counted_time(statistics: Statistics, seconds_by_kind: Mapping[str, float], now: float) -> float:
     """Return the time of the last counted object of the kinds in `seconds_by_kind`, at most `now`.
 
-    The time is the start of a step, plus the seconds that `seconds_by_kind` has for the kind.
+    The time is the start of a step, plus the kind's seconds in `seconds_by_kind`.
     """
     counted_steps = (
         (name, step_start) for name in seconds_by_kind for step_start, number in statistics.series[name] if number

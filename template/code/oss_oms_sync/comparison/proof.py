@@ -169,7 +169,6 @@ class Prover:
         return Proof.PARTS_DIFFER if parts else self._explain_difference(destination)
 
     def _read_source(self, source: ObjectSummary, digests: list[_EtagDigest]) -> bool:
-        """Read an object into `digests`; return False if the time did not suffice."""
         if self._deadline.expired():
             return False
         for body in self._invocation.source_bucket.iter_contents(source):

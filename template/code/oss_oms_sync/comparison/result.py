@@ -94,7 +94,6 @@ class CompareResult:
         return remedies(self.tally, self.overwrite_mode, self._suffix, self._attempts)
 
     def remedy(self, object_class: ObjectClass) -> Remedy:
-        """Return the remedy of a class while the project is open."""
         counts = select_remedy_counts(self.tally, object_class, self._suffix)
         return remedy(object_class, counts, self.overwrite_mode, self._attempts, is_open=True)
 

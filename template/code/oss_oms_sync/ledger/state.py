@@ -56,7 +56,7 @@ class WriteTime(NamedTuple):
 
 
 class JobState:
-    """The state of a project's jobs in the log bucket, from one run to the next."""
+    """The state objects of a project's jobs, which a job writes for its next run."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
@@ -101,10 +101,6 @@ class JobState:
         return rules if rules and rules.bucket == bucket and rules.rules is not None else None
 
     def _read(self, value_class: type[T], name: str) -> T | None:
-        """Return the object that ops.py has written under this name, or None if it is missing or has another form.
-
-        Raises StorageError.
-        """
         try:
             return from_json(value_class, jsontext.load(self._bucket.get(name) or b"{}"))
         except UnreadableError:

@@ -245,7 +245,6 @@ class MergedListing:
             yield ListingReader(self._open_pages(self._log_bucket, name_prefix, stack), name_prefix, self._after_key)
 
     def _open_pages(self, bucket: Bucket, name_prefix: str, stack: ExitStack) -> Iterator[ListPage]:
-        """Return the pages of names that begin with `name_prefix` and a key of this merged listing."""
         prefix, after_name = f"{name_prefix}{self._prefix}", f"{name_prefix}{self._after_key}"
         if len(prefix.encode()) > MAX_NAME_BYTES:
             return iter(())
@@ -253,7 +252,6 @@ class MergedListing:
         return stack.enter_context(bucket.pages(prefix, after_name.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore")))
 
     def _read_long_records(self, pages: Iterator[ListPage]) -> Iterator[ListPage]:
-        """Yield the source's pages, and read the records of their long keys before each page."""
         for page in pages:
             if max(map(len, page.columns.names), default=0) > self._min_long_characters:
                 self._load_records(

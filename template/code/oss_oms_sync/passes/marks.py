@@ -142,10 +142,7 @@ def _find_cut_by_marks(
 
 
 def _find_cut_by_characters(first_key: str, find_next_key: FindNextKey) -> str | None:
-    """Return a key halfway between `first_key` and the last key, by the first character in which they differ.
-
-    Return None if the range has a single key, or no such key is usable.
-    """
+    """Return a key halfway between `first_key` and the last key, by the first different character, or None."""
     if find_next_key(first_key) is None:
         return None
     prefix = first_key[: _find_common_length(first_key, find_next_key)]
@@ -170,7 +167,6 @@ def _find_cut_by_characters(first_key: str, find_next_key: FindNextKey) -> str |
 
 
 def _find_common_length(first_key: str, find_next_key: FindNextKey) -> int:
-    """Return the number of leading characters that `first_key` and the last key have in common."""
     ends = range(1, 1 + min(len(first_key), _MAX_PREFIX_CHARACTERS))
     return bisect_left(ends, True, key=lambda end: find_next_key(f"{first_key[:end]}{_LAST_CHARACTER}") is not None)
 

@@ -117,7 +117,7 @@ class Scope:
 class Pass:
     """The description of a pass, as stored in its first piece. Times are ISO 8601 in UTC.
 
-    - `before`, `before_started`: the name and the start of the last finished pass of its identity, or empty.
+    - `before`, `before_started`: the name and the start of the last finished pass over the same keys, or empty.
     - `before_objects`: the number of source objects that the pass `before` listed, or 0.
     - `seed`: the random number that selects the sample.
     - `migrations`: the state of the migrations when the pass starts.

@@ -185,7 +185,6 @@ class RangeWalk:
         return tally, make_brief_answer(next_step, self.stopped, finished=is_whole)
 
     def _process_items(self) -> bool:
-        """Count the entries and runs of keys in order; return True at the end of the range."""
         until_key, count, monotonic = self._start.until, self.count, self._clock.monotonic
         for item in self._items:
             if until_key and (item.keys[0] if isinstance(item, KeyRun) else item.key) > until_key:
@@ -207,7 +206,6 @@ class RangeWalk:
         return True
 
     def _send_full_batch(self) -> None:
-        """Submit the batch if it is full; end the work if the limit is reached, or if the sender has stopped."""
         if len(self._batch) == KEYS_PER_CALL:
             self._send()
         self.stopped = self.stopped or self._sender.stopped
@@ -217,7 +215,7 @@ class RangeWalk:
     def _select_key(self, key: FailedKey) -> bool:
         """Add a key to the batch to submit; return False if the pass has submitted its maximum already.
 
-        A dry run only counts the key, and keeps the first keys for the answer.
+        A dry run only counts the key.
         """
         self._selected_count += 1
         if self._dry_run:

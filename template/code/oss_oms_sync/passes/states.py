@@ -257,7 +257,6 @@ def find_last_timer_pass(passes: Sequence[PassState], prefix: str) -> PassState 
 
 
 def _list_finished(passes: Sequence[PassState], prefix: str) -> list[PassState]:
-    """Return the finished passes over all keys with `prefix`, in the order of their starts."""
     finished_states = [
         state
         for state in passes

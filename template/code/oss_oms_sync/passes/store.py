@@ -232,7 +232,6 @@ class PassStore:
         return _parse_object(PassState, self._read_object(f"{pass_name}/{TOTAL}"))
 
     def _parse_total(self, total: StoredObject | None) -> PassState | None:
-        """Return the state of a finished pass from its total, completed with the pass's last recheck."""
         state = _parse_object(PassState, total)
         if state is None:
             return None

@@ -315,7 +315,6 @@ class Tally:
         return self.classes.get(object_class.title, ClassCount())
 
     def count_objects(self, *classes: ObjectClass) -> int:
-        """Return the number of source objects in these classes."""
         return sum(self.count_class(object_class).source.objects for object_class in classes)
 
     def sum_side(self, name: str, *excluded_classes: ObjectClass) -> Side:
@@ -386,7 +385,6 @@ class Tally:
 
 
 def _sum_folders(first: Folders, second: Folders) -> Folders:
-    """Return the sums by folder: for the first MAX_FOLDERS names, keys without a folder, and all other folders."""
     names, counted_names = sorted({*first, *second} - {"", OTHERS}), counted_folders((*first, *second))
     sums_by_folder: Folders = {}
     for name in ("", *names, OTHERS):

@@ -93,9 +93,9 @@ class Worker:
     def continue_range(self, request: RangeRequest, *, even_if_resting: bool = False) -> Piece | None:
         """Do the next piece of a range, or the step after its last piece, and return the last stored piece.
 
-        Return None if there is nothing to do: another worker was faster, or the pass was deleted, does not fit the
-        settings, or is not the newest of its identity. With `even_if_resting`, a range that paused without progress
-        continues as well.
+        Return None if there is nothing to do: another worker was faster, the pass was deleted or does not fit the
+        settings, or a newer pass over the same keys has started. With `even_if_resting`, a range that paused without
+        progress continues as well.
 
         Raises StorageError; work that was stored before is kept.
         """
@@ -181,7 +181,6 @@ class Worker:
         return self._process_range(pass_, result.piece, open_ranges, seconds)
 
     def _do_step_after(self, pass_: Pass, range_name: str, stored_piece: Piece) -> Piece:
-        """Do the step that follows a stored piece; every worker that has read the piece may do this step."""
         if stored_piece.kind is PieceKind.SPLIT:
             self._write_halves(pass_, range_name, stored_piece)
         elif stored_piece.kind is PieceKind.DONE:
@@ -245,7 +244,6 @@ def _should_split(range_name: str, lanes: int) -> bool:
 
 
 def _plan_first_piece(start: Piece, marks: Sequence[KeyMark]) -> Piece:
-    """Return the first piece of a new range: a split if half of it is worth an invocation, otherwise `start`."""
     is_large = estimate_objects(start.after, start.until, marks) >= MIN_SPLIT_OBJECTS
     cut = find_middle(start.after, start.until, marks) if is_large else None
     return replace(start, kind=PieceKind.SPLIT, cut=cut) if cut else start

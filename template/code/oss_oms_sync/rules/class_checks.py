@@ -181,7 +181,6 @@ def judge_classes(check: ClassCheck, facts: CutoverFacts) -> Finding:
 
 
 def _find_proof(check: ClassCheck, comparison: CertifiedComparison, facts: CutoverFacts) -> tuple[Text, Step]:
-    """Return a remedy and its command: to prove the objects of a class equal, or to accept the class by name."""
     if check.classes[0] not in UNPROVEN_CLASSES:
         return check.remedy_text, unproven_acceptance_step(facts)
     if not comparison.deep:
@@ -200,7 +199,6 @@ def _list_missing_permissions(comparison: CertifiedComparison) -> list[Text]:
 
 
 def _find_repair(check: ClassCheck, comparison: CertifiedComparison, facts: CutoverFacts) -> tuple[Text, Step | None]:
-    """Return the remedy for objects that are missing or different in OBS, and the command of the remedy."""
     object_class = next(each_class for each_class in check.classes if not is_empty(facts.classes, each_class))
     text, step, _ = remedy(
         object_class,

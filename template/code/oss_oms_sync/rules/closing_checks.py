@@ -125,7 +125,6 @@ def check_oms_finished(facts: WaitingFacts) -> Finding:
 
 
 def _report_migration(group: GroupProgress | None) -> Finding:
-    """Return the finding for an unfinished migration of the existing objects, which may still write to OBS."""
     text, step = t("The migration of the existing objects is not finished; its progress is unknown."), LOOK_STEP
     if group:
         step = group.look_step
@@ -160,7 +159,6 @@ def _find_reason_to_wait(facts: WaitingFacts) -> Text | None:
 
 
 def _report_unfinished_work(facts: WaitingFacts) -> Finding:
-    """Return the finding if OMS does not report its remaining work, or does not finish it."""
     oms_work, acceptance = facts.oms, facts.accepted.get(OMS_UNFINISHED)
     if oms_work.left is None:
         result = Result.NOT_RUN

@@ -19,7 +19,6 @@ ACCEPTABLE_NAMES = (
 
 
 def requested_sample_size(facts: WaitingFacts) -> int:
-    """Return the number of objects of the requested sample, or 0 without a sample."""
     return facts.sample.asked if facts.sample else 0
 
 

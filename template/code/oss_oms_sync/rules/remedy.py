@@ -289,10 +289,7 @@ def _find_suspicious_remedy(counts: Counts, mode: OverwriteMode | None, attempts
 
 
 def _find_skipped_remedy(counts: Counts, attempts: Attempts) -> Remedy:
-    """Return the remedy for older, possibly equal objects that OMS skipped.
-
-    OMS skipped them because their CRC64s are equal, or because one of the two objects has no CRC64.
-    """
+    """Return the remedy for older objects that OMS skipped, because the CRC64s are equal or one of them is missing."""
     mode, reading_step = OverwriteMode.CRC64, _make_reading_step(counts)
     replacement_text = _describe_replacement(counts, mode)
     skipped_text = t(
@@ -314,7 +311,6 @@ def _find_skipped_remedy(counts: Counts, attempts: Attempts) -> Remedy:
 
 
 def _make_reading_step(counts: Counts) -> Step:
-    """Return the command of a comparison that reads the objects that may differ, or only the object `counts.key`."""
     return Step("compare", {"deep": True, **({"prefix": counts.key} if _can_be_typed(counts.key) else {})})
 
 
@@ -341,7 +337,6 @@ def _describe_replacement(counts: Counts, mode: OverwriteMode | None) -> Text:
 
 
 def _describe_resend(counts: Counts, mode: OverwriteMode | None) -> Text:
-    """Describe how to copy the source's contents over an object of the same size in OBS."""
     resend_step = (
         Step("replay", {"key": counts.key}) if counts.key else Step("compare", {"deep": True, "overwrite": True})
     )

@@ -93,10 +93,7 @@ def check_sample(facts: CutoverFacts) -> Finding:
 
 
 def _report_incomplete_sample(check: CutoverCheck, sample: SampleResult, facts: CutoverFacts) -> Finding:
-    """Return the finding for a sample that was not read completely.
-
-    If this call has read at least one object, another call continues the reading.
-    """
+    """Return the finding for a sample that was not read completely; another call continues the reading."""
     text = t("{read} of {drawn:drawn object was|drawn objects were} read", read=sample.read, drawn=sample.drawn)
     remedy_text, problem = t("Continue the cutover, which reads the other objects"), describe_problem(sample.problem)
     if problem:

@@ -126,10 +126,7 @@ def _report_waiting_keys(facts: WaitingFacts, unresolved_groups: Sequence[Waitin
 
 
 def _report_unchecked_records(facts: WaitingFacts) -> Finding:
-    """Return the finding if the project has more failed records than could be checked.
-
-    To submit the keys of these records, a cutover opens a closed project.
-    """
+    """Return the finding if the project has more failed records than could be checked."""
     text = t("too many failed records or run files to check all of them")
     if facts.closed is None:
         remedy_text = t("Resend the objects in each project of this task")
@@ -143,7 +140,6 @@ def _report_unchecked_records(facts: WaitingFacts) -> Finding:
 
 
 def _check_lists(facts: WaitingFacts) -> Finding:
-    """Check that replay has read OMS's lists of failed copies since the last possible failure."""
     failure_lists, last_reading = facts.lists, facts.lists.looked
     if failure_lists.is_refused:
         return NOTHING_WAITS.finding(
