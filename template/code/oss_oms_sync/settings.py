@@ -314,7 +314,7 @@ class _Reader:
 
 def _parse_url(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]:
     """Return the problem of the URL of a service, or "" if the URL is valid, and the parts of the URL."""
-    empty_parts = url_parts = SplitResult("", "", "", "", "")
+    empty_url_parts = url_parts = SplitResult("", "", "", "", "")
     is_url = False
     with suppress(ValueError):
         url_parts = urlsplit(url)
@@ -334,7 +334,7 @@ def _parse_url(url: str, *, may_have_query: bool = False) -> tuple[str, SplitRes
         (url_parts.username is not None, "contains a user name: remove it"),
         (any(mark in url for mark in forbidden_marks), f"contains a {marks}: remove it and everything after it"),
     )
-    return defect, empty_parts if defect else url_parts
+    return defect, empty_url_parts if defect else url_parts
 
 
 def _first_problem(*problems: tuple[object, str]) -> str:

@@ -9,7 +9,7 @@ import pytest
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.clock import timestamp
-from oss_oms_sync.comparison.result import describe_missing_permissions, remedies, select_remedy_counts
+from oss_oms_sync.comparison.result import describe_missing_permissions, describe_remedies, select_remedy_counts
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from oss_oms_sync.rules.remedy import Attempts
@@ -176,7 +176,7 @@ def test_the_command_of_an_overwriting_migration_has_narrow_prefixes(keys, more,
 
 def test_a_remedy_of_compare_quotes_its_prefix_for_any_shell():
     tally = Tally(classes={"suspicious": ClassCount(Side(1), keys=["照片/a b.jpg"])})
-    text = remedies(tally, None, "", Attempts())[ObjectClass.SUSPICIOUS]
+    text = describe_remedies(tally, None, "", Attempts())[ObjectClass.SUSPICIOUS]
     assert "(python3 ops.py migrate --overwrite --prefix '照片/a b.jpg')" in text.en
 
 
@@ -185,14 +185,14 @@ def test_a_deep_comparison_advises_to_grant_the_missing_permission(title):
     tally = Tally(classes={title: ClassCount(Side(1), keys=["a"], in_vain=1)})
     mode = OverwriteMode.CRC64
     deep_command = "python3 ops.py compare --deep"
-    assert deep_command in remedies(tally, mode, "", Attempts())[ObjectClass(title)].en
+    assert deep_command in describe_remedies(tally, mode, "", Attempts())[ObjectClass(title)].en
     # Reading proved nothing, and would prove nothing again.
-    remedy = remedies(tally, mode, "", Attempts(deep=True))[ObjectClass(title)].en
+    remedy = describe_remedies(tally, mode, "", Attempts(deep=True))[ObjectClass(title)].en
     assert "Reading did not prove" in remedy
     assert f"{deep_command}." not in remedy
     # WHEN a permission was missing, THEN the remedy begins with it
     unread_tally = replace(tally, counts={"deep_no_right_in_oss": 1})
-    remedy = remedies(
+    remedy = describe_remedies(
         unread_tally, mode, "", Attempts(deep=True, missing_permissions=describe_missing_permissions(unread_tally))
     )[ObjectClass(title)].en
     assert 0 < remedy.index("lacks oss:GetObject") < remedy.rindex(deep_command)

@@ -31,7 +31,7 @@ from oss_oms_sync.ledger.records import repeated_etag
 from oss_oms_sync.passes.digests import digest, reported_folder
 from oss_oms_sync.passes.entries import Entry, is_covered
 from oss_oms_sync.passes.listing import KeyRun
-from oss_oms_sync.passes.range_walk import Count, NotEnoughTimeError, SelectKey
+from oss_oms_sync.passes.range_walk import NotEnoughTimeError, RangeCount, SelectKey
 from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, UNSENT_OBJECTS, ClassCount, Tally, WrittenObject
 
 # Maximum bytes of a piece's list of differences. At this size the piece ends.
@@ -41,7 +41,7 @@ _ABSENCE_OVERHEAD_BYTES = 100
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-class CompareCount(Count):
+class CompareCount(RangeCount):
     """The counts of a comparison for a range of keys: the earlier counts `start`, and those of the keys added since.
 
     - `lag_since`: the comparison measures the lag (the time from an object's write to its acceptance by OMS and to its

@@ -40,7 +40,7 @@ class Change(NamedTuple):
     replaces: bool
 
 
-def differing_headers(source_headers: Mapping[str, str], obs_headers: Mapping[str, str]) -> Iterator[str]:
+def find_different_headers(source_headers: Mapping[str, str], obs_headers: Mapping[str, str]) -> Iterator[str]:
     """Yield the names of the headers that differ between OSS and OBS, in alphabetical order."""
     return (
         name

@@ -27,7 +27,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import PERMISSION_CODES, ObjectSummary, SourceHead
 from oss_oms_sync.clouds.obs import HeaderChange, ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead
-from oss_oms_sync.comparison.headers import Change, Obstacle, differing_headers, plan_change, plan_headers
+from oss_oms_sync.comparison.headers import Change, Obstacle, find_different_headers, plan_change, plan_headers
 from oss_oms_sync.delivery.sender import stop_for_refusal
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.closing import ProjectState
@@ -126,7 +126,7 @@ class _Plan:
             isinstance(head, ObjectHead)
             and head.etag == self.row.obs_object.etag
             and head.at > max(head.modified, min_time)
-            and not any(differing_headers(self.wanted_headers, head.metadata))
+            and not any(find_different_headers(self.wanted_headers, head.metadata))
         )
         return replace(self, confirming_head=head) if is_confirmed and isinstance(head, ObjectHead) else self
 
@@ -215,7 +215,7 @@ class Mender:
 
         If no header differs, `plan.head` may already confirm the plan.
         """
-        names = list(differing_headers(plan.wanted_headers, plan.head.metadata))
+        names = list(find_different_headers(plan.wanted_headers, plan.head.metadata))
         if not names:
             return [plan.confirm(plan.head)]
         if isinstance(change, Obstacle):

@@ -91,7 +91,7 @@ class CompareResult:
 
     @property
     def remedies(self) -> dict[ObjectClass, Text]:
-        return remedies(self.tally, self.overwrite_mode, self._suffix, self._attempts)
+        return describe_remedies(self.tally, self.overwrite_mode, self._suffix, self._attempts)
 
     def remedy(self, object_class: ObjectClass) -> Remedy:
         counts = select_remedy_counts(self.tally, object_class, self._suffix)
@@ -124,7 +124,9 @@ def count_unread(tally: Tally) -> dict[str, int]:
     return {name: tally.counts.get(f"deep_{name}", 0) for name in MISSING_PERMISSION_TEXTS}
 
 
-def remedies(tally: Tally, mode: OverwriteMode | None, suffix: str, attempts: Attempts) -> dict[ObjectClass, Text]:
+def describe_remedies(
+    tally: Tally, mode: OverwriteMode | None, suffix: str, attempts: Attempts
+) -> dict[ObjectClass, Text]:
     """Return the remedies of the classes whose objects need, or may need, another action than a submission."""
     class_remedies = {
         object_class: remedy(

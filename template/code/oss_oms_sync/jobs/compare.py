@@ -47,7 +47,7 @@ from oss_oms_sync.ledger.waiting import list_waiting_keys
 from oss_oms_sync.passes.driver import Driver, find_refusal
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Pass, Piece, Scope
-from oss_oms_sync.passes.range_walk import Count, RangeWalk
+from oss_oms_sync.passes.range_walk import RangeCount, RangeWalk
 from oss_oms_sync.passes.states import (
     PassState,
     find_answering_pass,
@@ -226,7 +226,7 @@ class _ComparisonJob:
         self, pass_: Pass, start_piece: Piece, open_ranges: int = 1, seconds: float = math.inf, *, dry_run: bool = False
     ) -> RangeWalk:
         if pass_.scope.standstill:
-            standstill_count = Count(self._invocation.settings.key_filter, start_piece.tally)
+            standstill_count = RangeCount(self._invocation.settings.key_filter, start_piece.tally)
             listing = self._build_listing(pass_, start_piece, kinds=())
             return RangeWalk(
                 self._invocation,

@@ -39,7 +39,7 @@ from oss_oms_sync.passes.driver import Driver
 from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Pass, Piece, PieceKind, Scope
-from oss_oms_sync.passes.range_walk import Count
+from oss_oms_sync.passes.range_walk import RangeCount
 from oss_oms_sync.passes.states import find_newest_pass, make_answer
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import OBJECTS_IN_SCOPE, Tally
@@ -327,7 +327,7 @@ def _submit_nothing(_: object) -> bool:
     return False
 
 
-class HeadersCount(Count):
+class HeadersCount(RangeCount):
     """The counts of a pass of headers: the outcomes in total, by header and by folder, and examples of keys."""
 
     @property

@@ -28,7 +28,7 @@ from oss_oms_sync.passes.driver import Driver, find_refusal
 from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.listing import KeyRun, MergedListing
 from oss_oms_sync.passes.pieces import Pass, Piece, Scope
-from oss_oms_sync.passes.range_walk import Count, RangeWalk, SelectKey
+from oss_oms_sync.passes.range_walk import RangeCount, RangeWalk, SelectKey
 from oss_oms_sync.passes.states import make_answer
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, NEW_OBJECTS, NEW_WITHOUT_EVENT, OBJECTS_IN_SCOPE, Tally
@@ -133,7 +133,7 @@ def _build_answer(answer: PassAnswer, tally: Tally, missing_keys: Sequence[str] 
     return ReconcileAnswer(**fields, missing=missing_keys)
 
 
-class ReconcileCount(Count):
+class ReconcileCount(RangeCount):
     """The counts of a range of keys in a pass of reconcile. Objects without a record of their version are submitted.
 
     `classifier` gives each object its class, without a request to OBS.

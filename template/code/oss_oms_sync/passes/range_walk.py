@@ -42,7 +42,7 @@ class NotEnoughTimeError(Exception):
 SelectKey = Callable[[FailedKey], bool]
 
 
-class Count:
+class RangeCount:
     """A job's counts of a range: the earlier counts `start`, and those of the keys added since.
 
     Each job extends this class. The class itself counts for a standstill pass, which checks if both buckets are
@@ -118,7 +118,7 @@ class RangeWalk:
         invocation: Invocation,
         items: Iterable[Entry | KeyRun],
         start: Piece,
-        count: Count,
+        count: RangeCount,
         parallel_ranges: int = 1,
         seconds: float = math.inf,
         limit: int | None = None,

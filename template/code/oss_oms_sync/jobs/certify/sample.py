@@ -28,7 +28,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import PERMISSION_CODES, ObjectSummary, StoredObject
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead
-from oss_oms_sync.comparison.headers import differing_headers
+from oss_oms_sync.comparison.headers import find_different_headers
 from oss_oms_sync.comparison.judge import MAX_CLOCK_SKEW_SECONDS
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.state import JobState
@@ -245,7 +245,7 @@ def compare_headers(
         if isinstance(source_head, StorageError) or not isinstance(destination_head, ObjectHead):
             missing_keys.append(key)
             continue
-        for name in differing_headers(source_head.metadata, destination_head.metadata):
+        for name in find_different_headers(source_head.metadata, destination_head.metadata):
             is_copied = name == "content-type" or (
                 migrates_metadata and _COPIED_VALUE.fullmatch(source_head.metadata.get(name, ""))
             )
