@@ -127,7 +127,7 @@ class SetupPlan:
         if not counts:
             return t("Total: nothing to do")
         if not numbers[ResourceState.REMOVE]:
-            counts.append(t("nothing to remove"))
+            counts.append(t("none to remove"))
         return t("Total: {counts}", counts=counts)
 
     def _verdict(self) -> tuple[Text, str, Text]:

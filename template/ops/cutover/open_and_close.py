@@ -219,7 +219,7 @@ def _open_to_submit(session: Session, mark: Mark, check_ids: str) -> None:
     elif not mark.run:
         text = t(
             "The project was closed by hand, and some objects must be submitted ({checks}). Open the"
-            " project, then run the cutover again: {command}",
+            " project: {command}. Then run the cutover again.",
             checks=check_ids,
             command=Step("open"),
         )

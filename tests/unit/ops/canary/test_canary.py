@@ -315,7 +315,7 @@ def test_a_removal_does_not_report_objects_in_other_buckets_as_removed(world, is
     else:
         world.task.summarize = lambda: {**summarize(), "dst_bucket": "another"}
     # WHEN they are to be removed THEN the answer names their buckets, and nothing is touched
-    answer = expect_exit(world.canary("--remove"), 3, f"is in photos and {world.destination_bucket}, but s.yaml")
+    answer = expect_exit(world.canary("--remove"), 3, f"are in photos and {world.destination_bucket}, but s.yaml")
     assert answer["removed"] == []
     assert len(answer["left"]) == 1
     assert world.leftovers() == earlier_leftovers
@@ -526,9 +526,9 @@ def test_a_canary_measures_the_effects_of_a_header_change_in_obs(world, moves):
 @pytest.mark.parametrize(
     ("policy", "text"),
     [
-        ("identity policy", "by the identity policy that setup creates"),
-        ("another policy", "by a policy that setup did not create"),
-        ("unknown policy", "by a policy that IAM did not return"),
+        ("identity policy", "through the identity policy that setup creates"),
+        ("another policy", "through a policy that setup did not create"),
+        ("unknown policy", "through a policy that IAM did not return"),
         ("", ""),
     ],
 )

@@ -446,13 +446,18 @@ def test_a_cutover_of_a_closed_project_submits_nothing_and_recloses_it(command):
 @pytest.mark.parametrize(
     ("run", "has_go", "is_open", "message"),
     [
-        ("of yesterday", False, True, "because some objects must be submitted (MISSING). Then run the cutover again."),
+        (
+            "of yesterday",
+            False,
+            True,
+            "because some objects must be submitted (MISSING). After the step above, run the cutover again.",
+        ),
         ("of yesterday", True, False, "The project stays closed, because a GO is in effect."),
         (
             "",
             False,
             False,
-            f"The project was closed by hand, and some objects must be submitted (MISSING): {OPS} open.",
+            f"was closed by hand, and some objects must be submitted (MISSING). Open the project: {OPS} open.",
         ),
     ],
 )
@@ -760,7 +765,7 @@ def test_a_cutover_repeats_an_earlier_pass_of_headers_before_the_close():
     (index,) = [number for number, (_, is_headers, _) in enumerate(jobs) if is_headers]
     assert console.caller.asked[index][1] == {"headers": "mend", "cutover": True, "restart": True}
     assert jobs[index + 1] == ("certify", False, True)
-    assert "2 objects are unchanged" in console.messages
+    assert "2 objects were not changed" in console.messages
 
 
 def test_a_cutover_runs_no_pass_of_headers_if_the_project_had_none():

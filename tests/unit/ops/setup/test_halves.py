@@ -191,7 +191,9 @@ def test_setup_accepts_a_user_that_was_created_by_its_printed_steps(world):
     world.iam.deny("iam:users:createUserV5")
     output = expect_exit(world.setup(typed=YES), 3)
     # WHEN they are made by hand, with the description that is printed
-    for name, mark in re.findall(r"Create the IAM user (\S+) .* description (\S+), in its own", closing_steps(output)):
+    for name, mark in re.findall(
+        r"Create the IAM user (\S+) .* description (\S+), in a user group", closing_steps(output)
+    ):
         world.iam.create_user(Arguments((), {"name": name, "description": mark}, {}))
     # THEN it does the rest itself
     expect_success(world.setup(typed=YES))

@@ -168,11 +168,11 @@ def test_the_plan_of_setup_begins_with_obstacles_and_ends_with_counts(world):
     output = expect_exit(world.setup(typed=YES), 1)
     lines = [line for line in output.splitlines() if line.startswith("  ") and not line.startswith("   ")]
     assert lines[0].startswith("  stop: destination bucket photos.obs")
-    assert lines[-1] == "  Total: 1 to resolve first, 8 to create, 1 to change, nothing to remove"
+    assert lines[-1] == "  Total: 1 to resolve first, 8 to create, 1 to change, none to remove"
 
 
 def test_the_plan_of_setup_counts_its_lines_correctly(world):
-    output = expect_success(world.setup("--plan"), "Total: 9 to create, 1 to change, nothing to remove")
+    output = expect_success(world.setup("--plan"), "Total: 9 to create, 1 to change, none to remove")
     assert (output.count("  create: "), output.count("  change: ")) == (9, 1)
     expect_success(world.setup(typed=YES))
     expect_success(world.setup("--plan"), "Total: nothing to do")
