@@ -47,14 +47,14 @@ STORIES: dict[str, list[tuple[Callable[[World], Any], str]]] = {
         (acknowledged, ""),
         (advance(600), ""),
         # A new failure is forgotten neither after a day nor on the first,
-        (counted(0, REQUEST=1, FAILURE=1), "OMS failed to copy 1 object."),
-        (acknowledge_at(2026, 3, 20), "OMS failed to copy 1 object."),
-        (acknowledge_at(2026, 4, 1), "OMS failed to copy 1 object."),
+        (counted(0, REQUEST=1, FAILURE=1), "OMS failed to copy 1 object that"),
+        (acknowledge_at(2026, 3, 20), "OMS failed to copy 1 object that"),
+        (acknowledge_at(2026, 4, 1), "OMS failed to copy 1 object that"),
         # and those of the months add up, until they are acknowledged.
         (counted(0, REQUEST=2, FAILURE=2), "OMS failed to copy 3 objects"),
         (acknowledged, ""),
         (acknowledge_at(2026, 6, 15), ""),
-        (counted(20 * 24 * 60, REQUEST=1, FAILURE=1), "OMS failed to copy 1 object."),
+        (counted(20 * 24 * 60, REQUEST=1, FAILURE=1), "OMS failed to copy 1 object that"),
     ],
     "failures that only the statistics report": [
         # The counters of the month stand still.
@@ -65,7 +65,7 @@ STORIES: dict[str, list[tuple[Callable[[World], Any], str]]] = {
         (counted(-3, REQUEST=2, FAILURE=2), ""),
         (advance(5 * 60), ""),
         (advance(3600), ""),
-        (counted(30, REQUEST=1, FAILURE=1), "OMS failed to copy 1 object."),
+        (counted(30, REQUEST=1, FAILURE=1), "OMS failed to copy 1 object that"),
     ],
     "a counter that restarted after the acknowledgement": [
         # OMS's month did not begin when it does in China.
@@ -85,7 +85,7 @@ STORIES: dict[str, list[tuple[Callable[[World], Any], str]]] = {
             partial(count_series, REQUEST={200: 3, 10: 2}),
             "not processed 5 accepted objects (3 of them accepted over 15 minutes ago)",
         ),
-        (acknowledged, "OMS has not processed 2 objects"),
+        (acknowledged, "OMS has not yet processed 2 objects"),
         (advance(3600), "(2 of them accepted over 15 minutes ago)"),
         # Once OMS has worked on these it is green again, the next day too, and what it leaves unfinished then counts.
         (counted(0, SUCCESS=2), ""),
@@ -94,7 +94,7 @@ STORIES: dict[str, list[tuple[Callable[[World], Any], str]]] = {
     ],
     "objects that OMS finished just before the acknowledgement": [
         (counted(EARLY, REQUEST=10, SUCCESS=10), ""),
-        (partial(count_series, REQUEST={200: 1, 10: 2}, SUCCESS={5: 2}), "OMS has not processed 1 object"),
+        (partial(count_series, REQUEST={200: 1, 10: 2}, SUCCESS={5: 2}), "OMS has not yet processed 1 object"),
         (acknowledged, ""),
         (advance(3600), ""),
     ],
@@ -106,11 +106,11 @@ STORIES: dict[str, list[tuple[Callable[[World], Any], str]]] = {
         (counted(360 * 24 * 60, REQUEST=5, FAILURE=5), "OMS failed to copy 5 objects"),
     ],
     "an unreadable acknowledgement": [
-        (counted(EARLY, REQUEST=1, FAILURE=1), "OMS failed to copy 1 object."),
+        (counted(EARLY, REQUEST=1, FAILURE=1), "OMS failed to copy 1 object that"),
         (acknowledged, ""),
         (
             lambda world: world.bucket.add_json("state/status.json", {"acknowledged": {"at": "once", "failed": 1}}),
-            "OMS failed to copy 1 object.",
+            "OMS failed to copy 1 object that",
         ),
     ],
 }
@@ -198,7 +198,7 @@ def test_status_writes_to_the_log_bucket_only_to_acknowledge_failures(world):
 
     # WHEN no acknowledgement is requested, THEN status answers without a write
     for options in ({}, {"acknowledge": False}):
-        assert shows_verdict(world, BEHIND, "OMS failed to copy 1 object.", **options)
+        assert shows_verdict(world, BEHIND, "OMS failed to copy 1 object that", **options)
     assert world.bucket.calls["put"] == 0
 
     # AND an acknowledgement that cannot be stored is an error
@@ -212,4 +212,4 @@ def test_status_acknowledges_no_failures_that_oms_did_not_report(world, answer):
     world.oms.faults.add(answer, where=reads_month("2026-03"))
     assert world.status(acknowledge=True)["copying"]["acknowledged"] is None
     world.oms.faults.clear()
-    assert "OMS failed to copy 1 object." in read_verdict(world)[1]
+    assert "OMS failed to copy 1 object that" in read_verdict(world)[1]

@@ -34,8 +34,8 @@ COUNTED: dict[str, tuple[dict[str, dict[int, int]], tuple[int, int | None], str,
         IN_STEP,
         "",
     ),
-    "objects in progress": ({"REQUEST": {5: 10}, "SUCCESS": {5: 4}}, (6, 0), IN_STEP, "not processed 6 objects"),
-    "objects that may be newer than 15 minutes": ({"REQUEST": {15: 10}}, (10, 0), IN_STEP, "not processed 10 objects"),
+    "objects in progress": ({"REQUEST": {5: 10}, "SUCCESS": {5: 4}}, (6, 0), IN_STEP, "not yet processed 6 objects"),
+    "objects that may be newer than 15 minutes": ({"REQUEST": {15: 10}}, (10, 0), IN_STEP, "not yet processed 10 objects"),
     "objects older than 15 minutes": (
         {"REQUEST": {20: 10, 5: 2}, "SUCCESS": {5: 4}},
         (8, 6),
@@ -182,7 +182,7 @@ def test_status_names_the_permission_if_oms_refuses_the_statistics(world):
 
     # AND the failures are still reported
     world.count_objects(EARLY, REQUEST=1, FAILURE=1)
-    assert "OMS failed to copy 1 object." in read_verdict(world)[1]
+    assert "OMS failed to copy 1 object that" in read_verdict(world)[1]
 
 
 def test_the_verdict_does_not_depend_on_the_option_hours_of_status(world):

@@ -170,21 +170,21 @@ def test_status_ignores_a_comparison_that_a_standstill_pass_contradicts(world, s
     world.bucket.add_comparison(equal_contents=7)
     world.advance(1)
     world.bucket.add_standstill(state=0, twin=0)
-    assert shows_verdict(world, IN_STEP, "7 objects of 7")
+    assert shows_verdict(world, IN_STEP, "7 of 7 objects")
     world.count_objects(EARLY, REQUEST=9, SUCCESS=9)
 
     # WHEN a standstill pass finds a change, THEN the next step is a comparison, and not a rehearsal
     world.advance(1)
     world.bucket.add_standstill(state=state, twin=1)
     assert shows_verdict(world, verdict, "standstill", "python3 ops.py compare")
-    assert "objects of 7" not in read_verdict(world)[1]
+    assert "of 7 objects" not in read_verdict(world)[1]
     assert world.status()["verdict"]["step"] == {"job": "compare", "options": {}}
     assert world.status()["compare"]["last"]["stood_still"] is False
 
     # AND the next comparison counts again
     world.advance(1)
     world.bucket.add_comparison(equal_contents=7)
-    assert shows_verdict(world, IN_STEP, "7 objects of 7")
+    assert shows_verdict(world, IN_STEP, "7 of 7 objects")
 
 
 def test_status_keeps_copy_failures_after_a_contradicted_comparison(world):
@@ -319,7 +319,7 @@ def test_status_asks_for_a_migration_after_a_pass_with_too_many_objects(world, j
     verdict = world.status()["verdict"]
     assert verdict["state"] == BEHIND
     assert verdict["step"] == {"job": "migrate", "options": {}}
-    assert "left 5 objects" in verdict["text"]
+    assert "did not submit 5 objects" in verdict["text"]
 
 
 def test_a_failed_migration_raises_a_single_alarm():

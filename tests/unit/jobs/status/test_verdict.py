@@ -86,7 +86,7 @@ def test_a_prefix_without_objects_makes_the_verdict_unknown():
 def test_status_reports_failures_of_the_last_day_in_a_new_month(world):
     world.count_objects(60, REQUEST=1, FAILURE=1)
     change_description(world, monthly_failure_object=0, monthly_acceptance_request=0)
-    assert "OMS failed to copy 1 object." in read_verdict(world)[1]
+    assert "OMS failed to copy 1 object that" in read_verdict(world)[1]
 
 
 def test_an_unreadable_run_file_prevents_the_verdict_in_step(world):
@@ -190,7 +190,7 @@ def test_the_verdict_says_at_least_if_a_count_is_incomplete(world, mocker):
     assert backlog["failed"] == 5
     assert backlog["read"] == 3
     assert backlog["at_least"] is True
-    assert "at least 5 objects waiting" in read_verdict(world)[1]
+    assert "at least 5 objects have been waiting" in read_verdict(world)[1]
 
 
 def test_status_counts_failed_records_outside_the_filter_separately(mocker):
