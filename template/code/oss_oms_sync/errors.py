@@ -26,7 +26,7 @@ from urllib.parse import quote
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
-# The reason of a failed record that states none, such as a record of the vendor's handler.
+# The reason of a failed record that states none, such as a record of the function that Huawei publishes.
 UNKNOWN_REASON = "UNKNOWN"
 _MAX_MESSAGE_CHARACTERS = 300
 # Number of characters of a text from which a printable line is made; the rest of the text is ignored.

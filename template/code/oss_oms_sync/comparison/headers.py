@@ -50,7 +50,7 @@ def find_different_headers(source_headers: Mapping[str, str], obs_headers: Mappi
 
 
 def _is_equal(name: str, source_value: str | None, obs_value: str | None) -> bool:
-    # The vendor's SDK of OBS percent-encodes letters beyond ASCII, except in standard headers.
+    # Huawei's SDK for OBS percent-encodes letters beyond ASCII, except in standard headers.
     return source_value == obs_value or (
         obs_value is not None and name.startswith(_USER_PREFIX) and unquote(obs_value) == source_value
     )

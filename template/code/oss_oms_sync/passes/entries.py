@@ -8,7 +8,7 @@ from typing import NamedTuple
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.ledger.records import repeated_etag, success_etag, write_time
 
-# Age of an object from which on its event should have arrived.
+# Age of an object by which its event should have arrived.
 MIN_EVENT_AGE = timedelta(minutes=15)
 
 

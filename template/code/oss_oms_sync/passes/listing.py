@@ -193,8 +193,8 @@ class MergedListing:
         self._kinds = kinds
         self._needs_records = needs_records
         self._prefix = prefix
-        # Number of characters from which a key may be too long for a record named by it: a character takes at most four
-        # bytes.
+        # Minimum number of characters of a key that may be too long for the name of a record: a character has at most
+        # four bytes.
         self._min_long_characters = (MAX_NAME_BYTES - len(record_prefix(invocation.task_id, "success"))) // 4
         self._after_key = after_key
         # Records of the long keys on the current page of the source.

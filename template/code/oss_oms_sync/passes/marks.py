@@ -147,13 +147,13 @@ def _find_cut_by_characters(first_key: str, find_next_key: FindNextKey) -> str |
         return None
     prefix = first_key[: _find_common_length(first_key, find_next_key)]
     differing_character = first_key[len(prefix) : len(prefix) + 1]
-    # A missing character counts as the smallest: the last key then begins with `first`.
+    # A missing character counts as the smallest: the last key then begins with `first_key`.
     low_code = ord(differing_character) if differing_character else -1
     high_code = _find_last_code(prefix, max(low_code, 0), find_next_key)
     middle_code = (low_code + high_code + 1) // 2
     codes = chain(range(middle_code, high_code + 1), range(middle_code - 1, low_code, -1))
     usable_characters = (chr(code) for code in codes if not _UNUSABLE_CHARACTERS.match(chr(code)))
-    # The second candidate is needed if only the last key follows `first`, and that key is `prefix` and a single
+    # The second candidate is needed if only the last key follows `first_key`, and consists of `prefix` and a single
     # character.
     cuts = (f"{prefix}{end}" for end in (next(usable_characters, ""), f"{differing_character}{_LAST_CHARACTER}"))
     return next(
@@ -182,7 +182,7 @@ def _find_last_code(prefix: str, low_code: int, find_next_key: FindNextKey) -> i
             f"{prefix}{chr(min(middle_code, _BEFORE_SURROGATES) if middle_code <= _LAST_SURROGATE else middle_code)}"
             f"{_LAST_CHARACTER}"
         )
-        # Otherwise a key with another prefix was written meanwhile.
+        # Otherwise a key with another prefix was written in the meantime.
         if following_key and following_key.startswith(prefix):
             low_code = max(middle_code + 1, ord(following_key[len(prefix)]))
         else:

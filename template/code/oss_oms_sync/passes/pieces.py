@@ -40,7 +40,7 @@ from oss_oms_sync.passes.tally import Tally
 # Maximum age of lost events at the installation, which is the first use of the log bucket by reconcile. Function
 # Compute keeps an event for a day in forward's queue and for a day in replay's. Older objects are copied by the
 # migration.
-_BEFORE_INSTALLATION = timedelta(days=3)
+_MAX_LOST_EVENT_AGE = timedelta(days=3)
 # Version of the classes and their conditions. A pass applies a single version from start to end.
 CLASSES_VERSION = 1
 # The earliest time that an object in OSS can have.
@@ -110,7 +110,7 @@ class Scope:
         """Return the minimum time of an object in the scope: by default, a few days before the installation."""
         if self.since or self.everything:
             return self.since or _MIN_TIME
-        return max(installed_at, _MIN_TIME + _BEFORE_INSTALLATION) - _BEFORE_INSTALLATION
+        return max(installed_at, _MIN_TIME + _MAX_LOST_EVENT_AGE) - _MAX_LOST_EVENT_AGE
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from oss_oms_sync.passes.states import make_too_large_stop
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.settings import Settings
 
-# Minimum number of objects for which a range is split: starting two more instances takes as long as processing these.
+# Minimum number of objects for which a range is split: starting two more instances takes as long as processing them.
 MIN_SPLIT_OBJECTS = 20_000
 # Seconds of work before a range is split, if no earlier pass shows its number of objects.
 UNKNOWN_RANGE_SECONDS = 3.0

@@ -17,7 +17,7 @@ from oss_oms_sync.rules.times import MAX_CLOCK_SKEW
 
 # The maximum delay of an event, and of the copy that follows it.
 MAX_EVENT_DELAY = timedelta(days=1)
-# The maximum age of a list: later its information on both clouds is too old to delete objects.
+# The maximum age of a list: an older list does not show the present state of both clouds.
 MAX_LIST_AGE = timedelta(hours=1)
 # A list with more keys, by number or by share of the source's objects, needs the user's `--max`.
 MAX_KEYS = 1000
