@@ -35,7 +35,12 @@ COUNTED: dict[str, tuple[dict[str, dict[int, int]], tuple[int, int | None], str,
         "",
     ),
     "objects in progress": ({"REQUEST": {5: 10}, "SUCCESS": {5: 4}}, (6, 0), IN_STEP, "not yet processed 6 objects"),
-    "objects that may be newer than 15 minutes": ({"REQUEST": {15: 10}}, (10, 0), IN_STEP, "not yet processed 10 objects"),
+    "objects that may be newer than 15 minutes": (
+        {"REQUEST": {15: 10}},
+        (10, 0),
+        IN_STEP,
+        "not yet processed 10 objects",
+    ),
     "objects older than 15 minutes": (
         {"REQUEST": {20: 10, 5: 2}, "SUCCESS": {5: 4}},
         (8, 6),

@@ -104,7 +104,7 @@ def test_the_estimate_uses_the_deployed_periods_and_sizes_of_timers():
 def test_the_english_and_chinese_documents_state_the_cost_of_the_timers(page, rate, places):
     timers = effort.idle_timers()
     (row,) = re.findall(
-        r"^\| (?:nothing happens|没有任何变化).*$", (ROOT / "docs" / page).read_text("utf-8"), re.MULTILINE
+        r"^\| (?:timers alone|没有任何变化).*$", (ROOT / "docs" / page).read_text("utf-8"), re.MULTILINE
     )
     calls, requests, _ = (float(number.replace(",", "")) for number in re.findall(r"\d[\d,.]*", row))
     assert calls == round(sum(timer.calls for timer in timers), -3)
@@ -220,7 +220,7 @@ def test_the_table_of_costs_has_every_cost_and_the_length_of_the_freeze(run):
     assert code == 0
     assert messages == ""
     first_line, *lines = [" ".join(line.split()) for line in output.splitlines()]
-    assert first_line.startswith("100,000,000 objects of 200 TB, 1,000,000 new objects per day, 32 lanes")
+    assert first_line.startswith("100,000,000 objects with 200 TB in total, 1,000,000 new objects per day, 32 lanes")
     traffic = "traffic out of OSS, read by OMS over the internet 200 TB 11,087.17"
     total = effort.freeze_minutes(100_000_000, effort.MAX_LANES, 100 * 200 * TB / 10**8)["total"]
     assert {"OMS fee 200 TB unknown", traffic, f"total {total}"} <= {*lines}
@@ -228,14 +228,14 @@ def test_the_table_of_costs_has_every_cost_and_the_length_of_the_freeze(run):
 
 def test_the_command_cost_prints_a_single_object_in_the_singular(run):
     _, output, _ = run(FakeCaller(), "cost", "--objects", "1", "--size", "1KB", "--lanes", "1")
-    assert output.startswith("1 object of 1.00 kB, ")
+    assert output.startswith("1 object with 1.00 kB in total, ")
     assert missing_parts(output, ", 1 lane; list prices", "  1 object  ", "1 objects") == ["1 objects"]
 
 
 def test_the_command_cost_prints_the_time_that_checked_headers_add(run):
     _, output, _ = run(FakeCaller(), *WORDS)
     # 32 lanes do the work of 30: 667 seconds instead of 400, and 10 to begin and end.
-    assert "then checks headers as well: 5 minutes and 200,000 requests more." in " ".join(output.split())
+    assert "then checks headers as well, which takes 5 minutes and 200,000 requests more." in " ".join(output.split())
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])

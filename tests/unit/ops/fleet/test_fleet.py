@@ -105,7 +105,7 @@ def test_the_command_fleet_requires_action_for_an_unreadable_run_file(run, tool,
     closed_answer = {**ANSWER, "verdict": {**ANSWER["verdict"], "state": "closed", "alarm": False}, "backlog": backlog}
     code, text, _ = ask(run, project("photos", invoke_output(closed_answer)))
     assert code == 1
-    assert "1 of 1 project need" in text
+    assert "Action is needed in 1 of 1 project." in text
 
 
 def test_the_page_of_fleet_links_to_the_pages_of_the_projects(run, tool, project, tmp_path):

@@ -16,7 +16,7 @@ from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.status_answer import CodeFailures, CopyFailureCounts
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.comparison import judge
-from oss_oms_sync.comparison.result import CompareResult, remedies
+from oss_oms_sync.comparison.result import CompareResult, describe_remedies
 from oss_oms_sync.copy_codes import find_copy_code
 from oss_oms_sync.jobs import reconcile
 from oss_oms_sync.jobs.status import check_sums
@@ -106,7 +106,8 @@ def test_the_example_of_a_comparison_has_the_remedies_of_a_real_comparison():
     suspicious = last_comparison["classes"]["suspicious"]["source"]
     tally = Tally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
     assert last_comparison["remedies"] == {
-        object_class.title: to_json(text) for object_class, text in remedies(tally, mode, "", Attempts()).items()
+        object_class.title: to_json(text)
+        for object_class, text in describe_remedies(tally, mode, "", Attempts()).items()
     }
 
 
