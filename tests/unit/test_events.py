@@ -88,7 +88,7 @@ def test_the_event_parser_returns_events_of_new_contents_and_unknown_ones(name, 
     assert [change.event_name for change in parse_events(event("a", name)).changes] == [read]
 
 
-def test_the_trigger_selects_only_events_that_the_event_parser_returns():
+def test_the_event_parser_skips_only_event_types_without_new_contents():
     enum = {name.removeprefix("oss:") for name in TRIGGER["properties"]["events"]["items"]["enum"]}
     names = enum - {"ObjectCreated:*"}
     parsed = parse_events(*(event(name, name) for name in sorted(names)))

@@ -69,7 +69,7 @@ def test_the_simulated_oss_writes_a_delete_marker_with_versioning(box, photos):
 
 
 @pytest.mark.parametrize(("status", "value"), [("Enabled", "true"), ("Suspended", "true"), (None, "false")])
-def test_the_simulated_oss_overwrites_objects_with_versioning(box, photos, status, value):
+def test_the_simulated_oss_ignores_forbid_overwrite_with_versioning(box, photos, status, value):
     if status:
         set_versioning(photos, status)
     photos.put_object("a", b"first")

@@ -113,7 +113,7 @@ def test_a_query_to_oms_is_repeated_on_a_new_connection(world):
         ('{"error_code": "OMS.1"}', Failure(Reason.UNEXPECTED, 200, "OMS.1", "")),
     ],
 )
-def test_a_200_of_another_server_than_oms_is_a_failure(world, answer, expected):
+def test_a_query_to_oms_reads_missing_fields_as_none_and_detects_errors(world, answer, expected):
     world.oms.faults.then(Fault.status(200, answer.encode()))
     assert request_task(world) == expected
 

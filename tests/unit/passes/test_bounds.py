@@ -102,7 +102,7 @@ def test_a_pass_begins_as_many_ranges_as_there_are_lanes(lanes):
 
 
 @pytest.mark.parametrize(("first", "second"), [("reconcile", "compare"), ("compare", "reconcile")])
-def test_the_first_pass_of_compare_splits_by_the_sampled_keys_of_reconcile(first, second):
+def test_the_first_pass_of_a_job_splits_by_sampled_keys_of_the_other_job(first, second):
     # GIVEN a finished pass of a job
     with world_with_copies(100, LANES="2") as world:
         assert world.invoke(first)["finished"]

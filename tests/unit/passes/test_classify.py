@@ -212,7 +212,7 @@ def test_reconcile_accepts_an_installation_time_in_the_year_1(world):
     assert world.tick("reconcile")["accepted"] == 1
 
 
-def test_reconcile_submits_objects_written_before_the_first_record(world):
+def test_reconcile_submits_objects_from_two_days_before_its_first_run(world):
     # GIVEN a log bucket that cannot be used until Function Compute has given the first events up, after two days
     del world.bucket.objects[f"{ROOT}state/installed.json"]
     world.upload("first")

@@ -114,7 +114,7 @@ def test_certify_ignores_back_to_source_rules_stored_for_another_bucket(deleted_
     assert find_facts(deleted_world)["back_to_source"] is None
 
 
-def test_the_deletion_list_is_refused_if_half_the_source_disappeared(deleted_world):
+def test_the_deletion_list_is_refused_if_over_half_the_source_disappeared(deleted_world):
     for number in range(6):
         deleted_world.delete(f"kept/{number}")
     deleted_world.compare()

@@ -22,7 +22,7 @@ def test_a_go_of_a_healthy_migration_has_no_exceptions(ready):
     assert "accepted" not in ready.certify(accept={"equal_size": "the owner: a cache"})["text"]
 
 
-def test_a_go_claims_equality_as_of_the_start_of_its_comparison(world):
+def test_a_go_claims_equality_only_for_checked_times_and_objects(world):
     # GIVEN a late object, so that it is rechecked
     world.put("c", "x", fate="lost")
     world.freeze()

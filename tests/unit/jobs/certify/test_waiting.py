@@ -91,7 +91,7 @@ def write_impossible_key(world: World) -> None:
     ("prepare_case", "key", "accepted"),
     [(copy_by_hand, "odd", False), (write_link, "odd", True), (write_impossible_key, "odd//", True)],
 )
-def test_certify_issues_a_go_with_failed_records_of_equal_objects(world, prepare_case, key, accepted, reason):
+def test_certify_issues_a_go_with_records_of_equal_or_accepted_objects(world, prepare_case, key, accepted, reason):
     # GIVEN an object that OMS cannot copy, copied by hand or accepted by name
     prepare_case(world)
     world.advance(1)

@@ -37,7 +37,7 @@ def test_compare_submits_newer_objects_of_obs_only_with_overwrite(world, options
     assert answer["failed"] == 0
 
 
-def test_compare_overwrites_an_object_in_obs_only_after_six_minutes():
+def test_compare_with_overwrite_submits_an_object_that_is_six_minutes_old():
     world = World.holding_copies(LANES="1")
     world.lose_events_of("a/1")
     world.upload("a/1", "12")

@@ -141,7 +141,7 @@ def test_a_field_report_contains_no_names_of_buckets_or_keys(block, count):
         count(LAW_NAME, {0: "all came", 1: "something differs", 3: "something did not come"}[result.code])
 
 
-def test_doctor_confirms_assumptions_only_by_words_of_field_reports():
+def test_field_reports_can_contain_each_word_that_confirms_an_assumption():
     for unconfirmed in UNCONFIRMED.values():
         assert {*unconfirmed.confirming_values, NOT_OBSERVED} <= {*allowed_texts(), "not seen"}
         assert not unconfirmed.confirming_values or len(unconfirmed.fields) == 1

@@ -401,7 +401,7 @@ def test_the_checklist_compares_the_rule_for_requests_without_a_referer(world):
     "statement",
     [deny_referer("https://a.example", "StringNotEquals"), deny_referer("https://a.example")],
 )
-def test_a_referer_statement_of_obs_for_other_keys_is_not_equal(world, statement):
+def test_a_referer_statement_that_covers_no_further_pages_is_not_equal(world, statement):
     # GIVEN a referer that OSS accepts with any page behind it
     CASES["referer"][0](world)
     world.obs.setBucketPolicy(DESTINATION, policy_document(statement))

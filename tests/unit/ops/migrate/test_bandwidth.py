@@ -35,7 +35,7 @@ def test_migrate_sets_and_removes_the_bandwidth_limits_of_a_task_group(world):
     assert world.group.bandwidth == []
 
 
-def test_migrate_keeps_bandwidth_limits_of_the_console_without_an_option(world):
+def test_migrate_without_an_option_keeps_limits_set_in_the_oms_console(world):
     world.begin_migration(50, 3600)
     assert not any(b"bandwidth_policy" in (request.body or b"") for request in world.sent)
     world.group.bandwidth = NIGHTS_FIELD

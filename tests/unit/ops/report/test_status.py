@@ -78,7 +78,7 @@ def list_numbers(value: object) -> Iterator[int]:
         yield value
 
 
-def test_the_page_of_a_status_has_every_number_of_objects(example):
+def test_the_page_of_a_status_shows_every_number_of_objects_in_the_answer(example):
     # GIVEN all counts of objects, without bytes and numbers in another form
     last_comparison, month, last_reconcile = (
         example["compare"]["last"],

@@ -139,7 +139,7 @@ def test_setup_deletes_the_access_key_whose_last_use_is_older(world):
 
 
 @pytest.mark.parametrize("is_used", [False, True], ids=["a key not used yet", "a used key of a deleted task"])
-def test_setup_creates_an_access_key_for_an_s_yaml_that_has_none(world, is_used):
+def test_setup_creates_an_access_key_for_an_s_yaml_and_deletes_no_key(world, is_used):
     # GIVEN a key that may be in use, although neither IAM nor a task shows that
     first_key = world.secrets[STORED_NAME]
     if is_used:
