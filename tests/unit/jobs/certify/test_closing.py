@@ -279,7 +279,7 @@ def test_certify_refuses_to_close_a_project_during_a_migration(world, written):
     world.bucket.add_json(f"state/migrate-{world.settings.project}.json", written)
     answer = world.close_project()
     assert answer["closed"] is None
-    assert "migration of the existing objects" in str(answer["next"])
+    assert "migration of existing objects" in str(answer["next"])
     assert world.invoke("certify", {"look": True})["closed"] is None
 
 

@@ -296,7 +296,7 @@ def test_certify_overwrites_no_certificate_of_a_concurrent_call(world, document,
     ("payload", "message"),
     [
         ('{"frozen_since": "yesterday"}', "Give a time in UTC"),
-        ('{"frozen_since": "2999-01-01"}', "yet to come"),
+        ('{"frozen_since": "2999-01-01"}', "in the future"),
         ('{"sample": 301}', "at most 300"),
         ('{"sample": -1}', "sample"),
         ('{"accept": {"missing": "me"}}', "Names that can be accepted: impossible, suspicious"),
@@ -321,7 +321,7 @@ def test_certify_refuses_an_invalid_payload_and_stores_nothing(world, payload, m
 def test_certify_accepts_a_freeze_time_up_to_a_minute_in_the_future(world):
     now = world.clock.now()
     assert world.invoke("certify", {"frozen_since": timestamp(now + timedelta(seconds=60))})["verdict"] != "GO"
-    with pytest.raises(PayloadError, match="yet to come"):
+    with pytest.raises(PayloadError, match="in the future"):
         world.invoke("certify", {"frozen_since": timestamp(now + timedelta(seconds=99))})
 
 

@@ -120,7 +120,7 @@ STORIES: dict[str, list[tuple[Callable[[World], Any], str]]] = {
 def test_status_reports_new_copy_failures_after_an_acknowledgement(world, case):
     for action, expected_text in STORIES[case]:
         action(world)
-        is_green = not expected_text or expected_text.startswith("OMS has not processed")
+        is_green = not expected_text or expected_text.startswith("OMS has not yet processed")
         assert shows_verdict(world, IN_STEP if is_green else BEHIND, expected_text)
 
 
