@@ -16,7 +16,7 @@ from oss_oms_sync.answers.pass_answers import OTHERS
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.comparison.proof import _PART_SIZES, _EtagDigest
-from oss_oms_sync.comparison.result import remedies
+from oss_oms_sync.comparison.result import describe_remedies
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from oss_oms_sync.rules.remedy import Attempts
@@ -313,7 +313,7 @@ def test_the_command_of_an_overwriting_migration_names_the_folders():
             classes={"overwritten": counts},
             folders={"fine/": other, **{folder: {**other, "overwritten": [1, 9, 1, 9]} for folder in folders}},
         )
-        return str(remedies(tally, OverwriteMode(SIZE), "", Attempts(deep=True))[ObjectClass.OVERWRITTEN])
+        return str(describe_remedies(tally, OverwriteMode(SIZE), "", Attempts(deep=True))[ObjectClass.OVERWRITTEN])
 
     assert "(python3 ops.py migrate --overwrite --prefix a/ --prefix b/)" in format_remedy("a/", "b/")
     for folders in (("a/", ""), ("a/", "*"), ('say "a"/',), (OTHERS,), [f"{n}/" for n in range(11)]):
