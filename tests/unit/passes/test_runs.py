@@ -25,7 +25,7 @@ from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.entries import MIN_EVENT_AGE
 from oss_oms_sync.passes.listing import KeyRun, ListingReader, merge_listings
 from oss_oms_sync.passes.pieces import Scope
-from oss_oms_sync.passes.range_walk import Count
+from oss_oms_sync.passes.range_walk import RangeCount
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.settings import Settings
 from support.law import EXTRAS
@@ -115,7 +115,7 @@ def iter_pages(pages: list[ListPage | StorageError]) -> Iterator[ListPage]:
 
 
 def count_keys(
-    listings: list[list[ListPage | StorageError]], count: Count, counterpart: str, *, by_runs: bool
+    listings: list[list[ListPage | StorageError]], count: RangeCount, counterpart: str, *, by_runs: bool
 ) -> dict[str, object]:
     """Count the keys of the listings, in runs only if `by_runs` is True; return the counts, submissions and error."""
     due_keys: list[tuple[str, str]] = []
@@ -140,20 +140,20 @@ def count_keys(
     return {"tally": to_json(count.tally()), "lines": count.lines, "due": due_keys, "error": error, "runs": runs}
 
 
-def make_compare_count(key_filter: KeyFilter) -> Count:
+def make_compare_count(key_filter: KeyFilter) -> RangeCount:
     judge = Judge(key_filter, JudgementTimes(NOW, OmsProgress.without_counts(NOW)), submit_since=0)
     return CompareCount(judge, Tally(), NOW - 2.01 * DAY, "5eed")
 
 
-def make_reconcile_count(key_filter: KeyFilter) -> Count:
+def make_reconcile_count(key_filter: KeyFilter) -> RangeCount:
     settings = replace(SETTINGS, key_filter=key_filter)
     scope = Scope(key_filter, from_epoch(NOW - 2.99 * DAY), everything=False)
     classifier = Classifier(settings, scope, from_epoch(0), from_epoch(NOW), from_epoch(NOW - 2 * DAY))
     return ReconcileCount(classifier, key_filter, Tally())
 
 
-def make_standstill_count(key_filter: KeyFilter) -> Count:
-    return Count(key_filter, Tally())
+def make_standstill_count(key_filter: KeyFilter) -> RangeCount:
+    return RangeCount(key_filter, Tally())
 
 
 JOBS = [(make_compare_count, "destination"), (make_reconcile_count, "success"), (make_standstill_count, "destination")]
@@ -163,7 +163,7 @@ JOBS = [(make_compare_count, "destination"), (make_reconcile_count, "success"), 
 @pytest.mark.parametrize(("job", "counterpart"), JOBS)
 @pytest.mark.parametrize("fails", [False, True])
 def test_a_count_of_consecutive_keys_equals_the_counts_of_single_keys(
-    job: Callable[[KeyFilter], Count], counterpart: str, fails: bool
+    job: Callable[[KeyFilter], RangeCount], counterpart: str, fails: bool
 ):
     run_count = single_count = failed_count = 0
     for seed in range(WORLDS):

@@ -62,7 +62,7 @@ class MigrationReach:
         return source.modified < self.begun - _MAX_CLOCK_ERROR_SECONDS and source.name.startswith(self.prefixes)
 
     def has_written(self, destination: ObjectSummary) -> bool:
-        """Return True if the group must have written this object to OBS, which had no other objects."""
+        """Return True if only the group can have written this object to OBS, by its time and its prefix."""
         is_inside = self.begun <= destination.modified <= self.until and destination.name.startswith(self.prefixes)
         return self.had_no_extra and is_inside
 
