@@ -595,12 +595,12 @@ def test_the_plan_of_a_migration_counts_objects_missing_in_obs(world):
     [
         ("", "", 8, "the migration copies 15 objects, 150 bytes. "),
         ("a/", "", 8, "the migration copies 1 object, 10 bytes. "),
-        ("a/x", "", 8, "copies at most 1 object, 10 bytes: "),
+        ("a/x", "", 8, "copies at most 1 object, 10 bytes. "),
         ("d/", "", 8, "the migration copies 0 objects, 0 bytes. "),
         ("a/x/", "a/x/", 8, "the migration copies 15 objects, 150 bytes. "),
         # In no folder; and in a folder that may be counted together with others.
         ("r", "", 8, "is unknown: "),
-        ("r", "", 0, "copies at most 2 objects, 20 bytes: "),
+        ("r", "", 0, "copies at most 2 objects, 20 bytes. "),
         ("c/", "", 8, "is unknown: "),
         ("c/", "", 0, "the migration copies 0 objects, 0 bytes. "),
     ],
