@@ -35,7 +35,7 @@ def test_reconcile_refuses_an_invalid_payload_and_lists_its_options(payload, exp
 
 
 def test_reconcile_without_a_source_bucket_names_the_missing_variable():
-    with pytest.raises(SettingsError, match=r"^SOURCE_BUCKET is empty\. Name .* records$"):
+    with pytest.raises(SettingsError, match=r"^SOURCE_BUCKET is empty\. Set it .* records$"):
         World.installed(SOURCE_BUCKET="").reconcile()
 
 
