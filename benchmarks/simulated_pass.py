@@ -242,7 +242,7 @@ class SimulatedPass:
         return [KeyMark(self._space.key(upper - 1), upper - lower) for lower, upper in pairwise(ends)]
 
     def _end_at_once(self) -> _Worker:
-        """Yield the seconds of an invocation that finds no work."""
+        """Simulate an invocation that finds no work: yield its duration in virtual seconds, and end."""
         yield self._draw_start_seconds() + self._call("LIST")
 
     def _draw_start_seconds(self) -> float:

@@ -727,7 +727,7 @@ MISTAKES = (
     ),
     Mistake(
         "refused keys called rejected where none is accepted",
-        f"{_UNIT}/delivery/test_batches.py::test_a_submission_rejects_no_key_if_oms_accepts_no_key",
+        f"{_UNIT}/delivery/test_batches.py::test_no_key_counts_as_rejected_if_oms_accepts_none_of_the_batch",
         f"{_CODE}/delivery/batches.py",
         "if any(outcomes[key] is None for key in batch):",
         "if batch:",

@@ -80,7 +80,7 @@ def run_doctor(instructions: str) -> str:
 
 
 @pytest.mark.parametrize("options", [[], ["-i"]], ids=["run as a file", "pasted into Python"])
-def test_the_printed_program_uploads_an_object_and_prints_its_record(box, tmp_path, options):
+def test_the_sandboxs_example_uploads_an_object_and_prints_its_record(box, tmp_path, options):
     render(box.answers(), tmp_path)
     box.deploy_project(tmp_path)
 

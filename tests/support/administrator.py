@@ -30,7 +30,7 @@ def draw_interruptions(requests: range, step: int = 3) -> list[tuple[str, int]]:
 
 
 class KilledError(BaseException):
-    """The exception that ends the commands of a dead machine."""
+    """The exception that ends a running command, as if the administrator's machine had crashed."""
 
 
 class Administrator(VirtualSandbox):

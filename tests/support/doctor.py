@@ -105,7 +105,10 @@ def shift_clocks(seconds: float, *names: str) -> Change:
 
 
 def verify_only_fault(box: Sandbox, report: dict[str, Any], name: str, fix: str) -> None:
-    """Assert that only this check failed, that no other check has a remedy, and that no secret is shown."""
+    """Assert that only the check `name` failed, and that its remedy or its finding contains `fix`.
+
+    No other check may have a remedy, and the report may show no secret.
+    """
     assert report["text"] == "Setup has faults"
     assert not report["ok"]
     assert states(report, "fault") == [name]

@@ -167,5 +167,5 @@ def test_the_documents_have_one_chinese_word_for_each_term(path):
         ("only English, here (yes): no?", False),
     ],
 )
-def test_this_check_reports_only_half_width_punctuation_in_chinese(text, is_wrong):
+def test_the_check_of_chinese_text_reports_half_width_punctuation(text, is_wrong):
     assert bool(find_half_width_marks(find_chinese_prose(text))) == is_wrong

@@ -198,12 +198,10 @@ def parse_obs_policy(answer: Response) -> SettingShape | None:
 
 
 def parse_oss_referer(answer: Response) -> SettingShape | None:
-    """Read the allowed and the denied referers.
+    """Return the allowed and the denied referers in the common form.
 
-    - OSS checks the referer only of requests without a signature, or with a signature in the URL. OBS checks all
-      requests.
-    - OSS's option for empty referers has an effect only if some referers are allowed. Otherwise OSS accepts empty
-      referers.
+    Empty referers count as allowed if no referer is allowed, because OSS then accepts them. The form cannot show that
+    OSS, unlike OBS, checks no referer of requests that are signed in their headers.
     """
     root = _parse_root(answer, "RefererConfiguration")
     allowed_referers = [element.text or "" for element in root.findall("RefererList/Referer")]

@@ -67,7 +67,10 @@ class OssBucketClient(BucketClient):
     def open(
         cls, endpoints: Mapping[str, str], region: str, name: str, keys: Keys, clock: WallClock
     ) -> OssBucketClient:
-        """Return the client of a bucket; `endpoints` may name another endpoint, as in the sandbox."""
+        """Return a client of the bucket `name` in `region`.
+
+        The entry OSS_ENDPOINT of `endpoints` replaces the region's public endpoint, as in the sandbox.
+        """
         endpoint = endpoints.get("OSS_ENDPOINT") or f"https://oss-{region}.aliyuncs.com"
         return cls(BucketAddress.at_endpoint(endpoint, name), keys, clock, region)
 

@@ -115,7 +115,7 @@ class TaskGroups:
         return None
 
     def pause(self, group: str) -> None:
-        """Stop a group that OMS is creating or copying; OMS still finishes copies in progress."""
+        """Stop a task group that OMS is creating or running; OMS still finishes the copies in progress."""
         self._oms.call("PUT", f"{self._path}/{group}/stop", attempts=1)
 
     def resume(self, group: str, source: Keys, destination: Keys) -> None:

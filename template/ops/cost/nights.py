@@ -27,8 +27,8 @@ class CopyEstimate(NamedTuple):
 class CopyWays(NamedTuple):
     """The ways to copy: by day and night, by night, and by night if OMS applies its time windows in UTC.
 
-    - Each way by night has a second copy if OMS splits the task group into tasks, because each task may have a limit of
-      its own.
+    - Each way by night has two estimates if OMS splits the task group into tasks. The second estimate is for the case
+      that each task has a limit of its own.
     - Without a lower price by night, `nights` and `in_utc` are empty.
     """
 

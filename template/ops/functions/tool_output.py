@@ -61,7 +61,7 @@ def find(output: str) -> ToolInvocation | None:
 def read(text: str) -> Any:
     """Parse text from a pipe: the output of Serverless Devs, or a function's answer. Return None for other text."""
     invocation = find(text)
-    return invocation.answer if invocation else _load(text, is_whole_text=True)
+    return invocation.answer if invocation else _load(text, requires_end=True)
 
 
 def convert_answer(answer_type: type[T], answer: object) -> T:
@@ -96,14 +96,14 @@ def object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
-def _load(text: str, *, is_whole_text: bool = False) -> Any:
+def _load(text: str, *, requires_end: bool = False) -> Any:
     """Return the JSON value at the beginning of a text, or None if the text does not begin with JSON.
 
-    With `is_whole_text`, also return None if other text follows the value.
+    With `requires_end`, also return None if other text follows the JSON value.
     """
     text = text.strip()
     try:
         value, end = json.JSONDecoder(object_pairs_hook=object_without_duplicates).raw_decode(text)
     except (ValueError, RecursionError):
         return None
-    return None if is_whole_text and end < len(text) else value
+    return None if requires_end and end < len(text) else value

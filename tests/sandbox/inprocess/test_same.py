@@ -127,7 +127,10 @@ def list_copied_keys(box):
 
 
 def read_lists(box):
-    """Return OMS's lists, the oldest first: for each, the time in its file name, in seconds, and its columns."""
+    """Return OMS's lists of copied and failed objects, the oldest first.
+
+    Each list has the time in its file name, in seconds since 1970, and its columns.
+    """
     files = [
         (name.rpartition("/")[2], stored_object)
         for name, stored_object in box.obs.objects(box.destination_bucket).items()

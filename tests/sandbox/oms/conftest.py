@@ -1,4 +1,4 @@
-"""A fixture that makes the addresses of OMS's calls for a task."""
+"""A fixture with the URLs of requests to OMS about a sync task."""
 
 import pytest
 

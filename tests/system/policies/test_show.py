@@ -78,7 +78,6 @@ class Aliyun:
         }
 
     def policies_by_role(self) -> dict[str, list[str]]:
-        """Return the names of the policies of each role."""
         return {name: list(role["attached"]) for name, role in self.state["roles"].items()}
 
     def run(self, *options: str, shell: str = "bash") -> subprocess.CompletedProcess[str]:

@@ -169,7 +169,7 @@ def test_a_submission_counts_only_a_200_without_error_code_as_accepted(world, an
 
 
 @pytest.mark.parametrize(("keys", "calls"), [(TEN, 19), (["a"], 1)])
-def test_a_submission_rejects_no_key_if_oms_accepts_no_key(world, keys, calls):
+def test_no_key_counts_as_rejected_if_oms_accepts_none_of_the_batch(world, keys, calls):
     world.oms.refuse(lambda _: True)
     submission = submit_keys(world, keys)
     assert find_reasons(submission) == {Reason.REFUSED}

@@ -88,7 +88,7 @@ class RemainingOmsWork:
       or None.
     - `accepted`: the number of objects that OMS counted as accepted since an hour before the close.
     - `recorded`: the number of this project's records since an hour before the close, or None before they are counted.
-    - `largest`: the size of the largest object in bytes.
+    - `largest`: the size in bytes of the largest object in the source.
     """
 
     left: int | None

@@ -153,9 +153,9 @@ class CompareCount(RangeCount):
             for time, key in sorted(zip(modified_times, keys, strict=True))[-MAX_WRITTEN:]:
                 self._keep_if_last_written(key, time)
 
-    def add_outcomes(self, accepted: int, failed: int) -> None:
-        super().add_outcomes(accepted, failed)
-        self._tally.counts["submitted"] += accepted + failed
+    def add_outcomes(self, accepted_count: int, failed_count: int) -> None:
+        super().add_outcomes(accepted_count, failed_count)
+        self._tally.counts["submitted"] += accepted_count + failed_count
 
     def _count_proof(self, entry: Entry, object_class: ObjectClass, proof: Proof) -> None:
         tally, unread_keys = self._tally, self._tally.unread

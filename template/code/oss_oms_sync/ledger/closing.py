@@ -184,9 +184,9 @@ class ProjectState:
         return None
 
     def _read(self, seconds: float | None = None) -> CloseMark | str:
-        """Return the result of `read_mark`, or "" without a mark; wait at most `seconds` for OSS.
+        """Return the closed mark, the time at which an open project was last opened, or "" if it never was.
 
-        Raises StorageError.
+        Waits at most `seconds` for OSS. Raises StorageError.
         """
         bucket = self._bucket if seconds is None else self._bucket.within(seconds)
         (stored_object,) = bucket.get_all([self.name])

@@ -75,7 +75,10 @@ class ListPosition(NamedTuple):
         return self.tail == _hash(preceding_bytes)
 
     def advance(self, chunk: bytes, offset: int, line_count: LineCount, *, ended: bool) -> ListPosition:
-        """Return the position after `chunk`, which ends at the byte `offset` and has `line_count` lines."""
+        """Return the position after `chunk`, which ends at the byte `offset` of the list.
+
+        `line_count` counts the lines of `chunk`. `ended` is True if OMS appends nothing more to the list.
+        """
         lines, outside = self.lines + line_count.lines, self.outside + line_count.outside
         return ListPosition(self.etag, self.modified, offset, _hash(chunk[-_TAIL_BYTES:]), ended, lines, outside)
 
@@ -142,12 +145,12 @@ class ListPositions:
         """Store a new position in the list `name`, and count the lines after the old position."""
         old_position, month = self.lists.get(name, ListPosition()), format_month(from_epoch(position.modified))
         # A line counts once, even if its list has changed and is read again.
-        lines, outside = position.lines - old_position.lines, position.outside - old_position.outside
+        new_lines, new_outside_lines = position.lines - old_position.lines, position.outside - old_position.outside
         if self.is_of_group(name):
-            self.of_group += lines
+            self.of_group += new_lines
         else:
             line_count = self.listed.get(month, LineCount())
-            self.listed[month] = LineCount(line_count.lines + lines, line_count.outside + outside)
+            self.listed[month] = LineCount(line_count.lines + new_lines, line_count.outside + new_outside_lines)
         if old_position.refused_until and not position.refused_until:
             self.unread -= 1
             self.example = self.example if self.unread else ""

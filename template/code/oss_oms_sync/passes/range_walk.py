@@ -87,8 +87,8 @@ class RangeCount:
         self._tally.state += sum(map(state_digest, versions, modified_times))
         self._tally.twin += sum(versions)
 
-    def add_outcomes(self, accepted: int, failed: int) -> None:
-        self._tally.counts.update(accepted=accepted, failed=failed)
+    def add_outcomes(self, accepted_count: int, failed_count: int) -> None:
+        self._tally.counts.update(accepted=accepted_count, failed=failed_count)
 
     def tally(self) -> Tally:
         return replace(self._tally, marks=tuple(self._marks)).plus(Tally())

@@ -126,7 +126,7 @@ class PassStore:
         return _parse_object(Piece, self._write_once(name, to_json(piece)))
 
     def read_last_pieces(self, pass_name: str, tree: Tree) -> dict[str, Piece]:
-        """Return the last piece of each range, without unreadable pieces."""
+        """Return the newest piece of each range by the range's name, without ranges whose piece is unreadable."""
         names = [f"{pass_name}/{piece_name(*range_and_number)}" for range_and_number in tree.last_numbers.items()]
         stored_objects = zip(tree.last_numbers, self._read_objects(names), strict=True)
         pieces = {name: _parse_object(Piece, stored_object) for name, stored_object in stored_objects}

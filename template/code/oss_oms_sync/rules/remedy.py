@@ -208,10 +208,10 @@ def _find_submission_remedy(
         return Remedy(earlier_text, Step("compare", {"restart": True, "since": attempts.oldest_unsubmitted_time}))
     # In a run of a cutover, a recheck resubmits each key once; any other recheck submits nothing.
     if attempts.was_rechecked or not attempts.submitted_objects:
-        since = {"since": attempts.since} if attempts.since else {}
+        since_option = {"since": attempts.since} if attempts.since else {}
         return Remedy(
             _UNCHANGED_REMEDY if attempts.was_rechecked else _UNSUBMITTED_REMEDY,
-            Step("compare", {"restart": True, **since}),
+            Step("compare", {"restart": True, **since_option}),
         )
     submitted_text = t(
         "Compare has submitted {sent:object|objects}. Recheck in a few minutes", sent=attempts.submitted_objects

@@ -57,7 +57,7 @@ def count_losses(document: dict[str, Any], kind: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("migrated", [True, False])
-def test_certify_names_each_lost_header_of_ten_kinds(world, migrated):
+def test_certify_names_each_lost_header_for_ten_kinds_of_headers(world, migrated):
     # GIVEN an object for each kind, in a folder of its own, and OMS that migrates metadata or not
     for number, (name, value) in enumerate(KINDS.items()):
         upload(world, f"{number}/x", {name: value}, migrated=migrated)

@@ -256,7 +256,7 @@ def test_replay_reads_lines_again_that_it_could_not_check_or_record(world, bucke
     ],
     ids=["no source bucket", "no destination"],
 )
-def test_replay_reports_why_it_read_no_lists_and_resends_records(settings, answer, reason):
+def test_replay_reports_why_it_read_no_list_of_oms_and_resends_records(settings, answer, reason):
     world = ReplayWorld(**settings)
     world.put_failed("b")
     world.oms.faults.then(answer)

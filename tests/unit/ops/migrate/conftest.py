@@ -1,4 +1,4 @@
-"""Fixtures of the tests of migrations."""
+"""A fixture with both clouds and an administrator who migrates the existing objects."""
 
 import pytest
 
