@@ -120,7 +120,7 @@ def writes_the_first_mark(request: Request) -> bool:
 
 
 def call_when_closed(world: Migration, call: Callable[[], object]) -> None:
-    """Call `call` when the project is closed for the first time."""
+    """Arrange that `call` runs once, immediately after the project is closed for the first time."""
     network = world.platform.network
 
     def after(request: requests.PreparedRequest) -> None:

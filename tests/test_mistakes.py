@@ -17,7 +17,7 @@ def test_each_mistake_replaces_exactly_one_text(mistake: Mistake) -> None:
 
 @pytest.mark.extras
 @pytest.mark.parametrize("seeds", sorted({mistake.seeds for mistake in MISTAKES}))
-def test_the_tests_named_with_mistakes_pass_without_a_mistake(project_copy: ProjectCopy, seeds: str) -> None:
+def test_each_test_of_a_mistake_passes_on_the_unchanged_code(project_copy: ProjectCopy, seeds: str) -> None:
     code, printed = project_copy.run(sorted({mistake.test for mistake in MISTAKES if mistake.seeds == seeds}), seeds)
     assert code == 0, printed
 

@@ -294,7 +294,7 @@ class Obs(KeyedService):
         return Response(200, headers={**properties, "x-obs-version": "3.0", **interface_header})
 
     def _create_bucket(self, bucket: Bucket, _key: str, request: Request) -> Response:
-        """Create a bucket; refuse an invalid name or a name in use: .../intl/en-us/api-obs/obs_04_0021.html."""
+        """Create a bucket; refuse an invalid name, or a name in use (API reference of OBS, "Creating a Bucket")."""
         if not _NAME.fullmatch(bucket.name) or ".." in bucket.name:
             raise ObsError(400, "InvalidBucketName", "The specified bucket is not valid.")
         if _parse_location(request.body) != self.region:

@@ -92,8 +92,7 @@ class Task(Copier):
     def accept(self, keys: Iterable[str]) -> None:
         """Accept the keys of a call, and schedule their copies.
 
-        The counter REQUEST grows by the number of keys, also of repeated keys; the documentation calls it "number of
-        objects requested".
+        The counter REQUEST grows by the number of keys, repeated keys included.
         """
         accepted_keys = list(keys)
         self._add_count_now("REQUEST", len(accepted_keys))

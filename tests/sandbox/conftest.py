@@ -1,4 +1,4 @@
-"""Fixtures of clients that send valid requests to the simulated clouds, which tests then make invalid."""
+"""Fixtures of clients that make valid requests to the simulated clouds; each test makes a detail invalid."""
 
 from __future__ import annotations
 

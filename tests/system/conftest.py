@@ -28,7 +28,7 @@ RUNTIMES = ["python3.12", "python3.10"]
 
 @pytest.fixture
 def box(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Iterator[Sandbox]:
-    """Yield the sandbox; after the test, assert that no output and no stored object contains a secret (law 5)."""
+    """Yield the sandbox; after the test, assert that no output and no stored object contains a secret."""
     with Sandbox(forks=not request.node.get_closest_marker("cold_starts")) as sandbox:
         yield sandbox
         made = [json.dumps(dataclasses.asdict(invocation), default=str) for invocation in sandbox.fc.invocations]

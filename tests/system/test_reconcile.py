@@ -62,7 +62,7 @@ def fill_buckets(box: Sandbox, number: int) -> set[str]:
 
 
 def highest_memory(box: Sandbox) -> int:
-    """Return the highest memory that a process of the function has used, in kilobytes."""
+    """Return the peak memory of the function's processes in kilobytes: the maximum over all processes."""
     statuses = (Path(f"/proc/{pid}/status").read_text().splitlines() for pid in box.fc.pids())
     return max(int(line.split()[1]) for status in statuses for line in status if line.startswith("VmHWM:"))
 

@@ -99,10 +99,10 @@ def compute_totals(
 
 
 def compare_shared(document: Document, shared_digests: Iterable[bytes]) -> Claim:
-    """Return the claim that the objects in both listings match the document's classes of equal objects.
+    """Return the claim that the objects in both listings include all objects that the document counts as equal.
 
     `shared_digests` are the digests that both listings contain. Objects of other classes can have equal keys and sizes
-    as well.
+    as well, so both listings may share more objects than the document counts as equal.
     """
     number = digest_sum = 0
     for digest in shared_digests:

@@ -77,7 +77,7 @@ def parse_prefix(text: str) -> str:
 
 
 def parse_start_time(text: str) -> str:
-    """Parse a day or a time in UTC, and return it in the form of the functions' options."""
+    """Parse a day or a time in UTC, and return it in the ISO 8601 form of the functions' payloads."""
     try:
         datetime.fromisoformat(text.strip().upper().replace("Z", "+00:00"))
     except ValueError:

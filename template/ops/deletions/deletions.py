@@ -26,7 +26,7 @@ from oss_oms_sync.rules.deletions import find_reason_against_list, max_default_d
 def deletions(session: Session, options: Namespace) -> ExitCode:
     """Write the list, and print its summary with the steps that delete the objects; return the exit code.
 
-    Raises UsageError if the files exist, if no list can be made, or if the list is longer than permitted.
+    Raises UsageError if an output file exists, if no list can be made, or if the list is longer than permitted.
     """
     file: Path = options.list
     details_file = file.with_name(f"{file.name}.json")

@@ -117,7 +117,7 @@ class HistoryWorld(World):
         return ComparisonResult(result, self._submitted, began, self._now(), in_hands, states)
 
     def snapshot(self) -> dict[str, KeyState]:
-        """Return the state of each key."""
+        """Return the present state of each key in the source, in OBS and in the records."""
         return {key: self._state(key) for key in self.keys}
 
     def _before(self, request: PreparedRequest) -> None:

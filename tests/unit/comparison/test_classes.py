@@ -107,7 +107,7 @@ def has_stored_proof(e: Entry, shown: str) -> bool:
 
 
 def is_to_be_overwritten(e: Entry) -> bool:
-    """Return True if OMS accepted this version after another version was written in OBS."""
+    """Return True if OMS accepted the source's version after OBS got a different one, so OMS overwrites it."""
     there = e.destination
     if e.source is None or there is None or not e.success_record or there.modified >= e.success_record.modified:
         return False

@@ -149,7 +149,7 @@ def test_a_comparison_stores_its_lists_before_they_exceed_the_limit():
     world = World.holding_copies(LANES="1")
     names = [f"海{number}" for number in range(9)]
     world.lose_events_of(*names)
-    with patch.object(counts, "_MAX_LINES_BYTES", 12):
+    with patch.object(counts, "_MAX_DIFFERENCES_BYTES", 12):
         for _ in range(10):
             answer = world.compare()
             if answer["finished"]:

@@ -36,7 +36,7 @@ def test_a_project_is_open_until_it_is_closed(world, closing):
     assert mark(world) == {"closed": True, **fields}
 
 
-def test_the_closed_mark_of_an_open_project_names_who_opened_it(world, closing):
+def test_the_mark_of_a_reopened_project_names_who_opened_it(world, closing):
     closing.close("Li Lei")
     world.advance(60)
     assert closing.open("Han Meimei", "rolled back") is closing.read_state() is None

@@ -83,7 +83,7 @@ _FIXES = {
         " continues in its next run"
     ),
 }
-_OTHER_REMEDY = t("Check OBS's error code and message: this project has no remedy for them")
+_DEFAULT_REMEDY = t("Check OBS's error code and message: this project has no remedy for them")
 
 
 class NotFromObsError(ValueError):
@@ -167,7 +167,7 @@ class ObsError(StorageError):
 
         `code` is an error code of OBS or of this project, and `problem` describes the observation.
         """
-        self.fix = _FIXES.get(code, _OTHER_REMEDY).filled(action=action, bucket=bucket)
+        self.fix = _FIXES.get(code, _DEFAULT_REMEDY).filled(action=action, bucket=bucket)
         super().__init__(f"{self.fix.en} ({problem})", code, had_no_effect=code != NETWORK, is_refusal=is_refusal)
 
 

@@ -35,7 +35,7 @@ from oss_oms_sync.passes.range_walk import NotEnoughTimeError, RangeCount, Selec
 from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, UNSENT_OBJECTS, ClassCount, Tally, WrittenObject
 
 # Maximum bytes of a piece's list of differences. At this size the piece ends.
-_MAX_LINES_BYTES = 16_000_000
+_MAX_DIFFERENCES_BYTES = 16_000_000
 # Bytes of a listed absence, without those of its key.
 _ABSENCE_OVERHEAD_BYTES = 100
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -120,7 +120,7 @@ class CompareCount(RangeCount):
             self.lines.append(list_line)
             tally.lines += 1
             self._lines_bytes += len(list_line.encode())
-            self.is_full = self._lines_bytes > _MAX_LINES_BYTES
+            self.is_full = self._lines_bytes > _MAX_DIFFERENCES_BYTES
 
     def count_equal(self, run: KeyRun) -> int:
         """Return the number of leading keys whose objects are equal, and are too old to measure their lags."""

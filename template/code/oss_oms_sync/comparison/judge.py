@@ -1,4 +1,4 @@
-"""The judgement of a key: its class, the proof by reading the objects, and the key to submit.
+"""The judgement of a key: its class, the proof of equal contents if both objects were read, and if it is submitted.
 
 Each key has a single class: the first matching class in the order of ObjectClass. An entry has the rows of a key in the
 listings of the source, the destination and the records.

@@ -69,10 +69,10 @@ class OmsProgress:
 
 
 def query_progress(invocation: Invocation, *days: int) -> OmsProgress:
-    """Return OMS's progress according to its counts of the last days.
+    """Return OMS's progress according to its counts of the most recent days.
 
-    OMS does not document the maximum age of counts. So each number of `days` is tried in order, until OMS reports
-    counts for every five minutes. If OMS never does, the last reported counts are used.
+    OMS keeps counts of five minutes only for a time that it does not document. So each period in `days` is tried in
+    order, until OMS reports such counts. If OMS never does, the last reported counts are used.
     """
     now, statistics = invocation.clock.now(), None
     for number in days or (1,):

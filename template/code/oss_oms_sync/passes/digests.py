@@ -1,12 +1,12 @@
-"""Digests of buckets that a listing reproduces, and random samples of objects.
+"""Digests of buckets and random samples of objects; anyone can compute both again from a listing.
 
 The digest of a set of objects is the sum modulo 2^256 of SHA-256(key, a zero byte, the size in decimal), so it does not
 depend on their order, and the digests of parts add up. Equal digests show that two buckets have the same keys and
 sizes; they exclude accidents, but not an adversary.
 
 The rank of an object is its digest times an odd number, modulo 2^256; the objects with the lowest ranks are sampled.
-The odd number is drawn when a pass starts, so the sample cannot be predicted. It is stored, so a listing reproduces the
-sample.
+The odd number is drawn when a pass starts, so the sample cannot be predicted. It is stored, so anyone can draw the same
+sample from a listing.
 """
 
 from __future__ import annotations

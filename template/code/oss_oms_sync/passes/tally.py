@@ -179,7 +179,7 @@ class Histogram:
     not_yet: int = 0
 
     def add(self, seconds: int) -> None:
-        """Count an object that arrived after `seconds`; the number is negative if the clocks differ."""
+        """Count an object that took `seconds` to arrive; the time can be negative if the clouds' clocks differ."""
         lag = max(0, seconds)
         self.buckets[1 + math.floor(_STEPS_PER_DOUBLING * math.log2(lag)) if lag else 0] += 1
         self.longest = max(self.longest, lag)

@@ -31,7 +31,7 @@ AFTER_CLOSE = 120
 
 
 class LawWorld(World):
-    """A world whose objects change in both buckets before any request.
+    """A world whose objects can change in both buckets immediately before each request.
 
     Each source object has a header with the number of its version.
     """

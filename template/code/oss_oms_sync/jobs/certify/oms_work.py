@@ -116,9 +116,9 @@ class _RecordCounts:
     def count_missing_in(self, counts: OmsProgress) -> int:
         """Return the number of records that OMS's `counts` do not cover.
 
-        For each minute, the records from this minute on are compared with OMS's count of acceptances from this minute
-        on; the largest difference counts. In a mere total, a key that OMS accepted twice could hide a missing
-        acceptance.
+        For each minute, the records since this minute are compared with OMS's acceptances since this minute, and the
+        largest difference is returned. The difference of both totals is not enough, because a key that OMS accepted
+        twice could offset a missing acceptance.
         """
         record_count = missing_count = 0
         for begin, minute_count in sorted(self.steps.items(), reverse=True):

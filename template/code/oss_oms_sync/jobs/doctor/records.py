@@ -39,10 +39,10 @@ _CLOSED_TEXT = t("the project is closed and submits no object key until it is op
 
 
 def check_submit_permission(context: CheckContext) -> Finding:
-    """Check by the records if the IAM user may submit keys, because any test call would be a sync request.
+    """Use the records to check if the IAM user may submit keys; a test call would be a real sync request.
 
-    An acceptance proves the permission if it is later than the last failure for lack of the permission, or for a reason
-    that was not read.
+    An acceptance proves the permission if no later failure has the missing permission, or an unreadable reason, as its
+    cause.
     """
     deadline = _compute_scan_deadline(context)
     # Keys that replay works on may have no record.
