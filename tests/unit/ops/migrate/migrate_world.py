@@ -13,7 +13,7 @@ from ops.clouds.keys import Keys, Secret
 from sandbox.oms.copier import CopyFailure
 from sandbox.oms.group import Group
 from support.migration import MachineClock, call_now
-from unit.ops.setup.setup_world import NAME, YES, SetupWorld, expect_exit, expect_success
+from unit.ops.setup.setup_world import NAME, SetupWorld, expect_exit
 
 STATE = f"migrate-{NAME}.json"
 FAILURE = CopyFailure("GET_SRC_OBJ_FAILURE", "com.aliyun.oss.ClientException: Connection reset")
@@ -26,7 +26,7 @@ class MigrateWorld(SetupWorld):
         super()._set_up()
         self._patches.enter_context(patch("ops.session.start_call", call_now))
         self._patches.enter_context(patch.object(MachineClock, "sleep", self._sleep))
-        expect_success(self.setup(typed=YES))
+        self.set_up()
         self.task = self.oms.tasks[0]
         self.deploy_project(self.folder)
 

@@ -23,7 +23,7 @@ class LosingWorld(MigrateWorld):
 
     def lose(self, mode: str = MODES[0]) -> None:
         self.task.copies_metadata, self.task.overwrite_mode = False, mode
-        self.start_timers()
+        self.start_timers(0.2)
         for key in ("index.html", "en/index.html"):
             self.write(key)
         self.advance(20 * MINUTE)
@@ -74,7 +74,7 @@ def test_a_new_task_and_an_overwriting_group_restore_headers(world):
     (world.task,) = world.oms.tasks
     assert world.task.copies_metadata
     world.deploy_project(world.folder)
-    world.start_timers()
+    world.start_timers(0.2)
     world.advance(5 * MINUTE)
     # WHEN existing objects are migrated as usual THEN OMS skips equal objects
     assert world.migrate("--yes")[0] == 0

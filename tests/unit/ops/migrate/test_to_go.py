@@ -51,7 +51,7 @@ class BusyWorld(MigrateWorld):
                 del self.oss._buckets[self.log_bucket].objects[name]
         # Too old for a pass of reconcile to submit.
         self.oss.fill(self.source_bucket, [f"photos/{n:06}" for n in range(bulk)], size=10, age=30 * 86_400)
-        self.start_timers()
+        self.start_timers(0.2)
         self.advance(20 * MINUTE)
         self.rewritten = {LATE_KEY}
         self.pace = (500, bulk * 10 / WRITING_SECONDS) if bulk else (5, 1.5)

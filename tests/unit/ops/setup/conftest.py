@@ -2,7 +2,7 @@
 
 import pytest
 
-from unit.ops.setup.setup_world import YES, SetupWorld, expect_success
+from unit.ops.setup.setup_world import SetupWorld
 
 
 @pytest.fixture
@@ -13,6 +13,6 @@ def world():
 
 @pytest.fixture
 def resources(world):
-    """Run setup, and return the resources that it created."""
-    expect_success(world.setup(typed=YES))
+    """Set the project up, and return the resources that this created."""
+    world.set_up()
     return world.resources()

@@ -17,7 +17,7 @@ DAYS = 86_400
 @pytest.fixture
 def world(world):
     """Return a world in which the project is set up."""
-    expect_success(world.setup(typed=YES))
+    world.set_up()
     return world
 
 
@@ -169,13 +169,13 @@ def test_setup_replaces_the_access_key_of_a_deleted_user(world):
 @pytest.mark.long
 def test_an_interrupted_setup_with_new_key_loses_no_access_key_in_use():
     with SetupWorld() as whole_world:
-        expect_success(whole_world.setup(typed=YES))
+        whole_world.set_up()
         earlier_requests = whole_world.asked
         renew(whole_world)
         interruptions = draw_interruptions(range(1, whole_world.asked - earlier_requests + 1))
     for fate, number in interruptions:
         with SetupWorld() as world:
-            expect_success(world.setup(typed=YES))
+            world.set_up()
             old_key = use_stored_key(world)
             world.advance(60)
             with world.cut_off(fate, number):

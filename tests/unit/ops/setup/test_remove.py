@@ -22,7 +22,7 @@ NO_RESOURCES = {
 @pytest.fixture
 def world(world):
     """Return a world in which the project is set up."""
-    expect_success(world.setup(typed=YES))
+    world.set_up()
     return world
 
 
@@ -62,7 +62,7 @@ def test_setup_with_remove_and_plan_changes_no_resource(world):
 def test_a_repeated_setup_with_remove_completes_an_interrupted_removal(quarter):
     for fate, number in draw_interruptions(range(1, 80))[quarter::4]:
         with SetupWorld() as world:
-            world.setup(typed=YES)
+            world.set_up()
             with world.cut_off(fate, number):
                 world.setup("--remove", typed="yes\n")
             # OMS may list a task five minutes late, so setup awaits a task that it deleted without an answer.

@@ -47,7 +47,7 @@ def test_a_sync_task_of_setup_writes_the_planned_storage_class(world, words, pol
 
 
 def test_the_plan_of_setup_keeps_a_task_with_another_storage_class(world):
-    expect_success(world.setup(typed=YES))
+    world.set_up()
     earlier_requests = len(world.sent)
     output = world.setup("--keep-storage-class")[1]
     assert missing_parts(output, "OMS cannot change a sync task", "A new task begins without records") == []

@@ -8,7 +8,7 @@ from ops.accounts.both_clouds import CONTENT_EVENTS
 from ops.clouds.keys import ALIBABA_VARIABLES
 from sandbox.account import ACCOUNT_ID
 from support.grants import create_ram_user
-from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, set_variables
+from unit.ops.setup.setup_world import NAME, expect_exit, set_variables
 
 ALL_CREATIONS = "oss:ObjectCreated:*"
 
@@ -87,7 +87,7 @@ def test_setup_compares_the_suffixes_of_triggers_from_their_ends(world, suffix, 
 
 
 def test_the_projects_own_trigger_does_not_stop_setup(world):
-    expect_success(world.setup(typed=YES))
+    world.set_up()
     world.deploy_project(world.folder)
     (own_trigger,) = world.functions.list_triggers()[NAME]
     assert own_trigger["triggerName"] == "oss-content"
