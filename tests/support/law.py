@@ -6,8 +6,11 @@ import os
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
+from typing import TypeVar
 
 from hypothesis import strategies as st
+
+T = TypeVar("T")
 
 # `make test` tries a part of the cases that take seconds each, such as whole migrations and deaths at each request.
 # A test that depends on EXTRAS, `schedules` or `sweep` is marked `part`.
@@ -24,11 +27,14 @@ def schedules(share: int) -> int:
     return SCHEDULES // share if EXTRAS or "SCHEDULES" in os.environ else 25
 
 
-def sweep(steps: Iterable[int]) -> Iterator[int]:
-    """Yield every SWEEP-th step at which to interrupt a run, from a random first step on, which is printed."""
+def sweep(cases: Iterable[T]) -> Iterator[T]:
+    """Yield every SWEEP-th case, such as a step at which to interrupt a run, from a random first case on.
+
+    The number of the first case is printed.
+    """
     start = random.Random().randrange(SWEEP)
-    print(f"interrupted: every {SWEEP}. step, from step {start}")
-    return islice(steps, start, None, SWEEP)
+    print(f"every {SWEEP}. case, from case {start}")
+    return islice(cases, start, None, SWEEP)
 
 
 def choose_seeds(block: int, number: int) -> Sequence[int]:

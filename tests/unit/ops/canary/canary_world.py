@@ -121,7 +121,7 @@ class DrawnWorld(CanaryWorld):
     def __init__(self, seed: int) -> None:
         dice = random.Random(seed)
         self.region = dice.choice(REGIONS)
-        super().__init__(seed, mode=dice.choice(MODES))
+        super().__init__(seed, timers=0.05, mode=dice.choice(MODES))
         name = lambda size=10: "".join(dice.choices("bcdfghjklmnpqrstvwxz", k=size))  # noqa: E731
         self.source_bucket, self.log_bucket, self.destination_bucket = (name() for _ in range(3))
         self.project_id, self.task_id = f"{dice.getrandbits(128):032x}", str(uuid.UUID(int=dice.getrandbits(128)))

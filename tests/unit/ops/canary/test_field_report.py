@@ -16,7 +16,7 @@ from ops.canary.objects import canary_objects
 from ops.clouds.wire import Response
 from oss_oms_sync.unconfirmed import NOT_OBSERVED, UNCONFIRMED
 from support.documents import Document
-from support.law import SCHEDULES, choose_seeds
+from support.law import SCHEDULES, choose_seeds, schedules
 from tools.package import ROOT
 from unit.ops.canary.canary_world import CanaryWorld, DrawnWorld
 
@@ -79,7 +79,8 @@ def list_texts(document):
         yield document
 
 
-@settings(max_examples=100, deadline=None)
+@pytest.mark.part
+@settings(max_examples=schedules(6))
 @given(
     watch=watches(), shown=st.dictionaries(st.sampled_from(["object_overwrite_mode", "consistency_check", "x"]), words)
 )

@@ -147,8 +147,8 @@ def test_the_memory_of_check_does_not_grow_with_the_listings(tmp_path, form):
         assert shared == objects
         return memory
 
-    # 200,000 keys would take 10 MB at the least
-    small_peak, large_peak = peak(100_000), peak(200_000)
+    # 60,000 more keys would take 6 MB at the least
+    small_peak, large_peak = peak(40_000), peak(100_000)
     assert large_peak - small_peak < 3_000, (small_peak, large_peak)  # kB
 
 

@@ -9,6 +9,7 @@ import io
 import json
 import re
 import sys
+from functools import cache
 
 import pytest
 
@@ -313,6 +314,7 @@ def test_errors_and_help_of_ops_are_available_in_chinese(run_to_exit, language):
     )
 
 
+@cache
 def words_of_argparse() -> set[str]:
     """Return the fixed parts of the English phrases that argparse prints."""
     calls = [node for node in ast.walk(ast.parse(inspect.getsource(argparse))) if isinstance(node, ast.Call)]

@@ -209,7 +209,7 @@ def test_a_rehearsal_runs_on_a_terminal_in_chinese(environment, stand_in, tmp_pa
 
 
 def test_ops_prints_no_traceback_if_its_pipe_is_closed(environment, stand_in):
-    stand_in.answers(open_pass_answer(finished=True, missing=["k" * 200] * 100_000))
+    stand_in.answers(open_pass_answer(finished=True, missing=["k" * 200] * 2_000))
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with start_process([*PROGRAM, "reconcile"], env=environment, **pipes) as process:
         process.stdout.readline()

@@ -11,7 +11,7 @@ from ops.cost import nights
 from ops.cost.prices import Prices
 from oss_oms_sync.answers.bandwidth import NIGHT_WINDOWS
 from sandbox.oms.group import Status
-from support.administrator import draw_interruptions
+from support.administrator import draw_interruptions, draw_requests
 from unit.ops.migrate.migrate_world import MigrateWorld
 from unit.ops.setup.setup_world import expect_exit
 
@@ -88,7 +88,7 @@ def test_the_next_migrate_command_completes_an_interrupted_limit_change():
 
 
 def test_the_bandwidth_limits_that_were_stored_last_are_in_force():
-    for number in range(1, 20):
+    for number in draw_requests(range(1, 20)):
         with MigrateWorld() as world:
             world.begin_migration(50, 3600)
             request_number = world.asked + number

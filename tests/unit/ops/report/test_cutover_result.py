@@ -16,6 +16,7 @@ from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.rules.cutover import CHECKS, judge
 from support.answers import EXAMPLES, answer
+from support.law import sweep
 from support.ops import missing_parts
 from unit.ops.certificates import add_hash, count_storage_classes, list_values, rehearsal, replace_value
 from unit.ops.web_page import Element, certificate_page, parse
@@ -99,9 +100,10 @@ def short_certificate() -> dict[str, Any]:
     return add_hash(document)
 
 
+@pytest.mark.part
 def test_the_page_of_a_certificate_changed_anywhere_is_not_valid(short_certificate):
     assert "matches the document" in page(short_certificate).section("document").text
-    for path in (path for path, value in list_values(short_certificate) if not isinstance(value, dict | list)):
+    for path in sweep(path for path, value in list_values(short_certificate) if not isinstance(value, dict | list)):
         head = cutover_result.report(replace_value(short_certificate, path, "x"), "en").head
         assert (head.word, head.tone) == ("NOT VALID", "bad"), path
         assert head.false_claims.rows[0][0] in (
@@ -110,11 +112,12 @@ def test_the_page_of_a_certificate_changed_anywhere_is_not_valid(short_certifica
         ), path
 
 
+@pytest.mark.part
 def test_a_certificate_with_any_missing_or_wrong_part_has_a_page(short_certificate):
     # Each container is replaced by each of these; neighbouring values alternate among them.
     parts = (None, "x", [None, [1, 2]])
-    for index, (path, value) in enumerate(list_values(short_certificate)):
-        for new_part in parts if isinstance(value, dict | list) else parts[index % 3 :][:1]:
+    for index, (path, value) in sweep(enumerate(list_values(short_certificate))):
+        for new_part in parts if isinstance(value, dict | list) else parts[index // 3 % 3 :][:1]:
             assert "<h1 class=" in certificate_page(add_hash(replace_value(short_certificate, path, new_part)), "en")
 
 

@@ -22,7 +22,7 @@ TAGS = set(
 )
 
 
-@pytest.fixture(params=[(name, language) for name in EXAMPLES for language in LANGUAGES], ids=" ".join)
+@pytest.fixture(scope="module", params=[(name, language) for name in EXAMPLES for language in LANGUAGES], ids=" ".join)
 def page_element(request) -> Element:
     name, language = request.param
     return parse(page_of(answer(name), language))

@@ -97,7 +97,7 @@ def _is_change(request: Request, response: Response) -> bool:
 class SetupWorld(Administrator):
     """A world before the first run of setup: only s.yaml exists."""
 
-    # What the first run of `set_up` with an s.yaml changed, by the text of s.yaml: resources, secrets, and s.yaml.
+    # By the text of s.yaml: the changes of the first `set_up` with this file, the stored secrets, and the new text.
     _first_setups: ClassVar[dict[str, tuple[list[_Change], dict[str, str], str]]] = {}
 
     def __init__(self, seed: int = 0, **options: Any) -> None:
