@@ -40,7 +40,8 @@ def find_denial(
     return "ExplicitDeny" if "Deny" in effects else "" if "Allow" in effects else "ImplicitDeny"
 
 
-def parse_policy(text: str, version: str) -> dict[str, Any]:
+@cache
+def parse_policy(text: str, version: str) -> Document:
     """Return a policy document; raise ValueError if it is malformed, or the sandbox cannot evaluate it."""
     document = json.loads(text)
     if (

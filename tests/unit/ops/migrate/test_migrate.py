@@ -657,7 +657,7 @@ def test_the_printed_commands_complete_an_interrupted_migration(state, command):
             if state == "failed":
                 world.fail_two(50)
             else:
-                world.begin_migration(50)
+                world.begin_migration(50, 300)
                 assert state == "copying" or world.migrate("--pause")[0] == 0
             last_request = world.asked + number
             with world.cut_off(fate, number, away=0):
@@ -697,7 +697,7 @@ def test_two_continuing_migrate_commands_record_each_new_access_key(command):
     for number in draw_requests(range(1, 60), 3 if EXTRAS else 12):
         with MigrateWorld() as world:
             earlier_keys = world.all_oms_keys()
-            world.begin_migration(50)
+            world.begin_migration(50, 300)
             if command == "--go-on":
                 expect_success(world.migrate("--pause"))
             else:

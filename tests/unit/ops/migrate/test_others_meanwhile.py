@@ -88,7 +88,7 @@ def test_migrate_keeps_an_access_key_that_was_created_during_its_prompt(world):
 
 def kill_between_keys(world):
     """Kill a command that has created one of two access keys, and has not recorded it yet."""
-    world.slow_groups(6000)
+    world.slow_groups(900)
     with patch.object(IamUser, "make_key", side_effect=KilledError), pytest.raises(KilledError):
         world.migrate()
     assert world.count_oms_keys() == (2, 1)
@@ -117,7 +117,7 @@ def test_two_continuing_migrate_commands_delete_no_access_key_in_use(quarter):
             # THEN there is a single group, whose keys work until it is finished
             assert code in (0, 2), (number, output, others)
             assert others[0][0] in (2, 130), (number, output, others)
-            world.advance(6000)
+            world.advance(1200)
             if STATE in world.migration_files():
                 world.migrate("--yes", typed="")
             ended = [(group.status, group.success_count) for group in world.oms.groups.list_all()]
