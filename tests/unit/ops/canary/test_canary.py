@@ -25,7 +25,7 @@ ADDRESS_TEXT = "SYNC_URL is not the address of a sync task"
 
 @pytest.fixture
 def world():
-    with CanaryWorld() as world:
+    with CanaryWorld(timers=0.05) as world:
         yield world
 
 
@@ -246,7 +246,7 @@ def test_the_removal_of_a_canary_killed_at_any_request_is_complete():
         request_count = world.asked
     # Some runs are interrupted during a write, some during a wait, some during a deletion.
     for number in draw_requests(range(1, request_count), max(1, 6000 // SCHEDULES)):
-        with CanaryWorld(number) as world:
+        with CanaryWorld(number, timers=0.05) as world:
             world.cut_short(number)
             assert (world.canary("--remove").code, world.leftovers(after=1200)) == (0, []), number
 

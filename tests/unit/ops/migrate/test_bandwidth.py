@@ -88,7 +88,7 @@ def test_the_next_migrate_command_completes_an_interrupted_limit_change():
 
 
 def test_the_bandwidth_limits_that_were_stored_last_are_in_force():
-    for number in draw_requests(range(1, 20)):
+    for number in draw_requests(range(1, 20), 2):
         with MigrateWorld() as world:
             world.begin_migration(50, 3600)
             request_number = world.asked + number

@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import yaml
 
-from ops.clouds.wire import Request, Response
+from ops.clouds.wire import Request
 from ops.command_line import cli
 from support.administrator import Administrator
 from support.migration import Caller, MachineClock
@@ -65,6 +65,19 @@ def request_number(is_wanted: Callable[[Request], bool]) -> int:
     return next(number for number, request in enumerate(_undisturbed_requests(), 1) if is_wanted(request))
 
 
+def is_change(request: Request) -> bool:
+    """Return True if a request changes a resource instead of reading it."""
+    is_read = request.method in ("GET", "HEAD") or request.headers.get("x-acs-action", "").startswith(("Get", "List"))
+    return not is_read
+
+
+class _Change(NamedTuple):
+    """A request of setup that changed a resource; `draws` is the state of the world's generator before it."""
+
+    request: Request
+    draws: Any
+
+
 def set_up_and_repair(world: SetupWorld) -> None:
     """Run setup, change everything that setup repairs, lose the access keys, and run setup again."""
     expect_success(world.setup(typed=YES))
@@ -79,19 +92,6 @@ def set_up_and_repair(world: SetupWorld) -> None:
     world.oms._tasks.clear()
     world.advance(300)
     expect_success(world.setup("--keep-storage-class", typed=YES))
-
-
-class _Change(NamedTuple):
-    """A request of setup that changed a resource; `draws` is the state of the world's generator before it."""
-
-    request: Request
-    draws: Any
-
-
-def _is_change(request: Request, response: Response) -> bool:
-    action = request.headers.get("x-acs-action", "")
-    is_read = request.method in ("GET", "HEAD") or action.startswith(("Get", "List"))
-    return response.status < 300 and not is_read
 
 
 class SetupWorld(Administrator):
@@ -127,10 +127,8 @@ class SetupWorld(Administrator):
             states: list[Any] = []
             with patch.object(self, "before", lambda: states.append(self._generator.getstate())):
                 expect_success(self.setup(typed=YES))
-            exchanges = zip(self.sent, self.answered, states, strict=True)
-            changes = [
-                _Change(request, state) for request, response, state in exchanges if _is_change(request, response)
-            ]
+            exchanges = zip(self.sent, states, strict=True)
+            changes = [_Change(request, state) for request, state in exchanges if is_change(request)]
             self._first_setups[earlier_settings] = (changes, {**self.secrets}, file.read_text(encoding="utf-8"))
         self._generator.setstate(draws)
 
