@@ -614,7 +614,7 @@ MISTAKES = (
     ),
     Mistake(
         "a thousand failed records, and no more looked at",
-        f"{_JOBS}/certify/test_waiting.py::test_many_listed_failures_of_equal_objects_do_not_prevent_a_go",
+        f"{_JOBS}/certify/test_waiting.py::test_certify_checks_as_many_failed_records_as_a_comparison_can_recheck",
         f"{_CODE}/jobs/certify/gathering.py",
         "from oss_oms_sync.comparison.recheck import MAX_KEYS as MAX_RECORDS\n",
         "MAX_RECORDS = 1000\n",

@@ -31,7 +31,9 @@ def find_free_port() -> int:
 
 
 def deploy(box: Sandbox, folder: Path, **settings: str) -> None:
-    render(box.answers(), folder)
+    """Deploy the project in `folder`, which is rendered unless it is already there."""
+    if not (folder / "s.yaml").exists():
+        render(box.answers(), folder)
     box.deploy_project(folder, environment={**box.environment(), **settings})
 
 

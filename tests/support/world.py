@@ -115,6 +115,8 @@ class World(Clouds):
 
     page_seconds = 0.0
     _open: ClassVar[list[World]] = []
+    # The time, the time of the freeze, and the contents of the buckets and of OMS's counts, by the names of states.
+    _reached: ClassVar[dict[str, tuple[float, str, list[dict[Any, Any]]]]] = {}
 
     def __init__(self, **environment: str) -> None:
         super().__init__(environment.get("PROJECT", "oss-oms-sync"))
@@ -305,6 +307,25 @@ class World(Clouds):
 
     def status(self, timeout: float | None = None, **options: object) -> dict[str, Any]:
         return self.invoke("status", options, timeout)
+
+    # States that many tests begin with.
+
+    def reach(self, name: str, steps: Callable[[], object]) -> None:
+        """Run `steps`, or if an earlier world has run them, take over its time, and the contents of its buckets.
+
+        The world must be as the earlier world was before its steps. `name` names the state after the steps.
+        """
+        buckets = (self.oss.buckets[self.log_bucket], self.oss.buckets[self.source_bucket], self.obs_bucket)
+        kept: list[Any] = [*(bucket.objects for bucket in buckets), self.task._counts]
+        if name in self._reached:
+            seconds, self.frozen, contents = self._reached[name]
+            self.advance(seconds - self.clock.seconds)
+            for mapping, content in zip(kept, contents, strict=True):
+                mapping.clear()
+                mapping.update(content)
+        else:
+            steps()
+            self._reached[name] = self.clock.seconds, self.frozen, [dict(mapping) for mapping in kept]
 
     # Steps of a cutover.
 

@@ -16,5 +16,5 @@ def world() -> World:
 @pytest.fixture
 def ready(world: World) -> World:
     """Return a world with three copied objects: frozen, compared, and unchanged in a standstill pass."""
-    world.get_ready()
+    world.reach("ready", world.get_ready)
     return world

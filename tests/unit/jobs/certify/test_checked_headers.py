@@ -45,9 +45,13 @@ class CheckedWorld(World):
 
     def mended(self) -> CheckedWorld:
         """Freeze the source, compare the buckets, change the headers of KEYS, and return this world."""
-        self.freeze()
-        self.open_and_compare()
-        assert self.mend()["outcomes"] == {"mended": len(KEYS), "equal": 1}
+
+        def steps() -> None:
+            self.freeze()
+            self.open_and_compare()
+            assert self.mend()["outcomes"] == {"mended": len(KEYS), "equal": 1}
+
+        self.reach(f"mended, moves {self.obs_bucket.headers_update_time}", steps)
         return self
 
     def lose(self, key: str) -> None:

@@ -98,7 +98,7 @@ IDS = [
 @pytest.fixture
 def document(world: World) -> dict:
     world.write("oms/sync_task/list.txt", "one of OMS's own")
-    world.get_ready()
+    world.reach("ready with a list", world.get_ready)
     return world.certify(sample=2)
 
 

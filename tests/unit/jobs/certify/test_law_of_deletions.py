@@ -18,7 +18,7 @@ from support.law import EXTRAS, choose_seeds
 from support.world import DAY, HOUR, MINUTE, PART
 
 KEYS = ["a", "a/b", "c", "d/e", " odd"]
-WORLDS = int(os.environ.get("SCHEDULES", "400" if EXTRAS else "40"))
+WORLDS = int(os.environ.get("SCHEDULES", "400" if EXTRAS else "25"))
 
 
 @pytest.fixture(autouse=True)

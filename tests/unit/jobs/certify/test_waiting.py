@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
+from oss_oms_sync.comparison import recheck
+from oss_oms_sync.jobs.certify import gathering
 from sandbox.server.faults import Fault
 from support.certificate import check, results, verdict
 from support.log_bucket import LogBucket
@@ -141,10 +143,13 @@ def write_copied_objects(world: World, number: int) -> list[str]:
     return keys
 
 
-@pytest.mark.long
+def test_certify_checks_as_many_failed_records_as_a_comparison_can_recheck():
+    assert gathering.MAX_RECORDS == recheck.MAX_KEYS
+
+
 def test_many_listed_failures_of_equal_objects_do_not_prevent_a_go(world):
-    # GIVEN a closed project, and lists of OMS with over a thousand failures of objects that are equal in OBS
-    keys = write_copied_objects(world, 1001)
+    # GIVEN a closed project, and more failures of objects that are equal in OBS than certify reads at the same time
+    keys = write_copied_objects(world, recheck._KEYS_PER_READ + 1)
     world.get_ready()
     world.bucket.add_failed_records(*keys, reason="COPY_FAILED")
     # THEN it is a GO, because each object was checked

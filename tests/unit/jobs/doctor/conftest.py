@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,12 @@ def box(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualSandbox]:
     monkeypatch.setattr(flow, "_PING_SECONDS", 2)
     with VirtualSandbox() as world:
         yield world
+
+
+@pytest.fixture(scope="session")
+def project_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which the first call of `deploy` renders the project for all calls."""
+    return tmp_path_factory.mktemp("project")
 
 
 @pytest.fixture

@@ -37,8 +37,8 @@ def test_doctor_lists_the_unconfirmed_assumptions_of_a_new_project(run_doctor):
 
 
 @pytest.mark.parametrize("missing", [set(), {"encoding of keys", "keys in events", "copies in one part"}])
-def test_a_comparison_confirms_assumptions_except_by_missing_objects(box, tmp_path, run_doctor, missing):
-    deploy(box, tmp_path)
+def test_a_comparison_confirms_assumptions_except_by_missing_objects(box, project_folder, run_doctor, missing):
+    deploy(box, project_folder)
     box.bucket(box.source_bucket).put_object("a b+%41", b"contents")
     box.wait_idle(60)
     if missing:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -201,9 +202,9 @@ CHANGE = "obs:object:ModifyObjectMetaData"
 
 
 @pytest.fixture
-def project_with_copies(box: Sandbox, tmp_path) -> Sandbox:
+def project_with_copies(box: Sandbox, project_folder: Path) -> Sandbox:
     """Deploy a project whose objects OMS has copied."""
-    deploy(box, tmp_path)
+    deploy(box, project_folder)
     work_an_hour(box)
     return box
 
@@ -392,15 +393,16 @@ def test_doctor_warns_of_a_key_filter_that_no_source_object_matches(box, run_doc
     verify_check(run_doctor(OBJECT_PREFIX="photos/", OBJECT_SUFFIX=""), NAME, "ok")
 
 
-def test_doctor_counts_the_objects_of_a_large_scope_after_a_pass(box, tmp_path, run_doctor, run_job):
+def test_doctor_counts_the_objects_of_a_large_scope_after_a_pass(box, project_folder, run_doctor, run_job, mocker):
     # GIVEN more objects than doctor lists, none with the suffix
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 100)
     suffix = {"OBJECT_SUFFIX": ".png"}
-    deploy(box, tmp_path, **suffix)
-    box.oss.fill(box.source_bucket, (f"{number:05}.jpg" for number in range(10_500)))
+    deploy(box, project_folder, **suffix)
+    box.oss.fill(box.source_bucket, (f"{number:05}.jpg" for number in range(1_050)))
     report = run_doctor(**suffix)
     assert not report["ok"]
     verify_check(
-        report, NAME, "unknown", "the first 10,000 keys with this prefix were checked", "python3 ops.py reconcile"
+        report, NAME, "unknown", "the first 1,000 keys with this prefix were checked", "python3 ops.py reconcile"
     )
 
     # WHEN a pass has listed them, THEN the check warns, and passes once an object has the suffix

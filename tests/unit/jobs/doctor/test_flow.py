@@ -173,8 +173,8 @@ def test_doctor_does_not_judge_the_permission_to_submit_by_some_records(box, run
     assert "among the first 0 keys" in find_check(report, "arrival of records")["actual"]
 
 
-def test_doctor_does_not_pass_a_project_whose_submissions_all_failed(box, tmp_path, run_doctor):
-    deploy(box, tmp_path)
+def test_doctor_does_not_pass_a_project_whose_submissions_all_failed(box, project_folder, run_doctor):
+    deploy(box, project_folder)
     run_doctor()
     install_long_ago(box)
     box.oms.faults.add(Fault.status(400))
@@ -256,9 +256,9 @@ def test_doctor_does_not_take_records_of_reconcile_for_arriving_events(box, run_
     assert states(report, "unknown") == ["arrival of records"]
 
 
-def test_doctor_takes_failed_records_that_replay_resent_as_signs_of_events(box, tmp_path, run_doctor, run_job):
+def test_doctor_takes_failed_records_that_replay_resent_as_signs_of_events(box, project_folder, run_doctor, run_job):
     # GIVEN an OMS that was down during all writes of the day
-    deploy(box, tmp_path)
+    deploy(box, project_folder)
     run_doctor()
     install_long_ago(box)
     box.oms.faults.add(Fault.status(503))
@@ -280,9 +280,9 @@ def test_doctor_does_not_take_failures_of_reconcile_for_arriving_events(box, run
     assert states(run_doctor(), "unknown") == ["arrival of records"]
 
 
-def test_doctor_takes_a_record_in_the_canary_folder_as_a_sign_of_events(box, tmp_path, run_doctor, run_job):
+def test_doctor_takes_a_record_in_the_canary_folder_as_a_sign_of_events(box, project_folder, run_doctor, run_job):
     # GIVEN a frozen source, whose objects reconcile has submitted
-    deploy(box, tmp_path)
+    deploy(box, project_folder)
     lose_events_of_a_day(box)
     run_job("reconcile")
     check = find_check(run_doctor(), "arrival of records")

@@ -122,9 +122,9 @@ def test_the_function_doctor_gets_the_settings_of_all_other_functions(tmp_path, 
 
 
 @pytest.mark.parametrize("jobs", [PASSES, ("reconcile",), ("compare",), ()])
-def test_doctor_warns_of_a_missing_trigger_and_names_its_job(box, tmp_path, run_doctor, jobs):
+def test_doctor_warns_of_a_missing_trigger_and_names_its_job(box, project_folder, run_doctor, jobs):
     # GIVEN a deployed project with the triggers of these jobs only
-    deploy(box, tmp_path)
+    deploy(box, project_folder)
     missing = [job for job in PASSES if job not in jobs]
     for job in missing:
         box.remove_triggers(job)
@@ -137,7 +137,7 @@ def test_doctor_warns_of_a_missing_trigger_and_names_its_job(box, tmp_path, run_
     assert not [name for name in box.oss.objects(box.log_bucket) if "/ping-" in name]
 
 
-def test_doctor_expects_the_trigger_of_compare_even_if_oms_does_not_answer(box, tmp_path, run_doctor):
-    deploy(box, tmp_path)
+def test_doctor_expects_the_trigger_of_compare_even_if_oms_does_not_answer(box, project_folder, run_doctor):
+    deploy(box, project_folder)
     box.oms.faults.add(Fault.status(503))
     verify_check(run_doctor(), "pass triggers", "ok")

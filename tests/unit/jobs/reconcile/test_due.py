@@ -64,14 +64,14 @@ def test_the_timer_of_reconcile_without_a_period_only_resumes_passes():
 
 
 @pytest.mark.parametrize("since", ["1970-01-01", "0001-01-01", "0999-12-31T23:59:59.9Z"])
-def test_the_timer_resumes_a_pass_over_old_objects_begun_by_hand(world, since):
-    world.fill(130, minutes_ago=60 * 24 * 30)
-    world.oms.round_trip = 10.0
-    assert not world.reconcile(since=since, timeout=120)["finished"]
+def test_the_timer_resumes_a_pass_over_old_objects_begun_by_hand(single_lane, since):
+    single_lane.fill(130, minutes_ago=60 * 24 * 30)
+    single_lane.oms.round_trip = 10.0
+    assert not single_lane.reconcile(since=since, timeout=120)["finished"]
     for _ in range(5):
-        world.advance(600)
-        world.tick("reconcile", timeout=120)
-    assert Counter(world.oms.accepted.values()) == {1: 130}
+        single_lane.advance(600)
+        single_lane.tick("reconcile", timeout=120)
+    assert Counter(single_lane.oms.accepted.values()) == {1: 130}
 
 
 @pytest.mark.parametrize("first", ["a", "b"])

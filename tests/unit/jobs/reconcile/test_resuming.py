@@ -18,20 +18,20 @@ from support.world import DRIP, FROZEN, NO_RIGHT, OK, ROOT, World
 
 
 def test_a_pass_stops_before_its_timeout_and_the_timer_continues_it(single_lane):
-    single_lane.fill(2000)
+    single_lane.fill(700)
     single_lane.oms.round_trip, began = 1.0, single_lane.clock.seconds
     result = single_lane.tick("reconcile", timeout=60)
     assert result["finished"] is False
     assert single_lane.clock.seconds - began < 60
     assert 300 < result["accepted"] < 600
-    assert single_lane.tick_until_finished(timeout=60)["accepted"] == 2000
-    assert Counter(single_lane.oms.accepted.values()) == {1: 2000}
+    assert single_lane.tick_until_finished(timeout=60)["accepted"] == 700
+    assert Counter(single_lane.oms.accepted.values()) == {1: 700}
 
 
 def test_a_pass_stores_its_progress_at_least_every_piece_seconds():
-    # GIVEN 2000 objects, submitted at ten a second
+    # GIVEN 1000 objects, submitted at ten a second
     world = World.installed(LANES="1", PIECE_SECONDS="20")
-    world.fill(2000)
+    world.fill(1000)
     world.oms.round_trip = 1.0
 
     # WHEN a call by hand works on them
@@ -48,24 +48,25 @@ def test_a_pass_stores_its_progress_at_least_every_piece_seconds():
     assert max(end - start for start, end in zip(begun, kept, strict=True)) < 22
     # AND because no event arrives, the call soon does the next piece itself
     assert max(later - earlier for earlier, later in pairwise(kept)) < 22 + 13
-    assert len(kept) == 10
+    assert len(kept) == 5
 
 
 @pytest.mark.parametrize("everything", [False, True])
+@limit_pages(100)
 def test_a_pass_stores_its_progress_before_a_failed_listing(single_lane, everything):
     # GIVEN a source bucket whose third page cannot be listed
     pages = count(1)
-    single_lane.fill(2500)
+    single_lane.fill(250)
     single_lane.source.fail(NO_RIGHT, "list", lambda _: next(pages) % 3 == 0)
 
     # WHEN calls are repeated, THEN the pass continues at its position, and no key is submitted twice
     with pytest.raises(StorageError):
         single_lane.reconcile(all=everything)
-    assert len(single_lane.accepted_keys()) > 1900
+    assert len(single_lane.accepted_keys()) > 190
     result = single_lane.reconcile(all=everything)
     assert result["finished"] is True
-    assert result["accepted"] == 2500
-    assert Counter(single_lane.oms.accepted.values()) == {1: 2500}
+    assert result["accepted"] == 250
+    assert Counter(single_lane.oms.accepted.values()) == {1: 250}
 
 
 @pytest.mark.parametrize(("bucket", "prefix"), [("source", ""), ("bucket", f"{ROOT}success_object/")])
@@ -92,8 +93,8 @@ def test_a_pass_stores_its_progress_if_a_listing_for_a_split_is_slow(world, smal
 @limit_pages(7)
 def test_the_timer_finishes_a_pass_with_slow_listings(lanes, seconds, of_log):
     world = World.installed(LANES=str(lanes))
-    for number in range(100):
-        (world.upload if number % 20 == 0 else world.put_accepted)(f"{number:03}")
+    for number in range(60):
+        (world.upload if number % 12 == 0 else world.put_accepted)(f"{number:03}")
     world.advance()
     slow_down_listings(world.source, seconds)
     slow_down_listings(world.bucket, of_log)

@@ -102,14 +102,14 @@ def make_world(number: int, **environment: str) -> tuple[World, TriggerEvents]:
 @pytest.mark.parametrize("lanes", ["1", "4", "16"])
 @limit_pages(20)
 def test_the_trigger_finishes_a_pass_that_a_timer_event_began(lanes):
-    world, trigger = make_world(300, LANES=lanes, PIECE_SECONDS="10")
+    world, trigger = make_world(160, LANES=lanes, PIECE_SECONDS="10")
     world.oms.round_trip = 1.0
     assert not world.tick("reconcile")["finished"]
     trigger.deliver_all()
     result = world.reconcile(look=True)
     assert result["finished"] is True
-    assert result["scanned"] == 300
-    assert result["accepted"] == 300
+    assert result["scanned"] == 160
+    assert result["accepted"] == 160
     assert max(world.oms.accepted.values()) == 1
 
 
@@ -151,13 +151,13 @@ def test_reconcile_ignores_an_event_of_another_object_of_the_log_bucket(world, n
 @limit_pages(20)
 def test_a_pass_with_many_lanes_makes_few_calls_while_oms_refuses_all_keys():
     # GIVEN far more objects than a batch for each range, and an OMS that refuses all
-    world, trigger = make_world(2000, LANES="16")
+    world, trigger = make_world(300, LANES="4")
     world.oms.faults.add(FROZEN)
 
     # WHEN a pass begins, THEN each range stops after a batch, and calls no further instance
     world.tick("reconcile")
     trigger.deliver_all()
-    ranges = 2 * 16
+    ranges = 2 * 4
     assert len(world.oms.requests) <= ranges
     # A first piece for each range, and a piece whose outcome is `rest`.
     assert trigger.invocations <= 2 * 2 * ranges

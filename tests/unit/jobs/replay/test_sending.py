@@ -36,13 +36,13 @@ def test_replay_finishes_at_once_without_failed_records(world):
 
 
 @pytest.mark.long
-@pytest.mark.usefixtures("_small_pages")
-def test_replay_resends_twelve_pages_of_failed_records_at_a_bounded_cost():
+def test_replay_resends_twelve_pages_of_failed_records_at_a_bounded_cost(mocker):
     # GIVEN failed records of all kinds: with hostile and long keys, and the empty records of the vendor's handler
+    mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 20)
     world = ReplayWorld(OMS_RATE="20")
-    keys = [*HOSTILE, *(f"{key}{number}" for number in range(10) for key in HOSTILE[:11]), *many(1000)]
+    keys = [*HOSTILE, *(f"{key}{number}" for number in range(2) for key in HOSTILE[:11]), *many(200)]
     world.put_failed(*keys)
-    for key in many(1000)[::50]:
+    for key in many(200)[::10]:
         world.bucket.add(StoredObject(record_name("failed", key), b""))
 
     # WHEN replay runs until it is finished
@@ -56,7 +56,7 @@ def test_replay_resends_twelve_pages_of_failed_records_at_a_bounded_cost():
     assert world.bucket.succeeded_keys() == set(keys)
     assert world.oms.accepted == Counter(keys)
     assert sum(len(call.keys) < 10 for call in world.oms.calls) <= 3 * len(runs)
-    pages = len(keys) // 100 + len(runs) + 1
+    pages = len(keys) // 20 + len(runs) + 1
     calls = world.bucket.calls
     assert calls["put"] <= len(keys) + 2 * pages + len(runs)  # records, run files written and shrunk, state
     assert calls["list"] <= pages + 3 * len(runs)
@@ -136,7 +136,7 @@ def test_replay_submits_the_keys_of_a_partly_unreadable_event_then_raises(world)
 
 def test_replay_ends_after_five_refused_batches_and_continues_after_them(world):
     # GIVEN hundreds of bad keys at the front
-    bad, good = many(200), [f"later {n}" for n in range(10)]
+    bad, good = many(120), [f"later {n}" for n in range(10)]
     world.put_failed(*bad, *good)
     world.oms.refuse(set(bad).__contains__)
 
@@ -145,7 +145,7 @@ def test_replay_ends_after_five_refused_batches_and_continues_after_them(world):
     assert first["failed"] == 50
     assert first["finished"] is False
     assert len(world.oms.calls) <= 5 * 19
-    for _ in range(6):
+    for _ in range(4):
         world.replay()
 
     # THEN the good keys behind them are submitted, and no key was marked REJECTED
