@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import functools
 import html
+import io
 import json
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 import yaml
 
+from ops.command_line import cli
 from oss_oms_sync.jobs import compare, reconcile, replay, status
 from oss_oms_sync.jobs.certify import cutover_options as of_certify
 from oss_oms_sync.options import option_types
 from package.tool import parse_arguments
 from support.answers import ANSWERS
 from support.documents import Document, extract_prose
+from support.policies import run_script
 from tools import documents
 from tools.package import ROOT, manifest
 from tools.render import render
@@ -53,6 +54,7 @@ OF_THE_TOOL = ("init", "config", "secret", "preview", "registry")
 EXEMPT = ("aliyun", "ossutil", "npm", "pip")
 # Commands of the shell and git: tests/package/test_walkthrough.py runs their blocks.
 RUN_THERE = ("printf", "read", "export", "cd", "git", "bash")
+OPTION = r"--?[a-z][a-z-]*"
 
 
 @pytest.fixture(scope="session")
@@ -126,7 +128,7 @@ def _check_command(words: list[str], project: Path) -> None:
             assert all(re.match(r"[A-Z]+=", variable) for variable in variables), "no such variable"
         case ["python3", script, *options]:
             assert (project / script).is_file(), "no such file in the project"
-            help_options = find_options(project / script, *options[:1] if script == "ops.py" else ())
+            help_options = find_options(script, *options[:1] if script == "ops.py" else ())
             assert all(option in help_options for option in options if option.startswith("-")), "no such option"
         case ["bash", script]:
             assert (project / script).is_file(), "no such file in the project"
@@ -146,12 +148,15 @@ def _check_command(words: list[str], project: Path) -> None:
 
 
 @functools.cache
-def find_options(script: Path, *command: str) -> set[str]:
-    """Return the options in the help of a script, or in the help of a command of this script."""
-    words = [sys.executable, "-I", "-S", str(script), *command, "--help"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]})
-    assert done.returncode == 0, "no such command"
-    return set(re.findall(r"--?[a-z][a-z-]*", done.stdout))
+def find_options(script: str, *command: str) -> set[str]:
+    """Return the options in the help of a script of the project, or in the help of a command of `ops.py`."""
+    if script != "ops.py":
+        return set(re.findall(OPTION, run_script(script, ROOT, "--help").stdout))
+    help_text = io.StringIO()
+    with redirect_stdout(help_text), redirect_stderr(io.StringIO()), pytest.raises(SystemExit) as ended:
+        cli.main([*command, "--help"])
+    assert ended.value.code == 0, "no such command"
+    return set(re.findall(OPTION, help_text.getvalue()))
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

@@ -21,12 +21,20 @@ from support.answers import ANSWERS
 from support.policies import run_script, show
 from support.settings import rewrite
 from tools.package import ROOT
-from tools.render import render
+from tools.render import render, settings
 
 
-def test_show_py_runs_on_python_without_packages(project):
-    words = [sys.executable, "-I", "-S", project / "policies" / "show.py"]
-    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == show(project)
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a folder with a project's s.yaml, the only file that show.py reads."""
+    (tmp_path / "s.yaml").write_text(settings(ANSWERS), encoding="utf-8")
+    return tmp_path
+
+
+def test_show_py_runs_on_python_without_packages(tmp_path):
+    render(ANSWERS, tmp_path)
+    words = [sys.executable, "-I", "-S", tmp_path / "policies" / "show.py"]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == show(tmp_path)
 
 
 def test_show_py_prints_all_permissions_as_commands_or_comments(project):
@@ -112,7 +120,7 @@ def list_permissions(statements: Iterable[Mapping[str, Any]]) -> set[tuple[str, 
 def test_the_policy_of_a_role_has_only_the_permissions_of_its_functions(project):
     # GIVEN a role for all functions
     show(project, "--json", "console")
-    merged = json.loads((project / "console" / "oss-oms-sync-function.json").read_text())["Statement"]
+    merged = json.loads((project / "console" / "my-sync-function.json").read_text())["Statement"]
     by_purpose = list_statements(variables((project / "s.yaml").read_text()))
     needed = [statement for purpose, allowed in by_purpose.items() if purpose != "trigger" for statement in allowed]
 
@@ -225,17 +233,17 @@ def test_a_refusal_of_ram_ends_the_commands_that_remove_roles(aliyun):
     ],
     ids=["separate roles, also as ARNs", "one role for functions and triggers"],
 )
-def test_show_py_uses_the_roles_that_s_yaml_names(tmp_path, changes, lines):
-    render(ANSWERS, tmp_path)
-    rewrite(tmp_path / "s.yaml", changes)
-    granted = show(tmp_path)
+def test_show_py_uses_the_roles_that_s_yaml_names(project, changes, lines):
+    rewrite(project / "s.yaml", changes)
+    granted = show(project)
     assert [line for line in lines if line not in granted] == []
 
 
-def test_show_py_reads_the_variables_of_s_yaml_in_each_form(tmp_path):
+def test_show_py_reads_the_variables_of_s_yaml_in_each_form(project):
     # GIVEN vars in a person's style, and other variables with these names
-    render(ANSWERS, tmp_path)
-    head, _, tail = (tmp_path / "s.yaml").read_text().partition("vars:")
+    file = project / "s.yaml"
+    rendered = file.read_text()
+    head, _, tail = rendered.partition("vars:")
     written = """vars: # ours
     # where
     region: 'cn-hangzhou'
@@ -254,12 +262,13 @@ def test_show_py_reads_the_variables_of_s_yaml_in_each_form(tmp_path):
     statusRole: r
     triggerRole: "acs:ram::${config('AccountID')}:role/t"
 """
-    (tmp_path / "s.yaml").write_text(f"{head}{written}\n{tail[tail.index('resources:') :]}\n  logBucket: wrong\n")
+    file.write_text(f"{head}{written}\n{tail[tail.index('resources:') :]}\n  logBucket: wrong\n")
+    shown = show(project)
 
     # THEN show prints the same as for the rendered form
-    render(ANSWERS, tmp_path / "rendered")
-    rewrite(tmp_path / "rendered" / "s.yaml", {FUNCTION_ROLE: "functionRole: r", TRIGGER_ROLE: "triggerRole: t"})
-    assert show(tmp_path) == show(tmp_path / "rendered")
+    file.write_text(rendered)
+    rewrite(file, {FUNCTION_ROLE: "functionRole: r", TRIGGER_ROLE: "triggerRole: t"})
+    assert shown == show(project)
 
 
 @pytest.mark.parametrize(
@@ -326,11 +335,10 @@ PREFIX = """vars.objectPrefix is '/photos/' in s.yaml, but no object key begins 
     ],
     ids=ascii,
 )
-def test_show_py_prints_no_commands_for_an_unreadable_variable(tmp_path, before, after, message):
-    render(ANSWERS, tmp_path)
-    rewrite(tmp_path / "s.yaml", {before: after})
+def test_show_py_prints_no_commands_for_an_unreadable_variable(project, before, after, message):
+    rewrite(project / "s.yaml", {before: after})
     for options in ((), ("--remove",)):
-        done = run_script("policies/show.py", tmp_path, *options)
+        done = run_script("policies/show.py", project, *options)
         assert done.returncode == 1
         assert done.stdout == ""
         assert message in done.stderr
@@ -365,8 +373,6 @@ def test_s_yaml_names_no_command_with_a_secret_on_its_line(project):
 
 
 def test_show_py_outside_of_a_project_names_the_missing_file(tmp_path):
-    render(ANSWERS, tmp_path)
-    (tmp_path / "s.yaml").unlink()
     done = run_script("policies/show.py", tmp_path)
     assert done.returncode == 2, done.stderr
     assert "s.yaml is missing" in done.stderr
