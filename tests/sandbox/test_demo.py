@@ -17,7 +17,7 @@ from tools.render import render
 
 def test_the_demo_runs_setup_and_migrate_and_prints_their_steps(tmp_path):
     console = Console(record=True, width=200)
-    with Sandbox(bare=True) as box:
+    with Sandbox(bare=True, forks=True) as box:
         render(box.answers(), tmp_path)
         set_up(box, tmp_path, console)
         output = console.export_text().splitlines()

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from sandbox.control import serve_control
+from ops.command_line import cli
+from sandbox.control import VARIABLE, serve_control
 from sandbox.prompt import Prompt
 from tools.package import ROOT
 from tools.render import render
@@ -44,33 +41,22 @@ def matches_output(expected: list[str], output: list[str]) -> bool:
     return re.fullmatch(pattern, "".join(map(without_times, output))) is not None
 
 
-def run(words: list[str], folder: Path, environment: dict[str, str]) -> str:
-    return subprocess.run(
-        [sys.executable, *words],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    ).stdout
-
-
 @pytest.mark.parametrize(
     ("file", "locale"),
     [("playing.md", "C.UTF-8"), pytest.param("playing.zh.md", "zh_CN.UTF-8", marks=pytest.mark.extras)],
 )
-def test_the_commands_in_docs_playing_print_the_lines_that_it_shows(box, tmp_path, file, locale):
+def test_the_commands_in_docs_playing_print_the_lines_that_it_shows(box, tmp_path, monkeypatch, capsys, file, locale):
     render(box.answers(), tmp_path)
     box.deploy_project(tmp_path)
+    monkeypatch.chdir(tmp_path)
     with serve_control(box) as address:
+        for name, value in {VARIABLE: address, **box.administrators(), "LC_ALL": locale}.items():
+            monkeypatch.setenv(name, value)
         for prompt, command, expected in read_commands((ROOT / "docs" / file).read_text(encoding="utf-8")):
             if prompt == "sandbox>":
                 output = Prompt(box).answer(command)
                 box.wait_idle(TIMEOUT)
             else:
-                variables = {"OSS_OMS_SYNC_SANDBOX": address, **box.administrators()}
-                environment = {**os.environ, **variables, "LANG": locale, "LC_ALL": locale}
-                output = run(shlex.split(command)[1:], tmp_path, environment)
+                cli.main(shlex.split(command.removeprefix("python3 ops.py ")))
+                output = capsys.readouterr().out
             assert matches_output(expected, output.splitlines()), f"{command}\n{output}"

@@ -6,7 +6,9 @@ import functools
 import html
 import io
 import json
+import os
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout

@@ -1,5 +1,5 @@
-// Uses the vendor's SDK for Node.js against the sandbox. Reads {endpoint, region, id, secret, keys} as JSON from
-// standard input, and writes for each scenario what the SDK returned, or the error that it raised.
+// Uses the vendor's SDK for Node.js against the sandbox. Each line of standard input has a scenario, as JSON:
+// {scenario, endpoint, region, id, secret, keys}. Writes a line with what the SDK returned, or the error that it raised.
 const OSS = require('ali-oss');
 
 const PART = 100 * 1024;
@@ -145,8 +145,7 @@ const scenarios = {
   },
 };
 
-async function main() {
-  const input = JSON.parse(require('fs').readFileSync(0, 'utf8'));
+async function play(input) {
   const client = new OSS({
     endpoint: input.endpoint,
     region: `oss-${input.region}`,
@@ -155,13 +154,18 @@ async function main() {
     bucket: 'photos',
     authorizationV4: true,
   });
-  let answer;
   try {
-    answer = { returned: (await scenarios[input.scenario](client, input)) ?? null };
+    return { returned: (await scenarios[input.scenario](client, input)) ?? null };
   } catch (error) {
-    answer = { raised: { name: error.name, code: error.code, status: error.status, message: error.message } };
+    return { raised: { name: error.name, code: error.code, status: error.status, message: error.message } };
   }
-  process.stdout.write(JSON.stringify(answer), () => process.exit(0));
+}
+
+async function main() {
+  for await (const line of require('readline').createInterface({ input: process.stdin })) {
+    process.stdout.write(`${JSON.stringify(await play(JSON.parse(line)))}\n`);
+  }
+  process.exit(0);
 }
 
 main();

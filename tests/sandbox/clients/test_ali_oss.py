@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from sandbox import Sandbox
 from support.law import HOSTILE
 from support.machine import skip_or_fail
+from support.process import start_process
 
 SCRIPT = Path(__file__).parent / "ali_oss.js"
 TIMEOUT = 60
@@ -22,13 +23,14 @@ NORMALIZED_KEY = "../..//./x"
 
 
 @pytest.fixture(scope="session")
-def node() -> str:
-    """Return the path of Node.js; skip the test if Node.js or the SDK is missing."""
+def node() -> Iterator[subprocess.Popen[str]]:
+    """Yield the process of ali_oss.js, which loads the SDK once; skip the test if Node.js or the SDK is missing."""
     path = shutil.which("node")
     missing_program = "Node.js is" if path is None else "" if _has_sdk(path) else "the npm package ali-oss is"
     if missing_program:
         skip_or_fail(f"{missing_program} missing: `make setup` installs what npm can")
-    return str(path)
+    with start_process([str(path), str(SCRIPT)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        yield process
 
 
 def _has_sdk(node: str) -> bool:
@@ -39,7 +41,7 @@ def _has_sdk(node: str) -> bool:
 
 
 @pytest.fixture
-def play(box: Sandbox, node: str) -> Callable[..., Any]:
+def play(box: Sandbox, node: subprocess.Popen[str]) -> Callable[..., Any]:
     """Return a function that runs a scenario of ali_oss.js.
 
     The function returns the scenario's result, or its error as {"name", "code", "status", "message"}.
@@ -48,16 +50,9 @@ def play(box: Sandbox, node: str) -> Callable[..., Any]:
     def run(scenario: str, keys: list[str] | None = None) -> Any:
         key_id, secret = box.user_credentials
         options = {"scenario": scenario, "endpoint": box.oss.endpoint, "region": box.region, "id": key_id}
-        process = subprocess.run(
-            [node, str(SCRIPT)],
-            input=json.dumps({**options, "secret": secret, "keys": keys}),
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
-        assert process.returncode == 0, process.stderr
-        [answer] = json.loads(process.stdout).values()
+        print(json.dumps({**options, "secret": secret, "keys": keys}), file=node.stdin, flush=True)
+        assert node.stdout
+        [answer] = json.loads(node.stdout.readline()).values()
         return answer
 
     return run
