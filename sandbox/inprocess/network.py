@@ -242,7 +242,7 @@ class Adapter(BaseAdapter):
 
 
 def _encode_headers(request: requests.PreparedRequest, host: str) -> tuple[tuple[str, bytes], ...]:
-    headers = {"host": host, **{name.lower(): value for name, value in request.headers.items()}}
+    headers = {"host": host, **dict(request.headers.lower_items())}
     return tuple(
         (name, value if isinstance(value, bytes) else str(value).encode("latin-1")) for name, value in headers.items()
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from urllib.parse import unquote_plus
+
+_unquote = lru_cache(10_000)(unquote_plus)
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,7 @@ class Request:
     @cached_property
     def query(self) -> list[tuple[str, str]]:
         pairs = (part.partition("=") for part in self.raw_query.split("&") if part)
-        return [(unquote_plus(name), unquote_plus(value)) for name, _, value in pairs]
+        return [(_unquote(name), _unquote(value)) for name, _, value in pairs]
 
     @cached_property
     def params(self) -> dict[str, str]:
