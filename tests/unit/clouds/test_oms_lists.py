@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from oss_oms_sync.clouds.oms_lists import MAX_LINE_BYTES, CopyFailure, Lines, lists_folder, read_lines
 from sandbox.oms.lists import ResultLists
-from support.law import HOSTILE, object_keys
+from support.law import HOSTILE, object_keys, schedules
 
 CODE, TIME = "UPLOAD_DST_OBJ_FAILURE", "2026-01-02 08:00:05"
 AT = datetime(2026, 1, 2, 0, 0, 5, tzinfo=timezone.utc)
@@ -138,7 +138,8 @@ def test_read_lines_ends_after_the_maximum_number_of_failures():
     assert groups == [["0", "1"], ["2", "3"], ["4"]]
 
 
-@settings(max_examples=150)
+@pytest.mark.part
+@settings(max_examples=schedules(4))
 @given(object_keys, st.sampled_from(SEPARATORS), st.integers(1, 400), st.sampled_from([3, NO_LIMIT]), st.data())
 def test_read_lines_loses_no_line_wherever_a_part_of_a_list_ends(names, separator, size, max_failures, data):
     message = data.draw(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=20))
