@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from package.tool import CHINESE, commands_in, init, standing_in
 from support.answers import ANSWERS
 from support.settings import rewrite
 from tools.package import ROOT
-from tools.render import render
+from tools.render import settings
 
 LATER = ("SYNC_URL", "HW_AK", "HW_SK", "logBucket")
 WITHOUT = {name: value for name, value in ANSWERS.items() if name not in LATER}
@@ -90,7 +91,7 @@ def test_init_proposes_a_valid_log_bucket_for_the_longest_source_name(built, tmp
     ],
 )
 def test_a_deployment_names_a_setting_that_the_cloud_would_refuse(tmp_path, line, other, message):
-    render(ANSWERS, tmp_path)
+    write_settings(tmp_path, ANSWERS)
     rewrite(tmp_path / "s.yaml", {f"  {line}": f"  {other}"})
     output = ready(tmp_path)
     assert (message in output) if message else output == ""
@@ -98,7 +99,7 @@ def test_a_deployment_names_a_setting_that_the_cloud_would_refuse(tmp_path, line
 
 @pytest.mark.usefixtures("require_tool")
 def test_a_deployment_by_a_web_console_names_the_section_to_read(tmp_path):
-    render(WITHOUT | dict.fromkeys(LATER, ""), tmp_path)
+    write_settings(tmp_path, WITHOUT | dict.fromkeys(LATER, ""))
     output = ready(tmp_path, "")
     assert "A web console cannot run setup" in output
     file, heading = re.search(r'\((docs/\w+\.md), "(.+?)"\)', output).groups()
@@ -107,10 +108,16 @@ def test_a_deployment_by_a_web_console_names_the_section_to_read(tmp_path):
 
 @pytest.mark.usefixtures("require_tool")
 def test_a_deployment_checks_only_the_address_of_another_settings_file(tmp_path):
-    render(ANSWERS, tmp_path)
+    write_settings(tmp_path, ANSWERS)
     rewrite(tmp_path / "s.yaml", {'lanes: "32"': "lanes: 32"})
     assert ready(tmp_path, "https://oms.example.com/v2/a/sync-tasks/b/events") == ""
     assert "s.yaml has no SYNC_URL" in ready(tmp_path, "")
+
+
+def write_settings(folder: Path, answers: dict[str, str]) -> None:
+    """Write a project's s.yaml and the program that checks its settings, without the other files."""
+    (folder / "s.yaml").write_text(settings(answers), encoding="utf-8")
+    shutil.copy(ROOT / "template" / "ready.js", folder)
 
 
 def ready(folder: Path, address: str = ANSWERS["SYNC_URL"]) -> str:

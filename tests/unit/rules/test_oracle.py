@@ -18,7 +18,7 @@ from support.answers import answer
 from support.law import EXTRAS
 
 NAMES = ("certificate-go", "certificate-no-go", "certificate-not-proven", "certificate-rehearsal")
-WORLDS, BLOCKS = 1200 if EXTRAS else 400, 4
+WORLDS, BLOCKS = 1200 if EXTRAS else 600, 4
 ACCEPTABLE_NAMES = ("suspicious", "equal_version", "equal_size", "impossible", "unknown", "oms_unfinished", "metadata")
 # Times around those of the examples: before and after the freeze, the comparison, the close and the standstill pass.
 TIMES = [f"2026-01-31T{hour:02}:{minute:02}:{second:02}Z" for hour in (7, 8, 9) for minute in (0, 1, 46, 50, 59)
