@@ -11,6 +11,8 @@ from tempfile import mkdtemp
 from typing import Any
 from unittest.mock import patch
 
+from requests.structures import CaseInsensitiveDict
+
 from ops.clouds import wire
 from sandbox.inprocess import VirtualSandbox
 from tools import render
@@ -87,7 +89,7 @@ class Administrator(VirtualSandbox):
         self.sent.append(request)
         # http.client adds this header.
         length = {"Content-Length": str(len(request.body))} if request.body or request.method in ("POST", "PUT") else {}
-        whole = request._replace(headers={**request.headers, **length})
+        whole = request._replace(headers=CaseInsensitiveDict({**request.headers, **length}))
         response = self._adapter.send(whole, timeout=wire._TIMEOUT_SECONDS)
         self.asked += 1
         if self.asked == self.dies_after:
