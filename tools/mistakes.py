@@ -894,7 +894,7 @@ MISTAKES = (
         f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_lists_older_than_a_retry_hide_no_failed_object_of_the_retry",
         f"{_CODE}/jobs/replay/failed_copies.py",
         "            folders.append(group.lists)",
-        "            folders += [group.lists] if positions.of_group < 30 else []",
+        "            folders += [group.lists] if positions.of_group < 150 else []",
     ),
     Mistake(
         "ending whatever migration is written down",
