@@ -9,8 +9,6 @@ import copy
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import reduce
-from operator import getitem
 from typing import Any
 
 from support.answers import answer
@@ -259,12 +257,12 @@ def list_values(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[tup
             yield from list_values(part, (*path, name))
 
 
-def replace_value(document: Mapping[str, Any], path: Sequence[str | int], value: object) -> dict[str, Any]:
-    """Return a copy of the document with another value at this path."""
-    copied_document: Any = copy.deepcopy(document)
-    container = reduce(getitem, path[:-1], copied_document)
-    container[path[-1]] = value
-    return copied_document
+def replace_value(document: Any, path: Sequence[str | int], value: object) -> Any:
+    """Return a document with another value at this path; it shares all other values with the given document."""
+    name, *rest = path
+    changed_document = copy.copy(document)
+    changed_document[name] = replace_value(document[name], rest, value) if rest else value
+    return changed_document
 
 
 def add_hash(document: Mapping[str, Any]) -> dict[str, Any]:
