@@ -67,7 +67,9 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
     },
     "cutover": {**_make_meanings(t("GO"), t("NO-GO, or an error"), t("NOT PROVEN")), **_UNTRUSTED_MEANINGS},
     "check": {
-        **_make_meanings(t("a valid GO"), t("a valid NO-GO, or an error"), t("another valid document")),
+        **_make_meanings(
+            t("a valid GO"), t("a valid NO-GO, or an error"), t("a valid document other than a GO or NO-GO")
+        ),
         **_UNTRUSTED_MEANINGS,
     },
     "cost": _DONE_MEANINGS,

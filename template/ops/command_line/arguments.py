@@ -110,7 +110,7 @@ COMMANDS = {
     ),
     "fleet": Command(
         t("show the status of several projects, worst first"),
-        (option("folders", t("folders of projects"), metavar="FOLDER", nargs="+", type=Path), _PROMETHEUS_OPTION),
+        (option("folders", t("project folders"), metavar="FOLDER", nargs="+", type=Path), _PROMETHEUS_OPTION),
         has_page=True,
         calls_function=False,
     ),
@@ -142,7 +142,7 @@ COMMANDS = {
             flag("--dry-run", t("only count; resend nothing")),
         ),
     ),
-    "close": Command(t("close the project: after two minutes nothing is submitted any more")),
+    "close": Command(t("close the project: two minutes later, nothing more is submitted")),
     "open": Command(
         t("open the project again and submit the writes made while it was closed"),
         (flag("--after-go", t("open the project even after a GO, without asking")),),
@@ -214,7 +214,7 @@ COMMANDS = {
             _DEEP_OPTION,
             flag("--restart", t("compare again, even if a comparison since the freeze exists")),
             flag("--close", t("close the project without asking when nothing is left to submit")),
-            option("--out", t("certificate file (default: named by its time)"), metavar="FILE", type=Path),
+            option("--out", t("certificate file (default: named after its time)"), metavar="FILE", type=Path),
         ),
         has_page=True,
     ),
@@ -269,8 +269,8 @@ COMMANDS = {
             option(
                 "--night-price",
                 t(
-                    "dollars per gigabyte of traffic out of OSS from 00:00 to 08:00 (default in mainland"
-                    " China: half the usual price)"
+                    "dollars per gigabyte of traffic out of OSS from 00:00 to 08:00 China time (default: half the usual"
+                    " price, or the value of --egress-price if you pass it)"
                 ),
                 metavar="DOLLARS",
                 type=quantities.parse_dollars,
@@ -282,7 +282,7 @@ COMMANDS = {
     ),
     "secrets": Command(
         t(
-            "store the secrets of s.yaml in the tool's secret store; the values come from environment"
+            "store the secrets of s.yaml in the secret store of Serverless Devs; the values come from environment"
             " variables of the same names, or you type them"
         ),
         (option("name", t("names of secrets, such as ALERT_WEBHOOK (default: all)"), metavar="NAME", nargs="*"),),
@@ -290,8 +290,13 @@ COMMANDS = {
     "canary": Command(
         t("test the project in your accounts: write a few objects, follow them into OBS, compare and delete them"),
         (
-            flag("--remove", t("delete objects left by earlier canaries, from any machine")),
-            option("--report", t("write the field report, without identifying data"), metavar="FILE", type=Path),
+            flag("--remove", t("delete objects left by earlier canary runs on any machine")),
+            option(
+                "--report",
+                t("write a report on the test (field report), without identifying data"),
+                metavar="FILE",
+                type=Path,
+            ),
         ),
     ),
     "setup": Command(
@@ -322,7 +327,7 @@ COMMANDS = {
         has_page=True,
     ),
     "migrate": Command(
-        t("copy the existing objects once, with a task group of OMS"),
+        t("copy the existing objects once, with an OMS task group"),
         (
             [
                 flag("--look", t("show only the progress")),
