@@ -25,9 +25,15 @@ A_PASS = pieces.MAX_PIECES * PIECE * int(work._CALLS_PER_SENDING_LANE) * KEYS_PE
 RESTS = resting._FIRST_PAUSE_SECONDS // 60
 CANARY_MB = sum(canary_object.size for canary_object in canary_objects()) // 10**6
 MINUTES = int(MIN_EVENT_AGE.total_seconds()) // 60
+# The project's OSS triggers are on the source bucket (one) and on the log bucket; Function Compute permits ten on each.
+TRIGGERS = (ROOT / "s.yaml").read_text(encoding="utf-8").count("triggerType: oss")
+NUMBERS = dict(enumerate(zip(["three", "four", "five", "six", "seven"], "三四五六七", strict=True), 3))
 
 # A document, and its sentence in English and in Chinese.
 FIGURES = [
+    ("deploy", f"{NUMBERS[TRIGGERS][0]} OSS triggers", f"{NUMBERS[TRIGGERS][1]}个 OSS 触发器"),
+    ("deploy", f"at most {NUMBERS[11 - TRIGGERS][0]} triggers", f"触发器不超过{NUMBERS[11 - TRIGGERS][1]}个"),
+    ("monitoring", f"needs {NUMBERS[TRIGGERS - 1][0]} for each project", f"需要{NUMBERS[TRIGGERS - 1][1]}个"),
     ("operations", f"at {RATE} calls a second", f"每秒 {RATE} 次调用"),
     ("operations", f"{A_DAY} million objects a day", f"{A_DAY * 100:,} 万个对象"),
     ("operations", f"({A_PASS} million at that rate)", f"（按该速率为 {A_PASS * 100:,} 万）"),
