@@ -67,7 +67,7 @@ def test_forward_leaves_events_to_replay_without_a_call_after_throttling(world):
 @pytest.mark.parametrize(
     ("throttled", "events", "least", "most"),
     # Some events are submitted, however many were throttled.
-    [(2, 100, 30, 70), (4, 100, 5, 30), (20, 300, 1, 45)],
+    [(2, 100, 30, 70), (4, 100, 5, 30), (20, 200, 1, 30)],
 )
 def test_each_throttled_event_halves_the_share_that_forward_submits(world, throttled, events, least, most):
     throttle(world, throttled)

@@ -149,7 +149,7 @@ def test_certify_checks_as_many_failed_records_as_a_comparison_can_recheck():
 
 def test_many_listed_failures_of_equal_objects_do_not_prevent_a_go(world):
     # GIVEN a closed project, and more failures of objects that are equal in OBS than certify reads at the same time
-    keys = write_copied_objects(world, recheck._KEYS_PER_READ + 1)
+    keys = write_copied_objects(world, gathering._PARALLEL_LOOKUPS + 1)
     world.get_ready()
     world.bucket.add_failed_records(*keys, reason="COPY_FAILED")
     # THEN it is a GO, because each object was checked
