@@ -98,7 +98,7 @@ def printed_words(document):
     ("mode", "seed", "bulk"),
     [
         *((mode, seed, 0) for seed, mode in enumerate(MODES)),
-        pytest.param(MODES[0], 0, 200_000, marks=pytest.mark.extras),
+        pytest.param(MODES[0], 0, 50_000, marks=pytest.mark.extras),
     ],
 )
 def test_the_steps_that_migrate_and_cutover_print_lead_to_a_go(mode, seed, bulk):
