@@ -259,9 +259,9 @@ def list_values(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[tup
 
 def replace_value(document: Any, path: Sequence[str | int], value: object) -> Any:
     """Return a document with another value at this path; it shares all other values with the given document."""
-    name, *rest = path
+    name, *inner_path = path
     changed_document = copy.copy(document)
-    changed_document[name] = replace_value(document[name], rest, value) if rest else value
+    changed_document[name] = replace_value(document[name], inner_path, value) if inner_path else value
     return changed_document
 
 
