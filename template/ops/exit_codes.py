@@ -36,7 +36,7 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
     "status": _make_meanings(t("in step, or closed without an alarm"), t("any other state, or an error")),
     "fleet": _make_meanings(t("no project needs an action"), t("a project needs an action, or an error")),
     "story": _make_meanings(t("in OBS, or in progress"), t("neither in OBS nor in progress, or an error")),
-    "replay": _make_meanings(t("no requested object is left to resend"), t("objects are left, or an error")),
+    "replay": _make_meanings(t("no requested object is left to resend"), t("objects remain, or an error")),
     "close": _DONE_MEANINGS,
     "open": _DONE_MEANINGS,
     "show": {
@@ -49,7 +49,7 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
     },
     "reconcile": _make_meanings(
         t("no object is left to submit"),
-        t("objects are left, the pass is not finished, or an error"),
+        t("objects remain, the pass has not finished, or an error"),
         t("no object is in scope"),
     ),
     "compare": _make_meanings(

@@ -328,7 +328,7 @@ STORY = {
     "in_obs_unknown": None,
     "seconds": {"accepted": 4, "copied": 300},
     "failed": None,
-    "story": "OMS accepted an older version.",
+    "story": "OMS accepted an older version than the source's current version.",
     "story_zh": "OMS 接受的是旧版本。",
     "next": "Reconcile submits it. To resend the object now:",
     "next_zh": "立即重发：",

@@ -30,9 +30,9 @@ COPY_CODES = {
     "GET_DST_OBJ_META_FAILURE": CopyCode(
         True,
         t(
-            "Usually no action is needed: OMS could not read the metadata of the object in OBS. If this persists,"
-            " check in the OMS console that the task's access key for OBS is valid and can read the destination"
-            " bucket."
+            "OMS could not read the metadata of the object in OBS. Usually no action is needed. If this"
+            " persists, check in the OMS console that the task's access key for OBS is valid and can read"
+            " the destination bucket."
         ),
     ),
     "GET_SRC_OBJ_FAILURE": CopyCode(

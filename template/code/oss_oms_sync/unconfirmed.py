@@ -122,7 +122,7 @@ UNCONFIRMED = {
         confirming_values=_HOUR_WORDS,
     ),
     "keys in events": Assumption(
-        t("whether keys in OSS's events are unencoded"),
+        t("whether keys in OSS events arrive without URL encoding"),
         _YES,
         t("if they are encoded, no key with special characters arrives: `MISSING` fails"),
         ("objects.hostile name.event",),
@@ -131,7 +131,7 @@ UNCONFIRMED = {
     "mode": Assumption(
         t("a task's actual overwrite mode"),
         t("the reported mode"),
-        t("the risk that a new version of the same size is skipped; doctor warns"),
+        t("the risk that a new version of the same size is skipped; doctor warns about this"),
         ("task.mode", "task.check"),
     ),
     "CRC64": Assumption(

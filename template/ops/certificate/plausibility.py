@@ -64,7 +64,7 @@ def check_sample(document: Document) -> Claim:
         "seed": sample["seed"] == "" or is_hexadecimal(sample["seed"], 32),
     }
     return Claim.claim_unless(
-        t("The numbers of the sample are consistent"), [name for name, fits in conditions.items() if not fits]
+        t("The sample's figures are consistent"), [name for name, fits in conditions.items() if not fits]
     )
 
 

@@ -192,7 +192,7 @@ SETTINGS = (
         t("Default encryption"),
         _oss_query("encryption", "GetBucketEncryption", dialects.parse_encryption),
         _obs_query("encryption", "GetEncryptionConfiguration", "0062", dialects.parse_encryption),
-        note=t("ETags of encrypted objects prove less: set the encryption after the GO"),
+        note=t("ETags of encrypted objects cannot prove equal contents: turn on encryption in OBS after the GO"),
     ),
     BucketSetting(
         "versioning",

@@ -180,7 +180,7 @@ COMMANDS = {
         (
             [
                 flag("--dry-run", t("only compare headers and record equal objects")),
-                flag("--undo", t("restore the headers that OBS had before")),
+                flag("--undo", t("restore the headers that the objects had in OBS before the change")),
             ],
             _PREFIX_OPTION,
             flag("--restart", t("abandon the open pass and start over")),
@@ -194,7 +194,7 @@ COMMANDS = {
                 flag("--rehearse", t("forecast the duration and the checks that would fail")),
                 option(
                     "--frozen-since",
-                    t("start of the freeze: now, or 2026-01-31T08:00:00Z"),
+                    t("start of the freeze: now, or a UTC time such as 2026-01-31T08:00:00Z"),
                     metavar="TIME",
                 ),
             ],

@@ -184,7 +184,7 @@ class _Version(argparse.Action):
 def _unknown_option_error(command: str, word: str, names: Iterable[str]) -> Text:
     """Return the error for an unknown option, which may be mistyped or belong to other commands."""
     option = word.partition("=")[0]
-    problem = t("{command} does not take {name!r}", command=command, name=option)
+    problem = t("{command} does not accept {name!r}", command=command, name=option)
     other_commands = [
         name for name, command_description in COMMANDS.items() if option in _list_option_names(command_description)
     ]

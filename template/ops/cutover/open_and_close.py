@@ -88,7 +88,7 @@ def close(session: Session, run: str = "", freeze_option: Payload = _NO_FREEZE_O
         if state.closed and (run or (state.closed.since, state.closed.run) == (mark.since, mark.run)):
             return state
         session.print_text(
-            t("Another command opened or closed the project in the meantime. The project is now closed again"),
+            t("While this command ran, another command opened or closed the project. The project is now closed"),
             "open",
         )
     raise CloudError(

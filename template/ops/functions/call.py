@@ -297,6 +297,9 @@ class Sandbox(Caller):
         except (OSError, ValueError, urllib.error.URLError) as error:
             raise ToolError(
                 t("The sandbox at {address} does not answer: {problem}", address=self._address, problem=str(error)),
-                t("Start the sandbox (make sandbox), or unset {variable} to call the cloud", variable=SANDBOX_VARIABLE),
+                t(
+                    "Start the sandbox (make sandbox), or unset {variable} to use the real clouds",
+                    variable=SANDBOX_VARIABLE,
+                ),
             ) from None
         return dict(answer)

@@ -30,13 +30,13 @@ NO_GROUP_TEXT = t("The migration is recorded, but OMS has no task group for it y
 CONTINUE_TEXT = t("Continue: {go_on}. Or end the migration: {remove}", go_on=Step("migrate"), remove=REMOVAL_STEP)
 END_TEXT = t("End the migration: {command}", command=REMOVAL_STEP)
 _SIZE_TEXT = t(
-    "According to the last comparison ({began}), the migration copies {objects:object|objects}, {size:size}. At"
-    " OMS's usual limits this takes at least {time:time} (estimate)."
+    "According to the last comparison (begun {began}), the migration will copy {objects:object|objects},"
+    " {size:size}. At OMS's usual limits, this will take at least {time:time} (estimate)."
 )
 _MAX_SIZE_TEXT = t(
-    "According to the last comparison ({began}), which counts whole first-level folders, the migration"
-    " copies at most {objects:object|objects}, {size:size}. At OMS's usual limits this takes at least"
-    " {time:time} (estimate)."
+    "According to the last comparison (begun {began}), which counts whole first-level folders, the"
+    " migration will copy at most {objects:object|objects}, {size:size}. At OMS's usual limits, this will"
+    " take at least {time:time} (estimate)."
 )
 
 

@@ -203,7 +203,7 @@ def folder_section(block: Block, translate: Translator) -> Section:
     return Section(
         "folders",
         translate("Folders"),
-        translate("First-level folders; those with differences first."),
+        translate("Top-level folders, those with differences first."),
         [Detail([block])],
     )
 

@@ -222,7 +222,7 @@ def _tabulate_reasons(answer: StatusAnswer, translate: Translator) -> Blocks:
         fix = answer.fixes.get(name)
         group = "unknown" if fix is None else "lasting" if name in answer.lasting else "passing"
         causes.append(Cause(name, number, translate(fix) if fix else None, group))
-    heading = translate("Reasons, according to {number:record|records}", number=answer.backlog.read)
+    heading = translate("Reasons given in {number:failed record|failed records}", number=answer.backlog.read)
     return [Paragraph(heading, "note"), *cause_tables(translate("reason"), causes, translate)]
 
 

@@ -78,7 +78,7 @@ PURPOSES = {
     "migrate go_on": t("Continue the migration of the existing objects:"),
     "migrate retry": t("Remove the cause, then retry failed objects:"),
     "migrate remove": t("End the migration:"),
-    "cutover rehearse": t("Rehearse the cutover, to list the steps that come before it:"),
+    "cutover rehearse": t("Rehearse the cutover to list the steps that come before it:"),
 }
 # Reasons why a call ended early.
 STOP_TEXTS = {

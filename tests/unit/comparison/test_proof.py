@@ -288,7 +288,7 @@ def test_a_deep_comparison_submits_a_difference_only_if_oms_would_copy_it(world,
     assert overwritten["keys"] == ["a", "b"]
     assert overwritten["proven_different"] == 1
     assert world.accepted_keys() == set()
-    for words_of_remedy in (words, "1 object of the same size"):
+    for words_of_remedy in (words, "1 object has the same size"):
         assert words_of_remedy in remedy["en"]
     assert "有 1 个对象大小相同" in remedy["zh"]
 

@@ -129,7 +129,7 @@ def test_the_text_of_a_status_prints_the_counters_in_their_order():
 
 def test_the_text_of_a_keys_history_names_its_state_and_next_command():
     assert text(story_lines(STORY, "en")) == (
-        "'a b': OMS accepted an older version.\n"
+        "'a b': OMS accepted an older version than the source's current version.\n"
         "      -> Reconcile submits it. To resend the object now:\n"
         f"      -> {OPS} replay --key 'a b'\n"
         "  source bucket: 1,234 bytes, written 2026-01-31T08:00:00Z\n"

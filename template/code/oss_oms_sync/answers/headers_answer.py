@@ -45,7 +45,7 @@ class HeadersOutcome(Enum):
     RESTORED = "restored", True, t("restored in OBS to the previous headers")
     UNTOUCHED = "untouched", True, t("never changed")
     # The outcome if the pass does not change headers.
-    DIFFERS = "differs", False, t("different headers, which can be changed in OBS")
+    DIFFERS = "differs", False, t("headers that differ and can be corrected in OBS")
     # The pass did not change the object, or does not know whether it did.
     OTHER_CLASS = "other_class", False, t("contents not proven equal: headers left unchanged")
     CHANGED = "changed", False, t("written during the run: headers left unchanged")

@@ -16,7 +16,10 @@ from oss_oms_sync.rules.counts import is_empty, list_missing_permissions, make_r
 from oss_oms_sync.rules.next_steps import comparison_step, cutover_step, is_kept_closed, unproven_acceptance_step
 from oss_oms_sync.rules.remedy import Attempts, remedy
 
-_MANUAL_REMEDY = t("Reading did not prove these objects equal. Compare them by hand, then accept them by name")
+_MANUAL_REMEDY = t(
+    "Reading their contents did not prove that these objects match the source. Compare them by hand, then"
+    " accept them by name"
+)
 _GRANT_REMEDY = t(
     "Grant the missing permission, then start over with --deep --restart. Alternatively, compare the objects by"
     " hand, then accept them by name"

@@ -127,8 +127,8 @@ def check_sums(facts: CutoverFacts) -> Finding:
     if wrong_names:
         return SUMS.finding(
             Result.FAILED,
-            t("sums disagree: {wrong}", wrong=wrong_names),
-            t("Compare again. If the sums still disagree, open an issue"),
+            t("totals disagree: {wrong}", wrong=wrong_names),
+            t("Compare again. If the totals still disagree, open an issue"),
             comparison_step(facts, restart=True),
         )
     source_listing = comparison.source_listed

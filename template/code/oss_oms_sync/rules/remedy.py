@@ -231,8 +231,8 @@ def _find_overwritten_remedy(counts: Counts, mode: OverwriteMode | None, attempt
         OverwriteMode.NEVER: counts.objects,
     }.get(mode or OverwriteMode.DEFAULT, different_objects)
     difference_text = t(
-        "{proven:object of the same size was read and differs|objects of the same size were read and"
-        " differ}. If OBS should have the source's contents: {heal}.",
+        "{proven:object has the same size in both buckets, but different contents|objects have the same"
+        " size in both buckets, but different contents}. If OBS should have the source's contents: {heal}.",
         proven=different_objects,
         heal=resend_text,
     )

@@ -94,7 +94,7 @@ def check_sample(facts: CutoverFacts) -> Finding:
 
 def _report_incomplete_sample(check: CutoverCheck, sample: SampleResult, facts: CutoverFacts) -> Finding:
     """Return the finding for a sample that was not read completely; another call continues the reading."""
-    text = t("{read} of {drawn:drawn object was|drawn objects were} read", read=sample.read, drawn=sample.drawn)
+    text = t("{read} of {drawn:sampled object was|sampled objects were} read", read=sample.read, drawn=sample.drawn)
     remedy_text, problem = t("Continue the cutover, which reads the other objects"), describe_problem(sample.problem)
     if problem:
         text = t("{finding}: {why}", finding=text, why=problem)
@@ -148,7 +148,7 @@ def describe_confidence(sample: SampleResult) -> Text | None:
 
 def describe_replaced_objects(sample: SampleResult) -> Text:
     return t(
-        "{n:sampled object|sampled objects} could not be read, or changed during the reading", n=len(sample.unreadable)
+        "{n:sampled object|sampled objects} could not be read, or changed while being read", n=len(sample.unreadable)
     )
 
 

@@ -208,7 +208,7 @@ def test_a_sample_names_and_replaces_an_unreadable_object(ready, bucket):
     assert sample["read"] == 2
     assert sample["unread"] == []
     assert sample["unreadable"] == [first]
-    assert finding["actual"].endswith("1 sampled object could not be read, or changed during the reading")
+    assert finding["actual"].endswith("1 sampled object could not be read, or changed while being read")
     assert first not in sample["keys"]
     # AND the claim covers only readable objects, and is not proven until no more objects are requested
     assert "fewer than 100.0% of the readable part of the 3 objects" in finding["actual"]
@@ -227,7 +227,7 @@ def test_a_sample_is_not_run_if_all_its_objects_are_unreadable(ready):
     finding = check(ready.certify(sample=3), "SAMPLE")
     assert (finding["result"], finding["actual"]) == (
         "not run",
-        "3 sampled objects could not be read, or changed during the reading",
+        "3 sampled objects could not be read, or changed while being read",
     )
     assert "sample" not in finding["step"]["options"]
 

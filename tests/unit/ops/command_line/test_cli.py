@@ -246,19 +246,19 @@ def run_to_exit(capsys):
         (["status", "--hou", "3"], ""),
         (["stauts"], "there is no command 'stauts': did you mean 'status'?"),
         (["gossip"], "there is no command 'gossip'. For the list: --help"),
-        (["compare", "--depe"], "compare does not take '--depe': did you mean '--deep'?"),
+        (["compare", "--depe"], "compare does not accept '--depe': did you mean '--deep'?"),
         (["cutover", "--frozen-sinc=now"], "did you mean '--frozen-since'?"),
-        (["replay", "a"], "replay does not take 'a'. For the list: --help"),
-        (["migrate", "--plan"], "migrate does not take '--plan': an option of setup. For the list: --help"),
+        (["replay", "a"], "replay does not accept 'a'. For the list: --help"),
+        (["migrate", "--plan"], "migrate does not accept '--plan': an option of setup. For the list: --help"),
         (
             ["compare", "--html=page"],
-            "compare does not take '--html': an option of status, fleet, show, cutover, setup and checklist.",
+            "compare does not accept '--html': an option of status, fleet, show, cutover, setup and checklist.",
         ),
-        (["status", "--hour"], "status does not take '--hour': did you mean '--hours'?"),
+        (["status", "--hour"], "status does not accept '--hour': did you mean '--hours'?"),
         (["status", "--acknowlege"], "did you mean '--acknowledge'?"),
         (["cutover", "--smaple", "3"], "did you mean '--sample'?"),
         (["status", "--lnag", "zh"], "did you mean '--lang'?"),
-        (["status", "--page"], "status does not take '--page'. For the list: --help"),
+        (["status", "--page"], "status does not accept '--page'. For the list: --help"),
         (
             ["compare", "--since", "2026-13-01"],
             "argument --since: '2026-13-01' is not a time: write a time such as 2026-01-31",
@@ -386,7 +386,7 @@ def show(monkeypatch, capsys):
     [
         (DOCTOR_OK, 0, "Setup OK: "),
         (report("in step"), 0, "In step"),
-        ({**STORY, "well": True}, 0, "'a b': OMS accepted an older version."),
+        ({**STORY, "well": True}, 0, "'a b': OMS accepted an older version than the source's current version."),
         (REPLAY_ANSWER, 0, "Nothing is left to resend."),
         (pass_answer(), 0, "The pass is finished."),
         (compare_answer(), 0, "All objects are in OBS with equal contents."),
@@ -412,7 +412,7 @@ def test_show_refuses_an_answer_with_impossible_numbers(show, nonsense):
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_show_prints_an_answer_in_an_encoding_of_windows(show, encoding):
     _, output, _ = show(json.dumps({**STORY, "key": "山"}), "--lang", "en", encoding=encoding)
-    assert output.startswith("'山': OMS accepted an older version.")
+    assert output.startswith("'山': OMS accepted an older version than the source's current version.")
 
 
 def test_show_prints_no_verdict_if_its_input_has_two_verdicts(show):

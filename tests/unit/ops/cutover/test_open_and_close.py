@@ -26,7 +26,7 @@ def test_the_command_close_writes_the_mark_and_reads_it_two_minutes_later(comman
 @pytest.mark.parametrize(
     ("times", "rounds", "code", "message"),
     [
-        (1, 2, 0, "The project is now closed again"),
+        (1, 2, 0, "The project is now closed"),
         (9, 3, 1, "The project does not stay closed, because another command opens it"),
     ],
 )
@@ -47,7 +47,7 @@ def test_the_command_close_waits_again_after_another_caller_closed(command):
 
     console.caller.meanwhile = another
     assert command(console, "close") == 0
-    assert "opened or closed the project in the meantime" in console.messages
+    assert "another command opened or closed the project" in console.messages
     assert console.caller.payloads("certify") == [{"close": True}, {"look": True}] * 2
 
 

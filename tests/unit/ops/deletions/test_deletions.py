@@ -72,7 +72,7 @@ def test_the_command_deletions_writes_its_list_and_prints_the_next_steps(run, tm
 def test_the_command_deletions_writes_no_file_for_an_empty_list(run, tmp_path):
     code, output, _ = run(FakeCaller(certify=make_page(young=3)), "deletions", "--list", "gone")
     assert code == 0
-    assert output.startswith("No object can be deleted in OBS")
+    assert output.startswith("There is no object to delete in OBS")
     assert "rclone" not in output
     assert not [*tmp_path.iterdir()]
 

@@ -587,22 +587,22 @@ def test_the_plan_of_a_migration_counts_objects_missing_in_obs(world):
     world.advance(86_400)
     assert world.run("compare", "--since", "2020-01-01", "--dry-run")[0] in (0, 1)
     assert world.run("compare")[0] in (0, 1)
-    expect_exit(world.migrate(typed="no\n"), 2, "the migration copies 100 objects, 10.0 MB", "(estimate)", "OMS")
+    expect_exit(world.migrate(typed="no\n"), 2, "the migration will copy 100 objects, 10.0 MB", "(estimate)", "OMS")
 
 
 @pytest.mark.parametrize(
     ("prefix", "own", "others", "phrase"),
     [
-        ("", "", 8, "the migration copies 15 objects, 150 bytes. "),
-        ("a/", "", 8, "the migration copies 1 object, 10 bytes. "),
-        ("a/x", "", 8, "copies at most 1 object, 10 bytes. "),
-        ("d/", "", 8, "the migration copies 0 objects, 0 bytes. "),
-        ("a/x/", "a/x/", 8, "the migration copies 15 objects, 150 bytes. "),
+        ("", "", 8, "the migration will copy 15 objects, 150 bytes. "),
+        ("a/", "", 8, "the migration will copy 1 object, 10 bytes. "),
+        ("a/x", "", 8, "will copy at most 1 object, 10 bytes. "),
+        ("d/", "", 8, "the migration will copy 0 objects, 0 bytes. "),
+        ("a/x/", "a/x/", 8, "the migration will copy 15 objects, 150 bytes. "),
         # In no folder; and in a folder that may be counted together with others.
         ("r", "", 8, "is unknown: "),
-        ("r", "", 0, "copies at most 2 objects, 20 bytes. "),
+        ("r", "", 0, "will copy at most 2 objects, 20 bytes. "),
         ("c/", "", 8, "is unknown: "),
-        ("c/", "", 0, "the migration copies 0 objects, 0 bytes. "),
+        ("c/", "", 0, "the migration will copy 0 objects, 0 bytes. "),
     ],
 )
 def test_the_plan_of_a_migration_counts_objects_below_its_prefixes(prefix, own, others, phrase):

@@ -128,7 +128,7 @@ def test_the_parts_of_a_bar_add_up_to_the_objects_of_the_bucket():
 
 def test_the_page_of_a_status_marks_counts_that_are_minimums(example):
     example["backlog"] |= {"at_least": True, "failed": 10_000, "in_run_files": 0, "read": 1}
-    expected = ("failed recordsat least 10,000", "in replay's run files0", "according to 1 record")
+    expected = ("failed recordsat least 10,000", "in replay's run files0", "given in 1 failed record")
     assert missing_parts(page(example).section("waiting").text, *expected) == []
 
 

@@ -228,8 +228,8 @@ class KeyHistory:
                     t("The object was just written: its event may still arrive."),
                     t("Check again in 15 minutes."),
                     t(
-                        "If its event arrives, the key is recorded as failed. When the project is open, replay or"
-                        " reconcile submits the key."
+                        "If an event for the key arrives, the key is recorded as failed. Once the project"
+                        " is open, replay or reconcile submits the key."
                     ),
                 )
         return Story(
@@ -247,7 +247,7 @@ class KeyHistory:
                 "OMS accepted the object key at {time}; the record names no version.",
                 time=_format_time(write_time(success_record)),
             )
-        return t("OMS accepted an older version.")
+        return t("OMS accepted an older version than the source's current version.")
 
     def _find_failed_copy_story(self, success_record: StoredObject) -> Story | None:
         """Return the story of an accepted version that OMS failed to copy, or None if no failed record reports this."""
