@@ -48,7 +48,10 @@ def cutover_words(freeze_time: datetime, *, is_rehearsal: bool = False) -> list[
 
 @contextmanager
 def after_each_request(call: Callable[[int], None]) -> Iterator[list[tuple[str, bytes]]]:
-    """Call `call` with the number of each of the user's requests, after a cloud handled it; yield the requests."""
+    """Call `call` with the number of each request of the user's commands, after a cloud has handled the request.
+
+    Yields the list of these requests, each with its path and body.
+    """
     requests: list[tuple[str, bytes]] = []
     post_request = Caller._post
 

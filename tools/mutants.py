@@ -194,7 +194,7 @@ def list_mutants(place: str) -> list[Mutant]:
 
 
 def draw_mutants(number: int, generator: random.Random) -> list[Mutant]:
-    """Draw `number` changes, a tenth of them from each of GROUPS."""
+    """Draw `number` changes: a tenth from each group of modules in GROUPS, the others from all packages."""
     mutants_by_place = {place: list_mutants(place) for place in (*GROUPS, *_OTHER_PLACES)}
     chosen = [mutant for place in GROUPS for mutant in generator.sample(mutants_by_place[place], -(-number // 10))]
     others = [

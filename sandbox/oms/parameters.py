@@ -68,7 +68,7 @@ def make_parameter_error(problem: str) -> GatewayError:
 
 
 def try_read_keys(request: Request) -> tuple[list[str], list[str]]:
-    """Return the keys of an unchecked call, as sent and decoded; return empty lists if the body is unreadable."""
+    """Return two lists of the keys in an unchecked call: as sent, and decoded. An unreadable body has none."""
     try:
         sent_keys = json.loads(request.body)["object_keys"]
         return list(sent_keys), [unquote(key) for key in sent_keys]
@@ -87,7 +87,7 @@ def check_names(request: Request, params: Collection[str], has_body: bool) -> No
 
 
 def read_keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[str]]:
-    """Return the keys in the body, as sent and decoded."""
+    """Return two lists of the keys in the body: as sent, and decoded."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise make_parameter_error("Content-Type")
     sent_keys = parse_fields(request, "object_keys").get("object_keys")
@@ -186,7 +186,7 @@ def parse_group(request: Request) -> GroupParameters:
 
 
 def parse_bandwidth(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the bandwidth windows in a body, at most five without overlap; their limits are in bytes a second."""
+    """Return the bandwidth windows in a body, with limits in bytes a second; refuse over five windows, and overlaps."""
     windows = body.get("bandwidth_policy", [])
     if (
         not isinstance(windows, list)

@@ -139,7 +139,8 @@ _OPTIONAL_PARAMS = frozenset().union(*(operation.params for operation in _OPERAT
 class Oss(Store):
     """The service of OSS, with V4 signatures.
 
-    The bucket is in the host name or, as oss2 addresses an IP address, begins the path.
+    The bucket is part of the host name. If the host is an IP address, oss2 puts the bucket first
+    in the path.
     """
 
     def __init__(self, region: str = "cn-hangzhou", port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:

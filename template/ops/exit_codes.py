@@ -87,7 +87,7 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
     "migrate": _make_meanings(
         t("running, finished or ended"), t("failed, or an error"), t("paused, or not started yet")
     ),
-    "deletions": _make_meanings(t("the list is written"), t("the list is refused, or an error")),
+    "deletions": _make_meanings(t("the list is written"), t("the list is refused, or an error occurred")),
     "checklist": _make_meanings(
         t("no setting is left to move"),
         t("a setting is left to move, or an error"),

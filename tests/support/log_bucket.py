@@ -37,7 +37,7 @@ BACKFILL = {**USUAL, "since": "1970-01-01T00:00:00Z"}
 
 
 def record_name(state: str, key: str, root: str = ROOT) -> str:
-    """Return the name of a key's record; the name for a long key has the key's hash."""
+    """Return the name of a key's record; the name for a long key has the key's hash instead."""
     name = f"{root}{state}_object/{key}"
     return (
         name if len(name.encode()) <= 1023 else f"{root}{state}_object_long/{hashlib.sha256(key.encode()).hexdigest()}"

@@ -130,7 +130,8 @@ class World(Clouds):
     def installed(cls, *keys: str, **environment: str) -> Self:
         """Return a world an hour after the project's installation, in which OMS has copied the source objects `keys`.
 
-        The rate of calls to OMS is too high to delay the jobs.
+        The permitted rate of calls to OMS is so high that it delays no job. `environment` has settings of the
+        functions.
         """
         world = cls(**{"OMS_RATE": "1000", **environment})
         world.install()

@@ -73,7 +73,10 @@ UNCONFIRMED = {
     "interval of counts": Assumption(
         t("interval of OMS's counts"),
         t("five minutes; doctor checks this"),
-        t("if the interval is an hour, `OMS_FINISHED` cannot pass, and `oms_unfinished` has to be accepted by name"),
+        t(
+            "if OMS reports counts only by the hour, `OMS_FINISHED` cannot pass, and you have to accept"
+            " `oms_unfinished` by name"
+        ),
         ("counts.step",),
     ),
     "part size": Assumption(
@@ -116,7 +119,7 @@ UNCONFIRMED = {
     "encoding of keys": Assumption(
         t("whether a task decodes submitted keys"),
         t("yes, once"),
-        t("without decoding, no key with special characters arrives: `MISSING` fails"),
+        t("if keys are not decoded, no object whose key has special characters arrives: `MISSING` fails"),
         ("objects.hostile name.in_obs",),
         "OMS_KEY_ENCODING",
         confirming_values=_HOUR_WORDS,
@@ -182,7 +185,7 @@ UNCONFIRMED = {
             " `modifyObjectMetadata`"
         ),
         t("either: setup grants both"),
-        t("whether `headers` can change headers; doctor tries the permission"),
+        t("whether `headers` can change headers; doctor tests the permission"),
         ("in_place.permission",),
     ),
     "headers of a missing object": Assumption(

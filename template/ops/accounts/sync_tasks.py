@@ -156,7 +156,7 @@ class SyncTasks:
                 t("Correct SYNC_URL in s.yaml, or empty it: setup then creates a task"),
             )
         if note and not note.task:
-            text = t("Setup waits up to five minutes for OMS to list the task, and deletes no access key before that")
+            text = t("Setup waits up to five minutes for OMS to list the task, and deletes no access key until then")
             return Line(ResourceState.CREATE, requested_text(note), text)
         if other_tasks := self._find_bucket_tasks(tasks):
             return Line(

@@ -58,21 +58,23 @@ def change_in_place(bucket: ObsBucketClient, key: str, clock: WallClock) -> InPl
     changed_head = bucket.head(key)
     if changed_head is None or changed_head.headers.get(_HEADER.lower()) != _FIRST_VALUE:
         return InPlaceEffect()
-    expired_url = UNKNOWN
+    accepts_expired_url = UNKNOWN
     if url_works:
         clock.sleep(_VALID_SECONDS + _LATE_SECONDS)
-        expired_url = _yes_or_no(_try_change(lambda: bucket.change_headers(key, {_HEADER: _SECOND_VALUE}, expires)))
+        accepts_expired_url = _yes_or_no(
+            _try_change(lambda: bucket.change_headers(key, {_HEADER: _SECOND_VALUE}, expires))
+        )
         final_head = bucket.head(key)
         # If another write, such as a second copy by OMS, moved LastModified, the effect of the change is unknown.
-        if expired_url == NO and (
+        if accepts_expired_url == NO and (
             final_head is None or final_head.headers.get("last-modified") != changed_head.headers.get("last-modified")
         ):
-            return InPlaceEffect(url=YES, expired_url=expired_url)
+            return InPlaceEffect(url=YES, expired_url=accepts_expired_url)
     time, etag = (
         _yes_or_no(first_head.headers.get(name) != changed_head.headers.get(name)) for name in ("last-modified", "etag")
     )
     return InPlaceEffect(
-        time, etag, _yes_or_no(url_works), expired_url, _yes_or_no(_try_replace(bucket, key, changed_head))
+        time, etag, _yes_or_no(url_works), accepts_expired_url, _yes_or_no(_try_replace(bucket, key, changed_head))
     )
 
 

@@ -119,7 +119,7 @@ def compare_shared(document: Document, shared_digests: Iterable[bytes]) -> Claim
     }
     is_possible_digest = (digests.get(other_count, digest_sum) - digest_sum) % _MODULUS == 0
     return Claim(
-        t("The objects in both listings match the classes that count as equal"),
+        t("The objects that both listings contain include all objects that count as equal"),
         0 <= other_count <= other_totals.objects and is_possible_digest,
         f"{number:,} objects, {digest_sum % _MODULUS:064x}",
     )

@@ -157,7 +157,7 @@ class UnreadableResponseError(OpsError):
 
     def __init__(self) -> None:
         super().__init__(
-            t("The response does not have the form that the cloud documents"),
+            t("The cloud's response does not have the documented form"),
             t("Make sure that no other service answers, such as a login page"),
         )
 

@@ -211,7 +211,7 @@ def _suggest_name(problem: Text, word: str, names: Iterable[str]) -> Text:
     )
     if similar_names:
         return t("{wrong}: did you mean {near!r}?", wrong=problem, near=similar_names[0])
-    return t("{wrong}. For the list: --help", wrong=problem)
+    return t("{wrong}. To list the commands or options: --help", wrong=problem)
 
 
 def default_language() -> str:

@@ -210,7 +210,9 @@ class Cutover:
             destination=sum(sides.destination.objects for sides in counts_in_scope),
         )
         self._print_result(
-            True, t("comparison of {began}", began=answer.started) if self._uses_existing_comparison else None, counts
+            True,
+            t("comparison begun at {began}", began=answer.started) if self._uses_existing_comparison else None,
+            counts,
         )
         return self._recheck(answer)
 

@@ -54,8 +54,8 @@ def report(workload: Workload, estimate: Estimate, language: str) -> Report:
         ),
         Paragraph(
             translate(
-                "In addition to OMS's own requests, a task group takes {group} requests to the two clouds until"
-                " it ends; submission by this project takes {sent}.",
+                "In addition to OMS's own requests, a task group needs {group} requests to the two clouds"
+                " until it ends; submitting the objects by this project needs {sent}.",
                 group=estimate.old_requests["group"],
                 sent=estimate.old_requests["sent"],
             )

@@ -152,8 +152,9 @@ def _deletion_steps(summary: Summary, file: Path, translate: Translator) -> Sect
         [
             Paragraph(
                 translate(
-                    "The list is valid until {time}: a key that the source writes again is not removed from it."
-                    " `obs` is the name of OBS among the remotes of your rclone (type s3, provider HuaweiOBS).",
+                    "Do not use the list after {time}: it keeps keys that are written to the source"
+                    " again. `obs` is the remote for OBS in your rclone configuration (type s3, provider"
+                    " HuaweiOBS).",
                     time=valid_until,
                 )
             ),
@@ -165,7 +166,9 @@ def _deletion_steps(summary: Summary, file: Path, translate: Translator) -> Sect
             CommandBlock(f"rclone delete obs:{bucket} --files-from-raw {name} --dry-run"),
             Paragraph(translate("3. Delete the objects:")),
             CommandBlock(f"rclone delete obs:{bucket} --files-from-raw {name}"),
-            Paragraph(translate("4. Compare at once: this submits each key that the source wrote in the meantime:")),
+            Paragraph(
+                translate("4. Compare at once, to submit each key that was written to the source in the meantime:")
+            ),
             CommandBlock(command(Step("compare"))),
             Paragraph(
                 translate("Do not use obsutil: it deletes a key or all keys with a prefix, and takes no list."), "open"

@@ -83,7 +83,8 @@ def _resend_text(group: TaskGroup) -> Text | None:
 def report_failures(answer: StatusAnswer, translate: Translator) -> Blocks:
     """Return blocks on the existing objects that OMS failed to copy.
 
-    Failures of objects written since belong to the sync task, and are reported elsewhere.
+        Failures of objects that were written after the migration had started belong to the sync task, and are reported
+    elsewhere.
     """
     group = answer.old_objects
     if group is None or not group.failed:

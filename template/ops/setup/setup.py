@@ -131,7 +131,7 @@ class SetupRun:
 
     def renewals(self) -> list[Need]:
         if self._huawei is None:
-            raise UsageError(t("The functions' key belongs to Huawei Cloud"), t("Omit --only alibaba"))
+            raise UsageError(t("The functions' access key is a key of Huawei Cloud"), t("Omit --only alibaba"))
         return list(self._huawei.renewals())
 
     def report_migration(self, options: Namespace) -> None:

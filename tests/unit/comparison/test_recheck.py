@@ -79,7 +79,7 @@ def test_a_recheck_submits_each_object_once_in_an_open_project(world):
     world.advance(HOUR)
 
     def recheck_missing(**asked: str) -> set[str]:
-        """Recheck, and return the missing keys; OMS then loses the submitted objects, and two hours pass."""
+        """Recheck with the options `asked`, let OMS lose the submitted objects, and return the missing keys."""
         missing_count = classes(world.compare(again=True, **asked))["missing"]
         while world.task.withheld_copies:
             world.fail_copy()

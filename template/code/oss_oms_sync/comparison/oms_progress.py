@@ -1,7 +1,7 @@
 """Objects that OMS has accepted and may still copy, estimated by its counts and a time limit.
 
-OMS does not report which objects it still has to copy, nor which it has lost. It reports counts in steps, which are
-intervals of five minutes or of an hour.
+OMS does not report which objects it still has to copy, nor which it has lost. It reports counts in steps; a step is
+an interval of five minutes or of an hour.
 """
 
 from __future__ import annotations

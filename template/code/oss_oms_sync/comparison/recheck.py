@@ -142,8 +142,8 @@ def _subtract_listed(listing_totals: Side, class_totals: Side, unlisted_totals: 
 def _count_keys(tally: Tally) -> int:
     """Return the number of keys in a tally.
 
-    The keys of a class are either all in the source, or all only in OBS, so the bucket with more of its objects has all
-    its keys.
+    Either all keys of a class are in the source, or all are only in OBS. So the number of keys of a class is the larger
+    one of its two object counts.
     """
     return sum(max(count.source.objects, count.destination.objects) for count in tally.classes.values())
 

@@ -127,7 +127,7 @@ def count_unread(tally: Tally) -> dict[str, int]:
 def describe_remedies(
     tally: Tally, mode: OverwriteMode | None, suffix: str, attempts: Attempts
 ) -> dict[ObjectClass, Text]:
-    """Return the remedies of the classes whose objects need, or may need, another action than a submission."""
+    """Return the remedies of the classes whose objects need, or may need, something other than a submission."""
     class_remedies = {
         object_class: remedy(
             object_class, select_remedy_counts(tally, object_class, suffix), mode, attempts, is_open=True

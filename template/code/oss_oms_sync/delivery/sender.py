@@ -46,7 +46,7 @@ def stop_for_refusal(refusal: Failure) -> Stopped:
 
 
 class Sender:
-    """The submissions of a run, with counts of their outcomes.
+    """A sender that submits the keys of a run to OMS, and counts the outcomes.
 
     `stopped` is the reason why the run has to end early, or None.
     """

@@ -38,10 +38,10 @@ _MAX_CLOCK_ERROR_SECONDS = 15 * 60
 
 @dataclass(frozen=True)
 class MigrationReach:
-    """The objects that a task group copies: those under one of the `prefixes` that were written before it started.
+    """The objects that a task group copies: those under one of the `prefixes`, if written before it started.
 
     - `begun`, `until`: the times of the group's start and end, in seconds since 1970. While the group runs, `until` is
-      the time of this query.
+      the time at which OMS was asked.
     - `will_copy`: True if the group runs and will copy its objects.
     - `has_copied`: True if the group has finished, and replay has recorded all its copy failures.
     - `had_no_extra`: True if the comparison before the migration found no object that was only in OBS.

@@ -113,7 +113,7 @@ def find_cut(first_key: str, until_key: str, marks: Iterable[KeyMark], find_next
 
 
 def find_middle(after_key: str, until_key: str, marks: Iterable[KeyMark]) -> str | None:
-    """Return the middle of the keys after `after_key` up to `until_key` by `marks` alone, or None without such a mark.
+    """Return the mark that halves the keys after `after_key` up to `until_key`, or None if no mark is among them.
 
     An empty `until_key` is no limit. One half may be empty, because keys may have changed since the marks were stored.
     """

@@ -179,7 +179,7 @@ class PassStore:
         return StoredObject.of_json(f"{self.prefix}ping-{uuid.uuid4().hex}", {})
 
     def receive_event(self, event: bytes | str) -> list[RangeRequest] | None:
-        """Return the requests in an event, or None for an event of another bucket; delete tests of the trigger."""
+        """Return an event's requests, or None for an event of another bucket; delete the trigger's test objects."""
         requests, pings = parse_requests(event, self.prefix) or (None, [])
         self._bucket.try_delete_all(pings)
         return requests

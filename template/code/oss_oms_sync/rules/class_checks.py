@@ -124,7 +124,9 @@ CLASS_CHECKS = (
         _EQUAL_TEXT,
         (ObjectClass.EQUAL_VERSION,),
         keeps_project_open=True,
-        description=t("{number:object|objects} of equal size, accepted by OMS in this version; contents not compared"),
+        description=t(
+            "{number:object|objects} of equal size, whose current version OMS has accepted; contents not compared"
+        ),
         remedy_text=_READ_REMEDY,
     ),
     ClassCheck(

@@ -177,8 +177,8 @@ def _report_unfinished_work(facts: WaitingFacts) -> Finding:
             minutes=oms_work.largest // BYTES_PER_MINUTE,
         )
         remedy_text = t(
-            "OMS may have lost these objects, or may have counted a twice-submitted object only once. Otherwise OMS"
-            " may still write them. If you can take this risk, accept oms_unfinished by name"
+            "OMS may have lost these objects, may still write them, or may have counted a twice-submitted"
+            " object only once. If you can take this risk, accept oms_unfinished by name"
         )
     if acceptance is not None:
         return OMS_FINISHED.finding(

@@ -1,4 +1,4 @@
-"""Sums of the counts of classes and folders, and the counts on which a remedy depends."""
+"""Sums of the object counts of each class and folder, and the counts on which a remedy depends."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _CLOSED_TEXT = t(
     " start over. If OBS is in use, copy the objects that OBS needs by hand",
     step=Step("open"),
 )
-_GO_TEXT = t("A GO is in effect, so the project stays closed. Copy the objects that OBS needs by hand")
+_GO_TEXT = t("A GO is in effect, so the project stays closed. Copy by hand the objects that OBS needs")
 _MIGRATING_TEXT = t(
     "Compare again when the migration is finished. To check its progress: {step}", step=Step("migrate", {"look": True})
 )

@@ -31,8 +31,8 @@ HEADERS = CutoverCheck(
     METADATA.upper(),
     t("headers that differ"),
     t(
-        "Content-Type, Content-Disposition, Content-Encoding, Content-Language, Cache-Control,"
-        " Expires and custom headers are equal in OBS"
+        "Content-Type, Content-Disposition, Content-Encoding, Content-Language, Cache-Control, Expires"
+        " and custom headers are the same in OBS as at the source"
     ),
 )
 # The number of objects in a sample that is requested only to compare headers.
@@ -204,8 +204,9 @@ def check_headers(facts: CutoverFacts) -> Finding:
         )
     elif headers.migrated:
         remedy_text = t(
-            "Accept metadata by name: OMS copies only values of letters, digits and hyphens. Alternatively, write"
-            " the objects again at the source with such values (one PUT and one copy each)"
+            "Accept `metadata` by name: OMS copies only values that consist of letters, digits and"
+            " hyphens. Alternatively, write the objects to the source again with such values (one PUT and"
+            " one copy each)"
         )
     else:
         remedy_text = t(

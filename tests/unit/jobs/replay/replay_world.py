@@ -38,7 +38,10 @@ class ReplayWorld(World):
     # Earlier events.
 
     def put_failed(self, *keys: str, first: str = "", **details: object) -> None:
-        """Write source objects with the keys `keys`, and failed records of these keys with `details`."""
+        """Write source objects with the keys `keys`, and failed records of these keys with the fields `details`.
+
+        `first` is the time of the first failure, by default now.
+        """
         for key in keys:
             self.upload(key, CONTENTS)
         of_event = {"event_name": "", "event_time": "", "first_failure": first or timestamp(self.clock.now())}

@@ -388,7 +388,7 @@ def test_check_names_the_listing_that_differs_from_the_certificate(run, side, ob
     )
 
 
-BOTH_LISTINGS_CLAIM = "The objects in both listings match the classes that count as equal"
+BOTH_LISTINGS_CLAIM = "The objects that both listings contain include all objects that count as equal"
 ONLY_IN_OBS = [("x", 3), ("y", 9)]
 
 

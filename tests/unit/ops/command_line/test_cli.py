@@ -187,7 +187,7 @@ def remove_field(name: str, answer: dict) -> dict:
 def test_a_command_refuses_an_answer_of_another_version_with_a_remedy(run, words, answer):
     job, *_ = words.replace("story", "status").split()
     code, output, messages = run(FakeCaller(**{job: answer}), *words.split())
-    expected = ("The answer has a form unknown to this ops.py", "s deploy -y")
+    expected = ("The answer has a form that this version of ops.py does not know", "s deploy -y")
     assert code == 1
     assert output == ""
     assert missing_parts(messages, *expected) == []
@@ -245,11 +245,14 @@ def run_to_exit(capsys):
         (["status", "--hours", "x"], ""),
         (["status", "--hou", "3"], ""),
         (["stauts"], "there is no command 'stauts': did you mean 'status'?"),
-        (["gossip"], "there is no command 'gossip'. For the list: --help"),
+        (["gossip"], "there is no command 'gossip'. To list the commands or options: --help"),
         (["compare", "--depe"], "compare does not accept '--depe': did you mean '--deep'?"),
         (["cutover", "--frozen-sinc=now"], "did you mean '--frozen-since'?"),
-        (["replay", "a"], "replay does not accept 'a'. For the list: --help"),
-        (["migrate", "--plan"], "migrate does not accept '--plan': an option of setup. For the list: --help"),
+        (["replay", "a"], "replay does not accept 'a'. To list the commands or options: --help"),
+        (
+            ["migrate", "--plan"],
+            "migrate does not accept '--plan': an option of setup. To list the commands or options: --help",
+        ),
         (
             ["compare", "--html=page"],
             "compare does not accept '--html': an option of status, fleet, show, cutover, setup and checklist.",
@@ -258,7 +261,7 @@ def run_to_exit(capsys):
         (["status", "--acknowlege"], "did you mean '--acknowledge'?"),
         (["cutover", "--smaple", "3"], "did you mean '--sample'?"),
         (["status", "--lnag", "zh"], "did you mean '--lang'?"),
-        (["status", "--page"], "status does not accept '--page'. For the list: --help"),
+        (["status", "--page"], "status does not accept '--page'. To list the commands or options: --help"),
         (
             ["compare", "--since", "2026-13-01"],
             "argument --since: '2026-13-01' is not a time: write a time such as 2026-01-31",

@@ -501,7 +501,7 @@ def test_a_cutover_with_go_removes_the_trigger_of_forward(command):
 
 @pytest.fixture(scope="module")
 def reading() -> Callable[[int], dict]:
-    """Return a function that makes the certificate of a call that read the first `read` objects of the sample."""
+    """Return a function that makes a certificate for which certify has read a number of sampled objects."""
     sample = {**make_sample(), "drawn": 300, "unread": ["a/3"], "problem": "time"}
     return lambda read: certificate({"SAMPLE": "not run"}, "NOT PROVEN", sample={**sample, "read": read})
 
@@ -748,7 +748,10 @@ def test_a_running_migration_ends_a_cutover_and_a_rehearsal_names_it():
 
 
 def make_console_with_headers(answer, **details) -> Console:
-    """Return the console of a project with an earlier headers pass; `answer` is the job's answer in the cutover."""
+    """Return the console of a project with an earlier headers pass, whose answer has the fields `details`.
+
+    `answer` is the answer of the headers pass in the cutover.
+    """
     console = make_console(compare=[compare_answer(), compare_answer(), answer, compare_answer(), compare_answer()])
     console.caller.passes["headers"] = headers_answer({HeadersOutcome.DIFFERS: 1}, work="look", **details)
     return console

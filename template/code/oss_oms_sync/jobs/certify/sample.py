@@ -173,7 +173,7 @@ class _SampleReader:
         return results, ""
 
     def _compare(self, source: ObjectSummary | None, destination: ObjectSummary | None) -> bool | None:
-        """Return True if both buckets have the same contents, False if not, or None if the time is up.
+        """Return True if the object has the same contents in both buckets, False if not, or None if the time is up.
 
         Raises StorageError.
         """

@@ -46,8 +46,8 @@ _LABELS = {
     VerdictState.BROKEN.value: (
         t("BROKEN"),
         t(
-            "No object is lost: replay resends the failed objects after the repair. To list each fault with its"
-            " remedy, run in the project's folder: {step}.",
+            "No object is lost: replay resends the failed objects when the faults are fixed. To list each"
+            " fault with its remedy, run in the project's folder: {step}.",
             step=Step("doctor"),
         ),
     ),
