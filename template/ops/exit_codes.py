@@ -35,25 +35,27 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
     "doctor": _make_meanings(t("no fault"), t("a fault, a check without a result, or an error")),
     "status": _make_meanings(t("in step, or closed without an alarm"), t("any other state, or an error")),
     "fleet": _make_meanings(t("no project needs an action"), t("a project needs an action, or an error")),
-    "story": _make_meanings(t("in OBS, or in progress"), t("neither in OBS nor in progress, or an error")),
+    "story": _make_meanings(
+        t("OMS has accepted the current version, which is in OBS or in progress"), t("any other state, or an error")
+    ),
     "replay": _make_meanings(t("no requested object is left to resend"), t("objects remain, or an error")),
     "close": _DONE_MEANINGS,
     "open": _DONE_MEANINGS,
     "show": {
         **_make_meanings(
             t("GO, or nothing to do"),
-            t("NO-GO, an action is needed, or an error"),
-            t("not proven, or not finished"),
+            t("NO-GO, an unfinished pass, a needed action, or an error"),
+            t("not proven, objects in progress, or no object in scope"),
         ),
         **_UNTRUSTED_MEANINGS,
     },
     "reconcile": _make_meanings(
-        t("no object is left to submit"),
+        t("no object is left to submit, or --limit was reached"),
         t("objects remain, the pass has not finished, or an error"),
         t("no object is in scope"),
     ),
     "compare": _make_meanings(
-        t("all objects are proven equal"),
+        t("all objects are proven equal; with --standstill: the pass has finished"),
         t("objects are missing or differ, the pass is not finished, or an error"),
         t("objects are in progress or not proven, or no object is in scope"),
     ),
@@ -61,7 +63,7 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
         **_make_meanings(
             t("no header is left to set"),
             t("the pass is not finished, or an error"),
-            t("objects are left, or no object is in scope"),
+            t("headers still differ or are unknown, or no object is in scope"),
         ),
         ExitCode.REFUSED: t("changing headers is not permitted, a usage error, or you answered no at a prompt"),
     },
@@ -77,7 +79,7 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
     "canary": _make_meanings(
         t("all objects arrived and are equal"),
         t("an arrived object differs, or an error"),
-        t("an object did not arrive in time, or is not deleted"),
+        t("an object did not arrive in time, or is not deleted yet"),
     ),
     "setup": _make_meanings(
         t("done, or the plan can be executed"),
@@ -85,9 +87,14 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
         t("a step is waiting, or its result is unknown"),
     ),
     "migrate": _make_meanings(
-        t("running, finished or ended"), t("failed, or an error"), t("paused, or not started yet")
+        t("running, finished or ended; no migration exists; or --pause succeeded"),
+        t("failed, or an error"),
+        t("paused before, or recorded without a task group"),
     ),
-    "deletions": _make_meanings(t("the list is written"), t("the list is refused, or an error occurred")),
+    "deletions": {
+        **_make_meanings(t("the list is written, or has no key"), t("an error")),
+        ExitCode.REFUSED: t("the list is refused, a usage error, or you answered no at a prompt"),
+    },
     "checklist": _make_meanings(
         t("no setting is left to move"),
         t("a setting is left to move, or an error"),

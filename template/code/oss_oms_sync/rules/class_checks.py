@@ -148,7 +148,7 @@ CLASS_CHECKS = (
             "{number:object|objects} impossible to copy: symbolic links, keys below"
             " oms_source_record/, or keys that OBS cannot store"
         ),
-        remedy_text=t("Copy the objects that OBS needs by hand, then accept the class by name"),
+        remedy_text=t("Copy by hand the objects that OBS needs, then accept the class by name"),
     ),
     ClassCheck(
         "UNKNOWN",

@@ -316,7 +316,7 @@ def test_after_a_go_no_failed_check_recommends_opening_the_project(ready, fate, 
         assert finding["result"] == "failed"
         assert finding["step"] is None
         assert finding["next"].startswith(
-            "A GO is in effect, so the project stays closed. Copy the objects that OBS needs"
+            "A GO is in effect, so the project stays closed. Copy by hand the objects that OBS needs"
         )
         assert "ops.py open" not in str(document)
         assert find_false_claims(document) == []

@@ -313,7 +313,7 @@ def test_a_symbolic_link_prevents_a_go_until_it_is_accepted(world):
     world.advance(HOUR)
     world.prove()
     says = world.find_obstacle("PROOF_IMPOSSIBLE", "not proven")["next"]
-    assert says == "Copy the objects that OBS needs by hand, then accept the class by name"
+    assert says == "Copy by hand the objects that OBS needs, then accept the class by name"
 
 
 def test_an_object_in_obs_that_was_never_submitted_prevents_a_go(world):

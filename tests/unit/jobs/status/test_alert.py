@@ -34,8 +34,8 @@ def test_an_alarm_has_a_verdict_a_time_a_command_and_a_remedy(world):
         f"CREDENTIALS: {Reason.CREDENTIALS.fix.en}\n"
         "Waiting to be resent: 1 since 2026-03-10T12:30:00Z. Failed copies: 0."
         " First reported at 2026-03-10T12:45:00Z.\n"
-        "No object is lost: replay resends the failed objects after the repair. To list each fault with its remedy, run"
-        " in the project's folder: python3 ops.py doctor."
+        "No object is lost: replay resends the failed objects when the faults are fixed. To list each fault with its"
+        " remedy, run in the project's folder: python3 ops.py doctor."
     )
     world.advance(24 * 3600)
     world.tick("status")

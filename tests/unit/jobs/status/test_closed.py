@@ -50,7 +50,7 @@ def test_after_a_go_status_names_no_step_to_open_the_project(world, mocker):
     verdict = world.status()["verdict"]
     assert verdict["alarm"] is True
     assert verdict["step"]["options"] == {"acknowledge": True}
-    assert "Copy the objects that OBS needs by hand, then run: python3 ops.py status --acknowledge." in verdict["text"]
+    assert "Copy by hand the objects that OBS needs, then run: python3 ops.py status --acknowledge." in verdict["text"]
     for answer in (world.status(), world.status(key="late"), world.invoke("doctor", {})):
         assert "ops.py open" not in str(answer)
         assert "open the project" not in str(answer)

@@ -183,7 +183,7 @@ def test_status_reads_times_of_oms_in_seconds_or_milliseconds(world, unit):
 def test_status_names_the_permission_if_oms_refuses_the_statistics(world):
     world.oms.deny("oms:synctask:statistics")
     words = "(FORBIDDEN): Grant the IAM user of HW_AK the permission oms:synctask:statistics"
-    assert_copying(world, None, BEHIND, f"does not report how long its remaining objects have waited {words}")
+    assert_copying(world, None, BEHIND, f"does not report how long the objects in its queue have waited {words}")
 
     # AND the failures are still reported
     world.count_objects(EARLY, REQUEST=1, FAILURE=1)

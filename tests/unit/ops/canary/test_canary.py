@@ -469,7 +469,7 @@ PAGE = b"<R><IsTruncated>true</IsTruncated><Contents><Key>k</Key><Size>1</Size><
 def test_an_undocumented_response_ends_a_canary_with_an_error(world, service, body, where):
     faults = getattr(world, service).faults
     faults.add(Fault.status(200, body, OSS_HEADERS | OBS_HEADERS), where=where)
-    expect_exit(world.canary(), 1, "does not have the form that the cloud documents")
+    expect_exit(world.canary(), 1, "does not have the documented form")
     faults.clear()
     assert world.canary("--remove").code == 0
     assert world.leftovers() == []

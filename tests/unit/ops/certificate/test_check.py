@@ -500,7 +500,7 @@ def test_check_refuses_a_document_that_is_nested_too_deep(mocker, capsys):
     mocker.patch("ops.functions.tool_output.read", return_value=document)
     mocker.patch("sys.stdin", io.TextIOWrapper(io.BytesIO()))
     assert cli.main(["show", "--lang", "en"], HOUR_AFTER) == 4
-    assert "The answer has a form unknown" in capsys.readouterr().err
+    assert "The answer has a form that this version of ops.py does not know" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

@@ -204,5 +204,5 @@ def test_ops_and_the_functions_accept_the_same_task_addresses(form):
 def test_ops_raises_an_error_for_an_undocumented_response_body(body):
     answer = wire.Response(200, {}, body)
     for parse in (answer.xml, answer.json):
-        with pytest.raises(OpsError, match="does not have the form that the cloud documents"):
+        with pytest.raises(OpsError, match="does not have the documented form"):
             parse()

@@ -197,7 +197,7 @@ def test_a_command_refuses_an_answer_of_another_version_with_a_remedy(run, words
 @pytest.mark.parametrize("name", ["amended", "watermark", "lag", "remedies", "submitted", "classes"])
 def test_show_prints_or_refuses_an_answer_with_any_wrong_field(show, name, value):
     code, output, messages = show(json.dumps({**compare_answer(), name: value}), "--lang", "en")
-    assert output or "The answer has a form unknown" in messages
+    assert output or "The answer has a form that this version of ops.py does not know" in messages
     assert code in (0, 1)
 
 
@@ -407,7 +407,7 @@ def test_show_refuses_an_answer_with_impossible_numbers(show, nonsense):
     status = report()
     status["compare"]["open"][0]["share"] = nonsense
     code, output, messages = show(json.dumps(status), "--lang", "en")
-    assert "The answer has a form unknown" in messages
+    assert "The answer has a form that this version of ops.py does not know" in messages
     assert code == 1
     assert output == ""
 

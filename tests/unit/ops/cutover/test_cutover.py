@@ -269,7 +269,7 @@ def test_a_cutover_rechecks_the_differences_of_a_finished_comparison():
     # WHEN the cutover is run again, THEN no other comparison is made
     assert run(console)["verdict"] == "GO"
     assert list_payloads(console, "compare") == [{**CUTOVER_PAYLOAD, "again": True}]
-    assert "   done: comparison of 2026-01-31T08:15:00Z; 1,001 source objects, 1,001 in OBS\n" in console.messages
+    assert "   done: comparison begun at 2026-01-31T08:15:00Z; 1,001 source objects, 1,001 in OBS\n" in console.messages
 
 
 @pytest.mark.parametrize(

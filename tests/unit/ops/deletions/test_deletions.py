@@ -62,7 +62,7 @@ def test_the_command_deletions_writes_its_list_and_prints_the_next_steps(run, tm
         "of unknown origin: OMS never accepted the key",
         "rclone delete obs:photos-obs --files-from-raw gone --dry-run",
         "rclone copy obs:photos-obs obs:photos-obs-deleted --files-from-raw gone",
-        "valid until 2026-01-31T10:00:00Z",
+        "Do not use the list after 2026-01-31T10:00:00Z",
         "ops.py compare",
         "Do not use obsutil",
     )

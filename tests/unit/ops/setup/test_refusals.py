@@ -75,7 +75,7 @@ def answer_task_list(world, body):
 def test_setup_does_not_take_a_response_without_a_list_for_an_empty_list(world, body):
     answer_task_list(world, body)
     line = read_plan(world, 3)["sync task"]
-    assert "does not have the form that the cloud documents" in line["detail"]["en"]
+    assert "does not have the documented form" in line["detail"]["en"]
     assert line["state"] == "unreadable"
 
 

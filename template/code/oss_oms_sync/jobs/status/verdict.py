@@ -33,7 +33,7 @@ from oss_oms_sync.ledger.certificates import describe_closed
 from oss_oms_sync.passes.tally import NEW_OBJECTS, NEW_WITHOUT_EVENT
 
 _LATE_CHANGES_TEXT = t("To submit the changes, open the project. If OBS does not need them: {command}.")
-_LATE_CHANGES_AFTER_GO_TEXT = t("Copy the objects that OBS needs by hand, then run: {command}.")
+_LATE_CHANGES_AFTER_GO_TEXT = t("Copy by hand the objects that OBS needs, then run: {command}.")
 _make_broken_verdict = partial(Verdict, VerdictState.BROKEN, alarm=True)
 
 

@@ -96,7 +96,7 @@ def check_unfinished_copies(facts: Facts) -> Iterator[Verdict]:
     if isinstance(last_day, Failure):
         yield make_behind_verdict(
             t(
-                "No object waits to be resent, but OMS does not report how long the objects in its queue"
+                "Nothing waits to be resent, but OMS does not report how long the objects in its queue"
                 " have waited ({reason}): {fix}",
                 reason=last_day.reason.name,
                 fix=last_day.remedy("statistics"),
