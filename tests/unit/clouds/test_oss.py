@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -362,6 +363,7 @@ def test_import_oss2_does_not_import_the_encryption_of_oss2():
         " import oss2.crypto; assert oss2.crypto.RsaProvider.__module__ == 'oss2.crypto';"
         " print(oss2 is import_oss2(), oss2.Bucket.__name__)"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env={"PYTHONPATH": CODE})
+    path = os.pathsep.join([CODE, *sys.path])
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env={"PYTHONPATH": path})
     assert done.stdout == "True Bucket\n"
     assert done.stderr == ""
