@@ -16,7 +16,7 @@ _MAX_LINE_BYTES = 128 * 1024
 
 
 def split_records(lines: Iterable[str]) -> list[str]:
-    """Return the log records in an instance's lines of output, which are cut off after 128 KB."""
+    """Return the log records in an instance's lines of output. Each line is cut off after 128 KB."""
     records: list[list[str]] = []
     for line in lines:
         if _DATE.match(line) or not records:

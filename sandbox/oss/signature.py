@@ -198,5 +198,5 @@ def _build_canonical_headers(request: Request) -> bytes:
 
 
 @lru_cache(10_000)
-def _encode(text: bytes, safe: str = "") -> bytes:
-    return quote(text, safe=safe).encode()
+def _encode(raw: bytes, safe: str = "") -> bytes:
+    return quote(raw, safe=safe).encode()

@@ -111,10 +111,10 @@ class Entities:
             if grant_time <= latest_time
         ]
 
-    def find_holder(self, access_key: str) -> tuple[str, str] | None:
+    def find_holder(self, access_key_id: str) -> tuple[str, str] | None:
         """Return the user name and the secret of an access key, or None for an unknown key."""
         for name, user in self.users.items():
-            key = user["keys"].get(access_key)
+            key = user["keys"].get(access_key_id)
             if key and not self._is_hidden(key):
                 return name, key["secret"]
         return None

@@ -61,7 +61,7 @@ def find_texts_of_python(path: Path) -> Iterator[str]:
 
 @cache
 def find_texts_of_programs() -> list[str]:
-    """Return the texts of all programs in a generated project."""
+    """Return the Chinese texts that the programs of a generated project print."""
     return [text for path in (ROOT / "template").rglob("*.py") for text in find_texts_of_python(path)]
 
 

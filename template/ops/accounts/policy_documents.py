@@ -35,11 +35,11 @@ def convert_to_role_policies(document: Document, region: str) -> Iterator[tuple[
         if service_statements:
             yield (
                 grant_place,
-                {"Version": "1.1", "Statement": [_role_statement(statement) for statement in service_statements]},
+                {"Version": "1.1", "Statement": [_to_role_statement(statement) for statement in service_statements]},
             )
 
 
-def _role_statement(statement: Statement) -> Statement:
+def _to_role_statement(statement: Statement) -> Statement:
     parts = [action.split(":") for action in statement["Action"]]
     is_obs = parts[0][0] == "obs"
     actions = [

@@ -64,10 +64,10 @@ def derive(document: Document) -> Certificate:
     facts = from_json(CutoverFacts, document)
     if _format_json(to_json(facts)) != _format_json({name: document[name] for name in _FACT_NAMES}):
         raise ValueError("facts with unknown names")
-    is_compared = facts.passes.compare is not None
-    if any((document[name] is not None) is not is_compared for name in COMPARISON_FIELDS):
+    has_comparison = facts.passes.compare is not None
+    if any((document[name] is not None) is not has_comparison for name in COMPARISON_FIELDS):
         raise ValueError("counts without a comparison, or a comparison without counts")
-    if facts.passes.standstill is not None and not is_compared:
+    if facts.passes.standstill is not None and not has_comparison:
         raise ValueError("a standstill pass without a comparison")
     judgement = judge(facts)
     return Certificate(

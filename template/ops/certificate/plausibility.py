@@ -82,7 +82,7 @@ def check_waiting_keys(document: Document) -> Claim:
         "number": sum(group_sizes) <= require_count(waiting_keys["number"]) and 0 not in group_sizes,
         "keys": len(set(keys)) == len(keys)
         and list(map(_count_listed_keys, groups)) == [min(group_size, MAX_KEYS) for group_size in group_sizes],
-        "groups": len({_group_values(group) for group in groups}) == len(groups),
+        "groups": len({_format_shared_values(group) for group in groups}) == len(groups),
         "sha256": is_hexadecimal(waiting_keys["sha256"], 64)
         and (len(keys) < waiting_keys["number"] or waiting_keys["sha256"] == hashlib.sha256(lines.encode()).hexdigest())
         and (waiting_keys["number"] == 0 or waiting_keys["sha256"] != hashlib.sha256().hexdigest()),
@@ -96,7 +96,7 @@ def _count_listed_keys(group: Document) -> int:
     return len(group["keys"])
 
 
-def _group_values(group: Document) -> str:
+def _format_shared_values(group: Document) -> str:
     """Return the values that the keys of a group have in common, as JSON text that can be compared."""
     return json.dumps({name: value for name, value in group.items() if name not in ("number", "keys")}, sort_keys=True)
 

@@ -167,9 +167,9 @@ def group_seconds(objects: int, size: int) -> float:
 
 
 def submission_seconds(objects: int, size: int) -> float:
-    """Return the minimum duration of a copy by the sync task, in seconds.
+    """Return the minimum time, in seconds, in which the sync task copies `objects` objects of `size` bytes in all.
 
-    The project submits ten keys in each call of OMS.
+    The project submits ten keys in each call to OMS.
     """
     return max(backfill_seconds(objects), size / OMS_BYTES_PER_SECOND)
 

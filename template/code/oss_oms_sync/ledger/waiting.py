@@ -74,9 +74,10 @@ class RunFiles:
         self._clock = invocation.clock
 
     def create(self, keys: Sequence[FailedKey], doubtful_keys: Collection[str], seconds: float) -> RunFile:
-        """Write the run file of a new run, which lasts at most `seconds`, and return it.
+        """Write the run file of a new run, which lasts at most `seconds`, and return the run file.
 
-        Raises StorageError.
+        `doubtful_keys` are those of `keys` whose failed record a late delete request may still delete. Raises
+        StorageError.
         """
         now = self._clock.now()
         name = f"{self.folder}{now.strftime('%Y%m%dT%H%M%SZ')}-{uuid.uuid4().hex[:8]}.json"

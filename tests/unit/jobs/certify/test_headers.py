@@ -85,7 +85,7 @@ def test_certify_names_each_lost_header_for_ten_kinds_of_headers(world, migrated
     assert "not all are equal in OBS (accepted by name)" in document["text"]
 
 
-def test_a_go_of_a_task_that_copies_no_metadata_needs_an_acceptance(ready):
+def test_a_go_needs_a_users_acceptance_if_the_task_copies_no_metadata(ready):
     ready.task.copies_metadata = False
     for sample in (0, 3):
         document = ready.certify(sample=sample)

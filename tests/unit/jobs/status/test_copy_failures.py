@@ -30,7 +30,7 @@ def add_copy_failures(world: World, number: int, minutes_ago: int = EARLY) -> No
 
 
 def read_failures(world: World) -> dict[str, int]:
-    """Return the outcomes of the copy failures whose numbers are not zero."""
+    """Return the number of copy failures by outcome, without the outcomes that have none."""
     shown = dict(world.status()["copying"]["failures"])
     del shown["codes"]
     return {name: number for name, number in shown.items() if number}

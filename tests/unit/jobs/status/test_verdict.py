@@ -56,7 +56,7 @@ def test_a_stopped_sync_task_makes_the_verdict_broken(world):
     ("fault", "problem"),
     [(Fault.status(503, headers={"Retry-After": "60"}), "UNAVAILABLE"), (DROP_BEFORE, "UNREACHABLE")],
 )
-def test_status_reports_the_log_bucket_and_is_not_green_without_oms(world, fault, problem):
+def test_status_without_oms_shows_the_log_bucket_and_is_not_green(world, fault, problem):
     world.oms.faults.add(fault)
     assert shows_verdict(world, BEHIND, "does not report")
     world.bucket.add_failed_records("b", reason="UNAVAILABLE")

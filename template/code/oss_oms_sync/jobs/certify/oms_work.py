@@ -134,7 +134,7 @@ class _RecordCounts:
 
 
 def _find_first_counted_step(mark_time: datetime) -> int:
-    """Return the Unix time in seconds from which on records and OMS's counts are compared."""
+    """Return the start of the first step of OMS's counts that is compared with records, in seconds since 1970."""
     time = int((mark_time - _COUNT_LEAD).timestamp())
     return time - time % _STEP_SECONDS
 
