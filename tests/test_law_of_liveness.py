@@ -82,7 +82,7 @@ class HealthyWorld(Migration, MigrateWorld):
         self.oms.refuse(lambda key: key in self.rejected)
         self.task.copies_metadata = self.migrates_metadata
         self.task.merges_copies, self.task.lag = self.merges, dice.choice([0, 0, 60, 300])
-        self.task.copies.next = self._copy  # type: ignore[method-assign]
+        self.task.copy_faults.next = self._copy  # type: ignore[method-assign]
         self.task.failures.next = self._failure  # type: ignore[method-assign]
         self.oms.groups.prepare = lambda group: setattr(group.failures, "next", self._failure)
         for number in range(dice.choice([2, 5, 12])):

@@ -165,7 +165,7 @@ ReadSource = Callable[[str], SourceObject | None]
 class Copier(ABC):
     """A task or group that copies the objects with given keys.
 
-    - `copies` schedules faults of copies, and `failures` their failures.
+    - `copy_faults` schedules faults of copies, and `failures` their failures.
     - `part_size` is the size in bytes above which objects are written in parts.
     - `copies_metadata` is True if headers other than the content type are copied.
     - `restores_archived` is True if archived objects are restored, which takes no time here.
@@ -178,7 +178,7 @@ class Copier(ABC):
     overwrite_mode: OverwriteMode
     part_size: int = field(default=PART_SIZE, kw_only=True)
     failures: Schedule[str, CopyFailure] = field(default_factory=Schedule, kw_only=True)
-    copies: Schedule[str, CopyFault] = field(default_factory=Schedule, kw_only=True)
+    copy_faults: Schedule[str, CopyFault] = field(default_factory=Schedule, kw_only=True)
     withheld_copies: list[Copy] = field(default_factory=list, kw_only=True)
     copies_metadata: bool = field(default=False, kw_only=True)
     restores_archived: bool = field(default=False, kw_only=True)
@@ -202,7 +202,7 @@ class Copier(ABC):
         """
         copies_by_fault: defaultdict[CopyFault, list[Copy]] = defaultdict(list)
         for key in keys:
-            fault = self.copies.next(key) or default_fault
+            fault = self.copy_faults.next(key) or default_fault
             if fault.kind != "lost":
                 self._waiting_copies[key] += 1
                 copies_by_fault[fault].append(Copy(key))

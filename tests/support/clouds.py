@@ -212,7 +212,7 @@ class Clouds(VirtualSandbox):
     def hold_copies(self) -> None:
         """Let OMS copy objects only when the test calls `begin_copy` and `end_copy`, and write no lists."""
         self._holds_copies = self.task.lists.is_withheld = True
-        self.task.copies.add(CopyFault.withheld())
+        self.task.copy_faults.add(CopyFault.withheld())
 
     def begin_copy(self, number: int = 0) -> None:
         """Let OMS begin a withheld copy; it ends at once if OMS skips the object or cannot read it."""

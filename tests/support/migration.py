@@ -293,7 +293,7 @@ def set_copy_behaviour(world: Migration, until: float, *, loses: bool) -> None:
             return CopyFault.late(dice.uniform(0, 2400), dice.choice([0, dice.uniform(0, 1800)]))
         return CopyFault.lost() if loses and kind < 0.55 else None
 
-    task.copies.next = fault  # type: ignore[method-assign]
+    task.copy_faults.next = fault  # type: ignore[method-assign]
     failing = dice.random() < 0.3
 
     def failure(_: str) -> CopyFailure | None:

@@ -241,7 +241,7 @@ class World(Clouds):
         if fate == "refused":
             self.oms.faults.then(FROZEN, where=lambda request: is_post(request) and not is_over)
         elif fate == "accepted":
-            self.task.copies.then(CopyFault.withheld(), where=key.__eq__)
+            self.task.copy_faults.then(CopyFault.withheld(), where=key.__eq__)
         self.forward(payload(key, etag=etag, time=timestamp(self.clock.now())))
         is_over = True
         if fate == "copied" and self._holds_copies:

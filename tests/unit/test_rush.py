@@ -42,7 +42,7 @@ class Rush(VirtualSandbox):
         self.oss.set_latency(listing=PAGE_SECONDS, delete=PAGE_SECONDS)
         self.oms.throttle(limit)
         self.oms.deny("oms:synctask:get")  # so that OMS's lists of failed copies are not read
-        self.task.copies.add(CopyFault.lost())
+        self.task.copy_faults.add(CopyFault.lost())
         environment = {**self.environment(), **settings, "LOG_LEVEL": "ERROR"}
         self.deploy(CODE, environment=environment, instances=instances)
         self.fc.create_function(

@@ -26,7 +26,7 @@ def world() -> World:
 def fail_behind_a_late_copy(world: World) -> None:
     """Let the copy of an object's second version fail before the copy of the first version of equal size arrives."""
     world.source.add(StoredObject("a", b"one"))
-    world.task.copies.then(CopyFault.withheld())
+    world.task.copy_faults.then(CopyFault.withheld())
     world.forward(payload("a"))
     (first,) = world.task.withheld_copies
     world.task.begin(first)

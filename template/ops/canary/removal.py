@@ -118,7 +118,7 @@ def _delete_records(accounts: Accounts, journal: Journal) -> int:
 
 
 def _has_keys_at_replay(accounts: Accounts, prefix: str) -> bool:
-    """Return True if replay may still resend keys of the canary, because its run file in the log bucket contains them.
+    """Return True if replay may still resend keys of the canary, because a run file of replay contains them.
 
     Only replay may write this file. Replay's next run drops keys that are missing in the source.
     """

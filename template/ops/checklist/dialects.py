@@ -48,7 +48,7 @@ class SettingShape(NamedTuple):
 
 
 class Action(NamedTuple):
-    """An action of a lifecycle rule, in OBS's names, such as `Expiration`, `Days` and `30`."""
+    """An action of a lifecycle rule in OBS's terms: its kind, unit and value, such as `Expiration`, `Days` and `30`."""
 
     name: str
     unit: str

@@ -171,7 +171,7 @@ def test_the_faults_of_a_simulated_service_occur_in_order(world):
 def test_a_copy_that_the_simulated_oms_accepted_first_can_end_last(world, oms):
     for key in "ab":
         world.oss.put(world.source_bucket, key, key.encode())
-    world.task.copies.then(CopyFault.late(0.1, 3), None)
+    world.task.copy_faults.then(CopyFault.late(0.1, 3), None)
 
     for key in "ab":
         oms("", key)
@@ -185,7 +185,7 @@ def test_a_copy_that_the_simulated_oms_accepted_first_can_end_last(world, oms):
 
 
 def test_a_copy_of_the_simulated_oms_reads_the_source_when_it_begins(world, oms):
-    world.task.copies.add(CopyFault.withheld())
+    world.task.copy_faults.add(CopyFault.withheld())
     for data in (b"old", b"newer"):
         world.oss.put(world.source_bucket, "a", data)
         oms("", "a")
@@ -204,7 +204,7 @@ def test_a_copy_of_the_simulated_oms_reads_the_source_when_it_begins(world, oms)
 def test_a_copy_of_the_simulated_oms_reads_the_destination_when_it_begins(world, oms):
     world.oss.put(world.source_bucket, "a", b"source")
     world.obs.put(world.destination_bucket, "a", b"there!")
-    world.task.copies.add(CopyFault.withheld())
+    world.task.copy_faults.add(CopyFault.withheld())
     oms("", "a")
     (copy,) = world.task.withheld_copies
 
@@ -219,7 +219,7 @@ def test_a_copy_of_the_simulated_oms_reads_the_destination_when_it_begins(world,
 @pytest.mark.parametrize(("merges_copies", "copies"), [(False, 3), (True, 1)])
 def test_the_simulated_oms_can_merge_copies_of_a_key_that_have_not_begun(world, oms, merges_copies, copies):
     world.task.merges_copies = merges_copies
-    world.task.copies.add(CopyFault.withheld())
+    world.task.copy_faults.add(CopyFault.withheld())
     oms("", "a")
     oms("", "a", "a")
 
@@ -233,7 +233,7 @@ def test_the_simulated_oms_can_merge_copies_of_a_key_that_have_not_begun(world, 
 
 def test_the_simulated_oms_can_lose_accepted_keys(world, oms):
     world.oss.put(world.source_bucket, "a", b"")
-    world.task.copies.then(CopyFault.lost())
+    world.task.copy_faults.then(CopyFault.lost())
     oms("", "lost", "a")
     world.wait_idle(TIMEOUT)
 

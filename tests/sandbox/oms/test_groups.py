@@ -233,7 +233,7 @@ def test_a_simulated_task_group_pauses_after_the_copies_that_it_began(box, migra
 
     def prepare(group):
         group.parallel_copies = 1
-        group.copies.then(CopyFault.withheld())
+        group.copy_faults.then(CopyFault.withheld())
 
     box.oms.groups.prepare = prepare
     group = migrate()
@@ -299,7 +299,7 @@ def virtual_groups(huawei_of):
 def test_a_simulated_task_group_that_loses_an_object_never_ends(virtual_groups):
     box, _, create_group = virtual_groups
     put(box, a=b"hello", b=b"hello")
-    box.oms.groups.prepare = lambda group: group.copies.then(CopyFault.lost())
+    box.oms.groups.prepare = lambda group: group.copy_faults.then(CopyFault.lost())
     group = create_group()
     box.advance(86_400)
     assert group.status == Status.MONITORING

@@ -55,7 +55,7 @@ def now_ms(box):
 
 
 def test_the_wait_for_copies_raises_an_error_after_its_timeout(box, huawei):
-    box.task.copies.add(CopyFault.late(60))
+    box.task.copy_faults.add(CopyFault.late(60))
     huawei.submit("a")
 
     with pytest.raises(TimeoutError):

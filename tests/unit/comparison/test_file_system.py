@@ -41,7 +41,10 @@ def make_file_system(world: World, is_file_system: bool = True) -> None:
 
 
 def write_objects(world: World, there: Iterable[str], key: str, data: str) -> None:
-    """Write the objects `there` to both buckets (folders only to OBS), and an object `key` only to the source."""
+    """Write an object for each key in `there` to both buckets, or only to OBS for a folder.
+
+    Then write an object `key` with the contents `data` only to the source.
+    """
     for name in there:
         world.write(name, "" if name.endswith("/") else "1")
     world.lose_events_of(*(name for name in there if not name.endswith("/")), data="1")

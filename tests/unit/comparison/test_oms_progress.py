@@ -17,7 +17,7 @@ def world() -> World:
 def accept(world: World, *keys: str, fault: CopyFault | None = None) -> None:
     """Let OMS accept objects twenty minutes after an application wrote them."""
     for key in keys:
-        world.task.copies.then(fault or CopyFault.withheld())
+        world.task.copy_faults.then(fault or CopyFault.withheld())
         world.put(key, "1")
         world.source.modified[key] -= 20 * MINUTE
 

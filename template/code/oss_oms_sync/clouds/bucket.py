@@ -182,7 +182,7 @@ class Bucket(ABC):
     def _make_part_call(
         self, listed_object: ObjectSummary, start: int, end: int
     ) -> Callable[[], Attempt[bytes | StorageError]]:
-        """Return a function that reads the bytes from `start` up to `end` of the listed version of an object."""
+        """Return a function that reads the bytes from `start` to before `end` of an object's listed version."""
 
     @abstractmethod
     def _make_order_error(self, after_name: str) -> StorageError:

@@ -113,7 +113,7 @@ def test_the_command_of_a_no_go_resends_an_object_that_oms_lost(world, cause_fau
     # GIVEN a key that compare submitted and OMS lost, as a recheck shows
     cause_fault(world)
     world.freeze()
-    world.task.copies.then(CopyFault.lost())
+    world.task.copy_faults.then(CopyFault.lost())
     world.open_and_compare()
     world.advance(HOUR)
     world.open_and_compare(again=True)
@@ -151,7 +151,7 @@ def test_the_overwriting_command_of_a_no_go_mends_older_objects_too(world):
     world.put("b/1", "1")
     world.advance(HOUR)
     world.put("b/1", "12", fate="lost")
-    world.task.copies.then(CopyFault.lost())
+    world.task.copy_faults.then(CopyFault.lost())
     document = world.cut_over(deep=True)
     assert [name for name, result in results(document).items() if result == "failed"] == ["OVERWRITTEN", "OLDER"]
     assert check(document, "OVERWRITTEN")["step"]["options"] == {"overwrite": True, "prefix": ["a/1", "b/1"]}
@@ -203,7 +203,7 @@ def test_a_lost_newer_object_is_resent_if_oms_overwrites_always(world):
     world.task.overwrite_mode = "FULL_OVERWRITE"
     finish_older_version_late(world, "b")
     world.freeze()
-    world.task.copies.then(CopyFault.lost())
+    world.task.copy_faults.then(CopyFault.lost())
     world.open_and_compare(deep=True, overwrite=True)
     world.advance(HOUR)
     world.open_and_compare(deep=True)

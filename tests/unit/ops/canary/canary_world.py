@@ -154,7 +154,7 @@ class DrawnWorld(CanaryWorld):
         self.oss.buckets[self.source_bucket].versioning = dice.choice(["", "", "Enabled", "Suspended"])
         faults = [CopyFault.late(20), CopyFault.late(400), CopyFault.lost(), None, None]
         if fault := dice.choice(faults):
-            task.copies.add(fault, where=self._draw_key() if dice.random() < 0.7 else None)
+            task.copy_faults.add(fault, where=self._draw_key() if dice.random() < 0.7 else None)
         if dice.random() < 0.2:
             self.oss.lose_events(self._draw_key())
         self.oss.header_event = dice.choice(["ObjectCreated:CopyObject", "ObjectModified:UpdateObjectMeta", ""])

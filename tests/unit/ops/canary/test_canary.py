@@ -95,7 +95,7 @@ def test_the_removal_of_a_canary_keeps_objects_of_others(world):
             },
         ),
         (
-            lambda world: world.task.copies.add(CopyFault.lost(), where=is_key_of("between")),
+            lambda world: world.task.copy_faults.add(CopyFault.lost(), where=is_key_of("between")),
             {"in_obs": ["between"], "counted": []},
         ),
         (
@@ -185,7 +185,7 @@ def test_a_failed_record_shows_a_canary_the_event_of_a_header_change(world):
 
 
 def test_a_canary_changes_no_headers_of_an_object_that_arrives_late(world):
-    world.task.copies.add(CopyFault.late(400), where=is_key_of("new headers"))
+    world.task.copy_faults.add(CopyFault.late(400), where=is_key_of("new headers"))
     assert expect_exit(world.canary(), 0)["report"]["header_change"] == {"event": "not seen"}
 
 
@@ -370,7 +370,7 @@ def test_ctrl_c_during_the_removal_of_a_canary_keeps_its_report(world):
 
 
 def test_the_removal_of_a_canary_deletes_a_copy_that_arrives_meanwhile(world):
-    world.task.copies.add(CopyFault.late(1, 400), where=is_key_of("small"))
+    world.task.copy_faults.add(CopyFault.late(1, 400), where=is_key_of("small"))
     world.cut_short(45)
     earlier_requests = world.asked
     expect_exit(world.canary("--remove"), 0, "OMS may still write objects that it read before")
@@ -417,7 +417,7 @@ def test_the_removal_deletes_no_objects_named_in_a_forged_canary_journal(world, 
 def test_a_canary_waits_for_a_late_second_copy_in_a_bucket_in_use(world):
     # GIVEN a key that was submitted twice, whose second copy takes long, and a bucket in use
     world.task.overwrite_mode = "FULL_OVERWRITE"
-    world.task.copies.then(None, CopyFault.late(1, 420), where=is_key_of("twice"))
+    world.task.copy_faults.then(None, CopyFault.late(1, 420), where=is_key_of("twice"))
 
     def use():
         for name in range(20):
@@ -599,7 +599,7 @@ def test_the_output_of_a_canary_is_available_in_chinese(world):
 
 def merge_doubles(world):
     world.task.merges_copies = True
-    world.task.copies.add(CopyFault.late(20))
+    world.task.copy_faults.add(CopyFault.late(20))
 
 
 def destination(world):

@@ -157,7 +157,7 @@ def test_a_canary_whose_copy_always_fails_leaves_no_unfinished_key(busy_world):
 
 
 def test_a_canary_reports_an_object_that_oms_lost(busy_world):
-    busy_world.task.copies.add(CopyFault.lost(), where=is_key_of("between"))
+    busy_world.task.copy_faults.add(CopyFault.lost(), where=is_key_of("between"))
     canary_result, status, cutover = run_canary_and_cutover(busy_world)
     assert expect_exit(canary_result, 3)["unfinished"] == 1
     # A comparison that proves all objects is enough for status. The certificate is strict: OMS may still write.

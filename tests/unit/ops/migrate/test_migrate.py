@@ -734,7 +734,7 @@ def test_two_simultaneous_migrate_commands_begin_one_migration(world):
 
 def test_a_deep_comparison_detects_and_overwrites_a_late_older_copy(world):
     world.fill(1, size=7)
-    world.oms.groups.prepare = lambda group: group.copies.add(CopyFault.late(0, 120))
+    world.oms.groups.prepare = lambda group: group.copy_faults.add(CopyFault.late(0, 120))
     world.stop_following_after(30)
     expect_exit(world.migrate(), 130)
     world.oss.put(world.source_bucket, "old/000000", b"renewed")

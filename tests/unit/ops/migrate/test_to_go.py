@@ -73,8 +73,8 @@ class BusyWorld(MigrateWorld):
     def _prepare(self, group: object) -> None:
         dice = self.dice
         group.parallel_copies, group.speed = self.pace
-        group.copies.add(CopyFault.late(0, 900), times=1, where=lambda key: key == LATE_KEY)
-        group.copies.random(0.5, [CopyFault.late(0, dice.uniform(60, 900)) for _ in range(9)], dice.randrange(99))
+        group.copy_faults.add(CopyFault.late(0, 900), times=1, where=lambda key: key == LATE_KEY)
+        group.copy_faults.random(0.5, [CopyFault.late(0, dice.uniform(60, 900)) for _ in range(9)], dice.randrange(99))
         group.failures.add(CopyFailure("X"), times=dice.choice([0, 1, 5]), where=lambda key: key != LATE_KEY)
 
     def late_keys(self) -> list[str]:
