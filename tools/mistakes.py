@@ -18,6 +18,7 @@ _CERTIFY = f"{_JOBS}/certify/test_law_of_certify.py::test_certify_judges_the_com
 _DELETIONS = f"{_JOBS}/certify/test_law_of_deletions.py::test_the_deletion_list_has_only_keys_deleted_at_the_source[0]"
 _BESIDE = f"{_UNIT}/comparison/test_beside_a_group.py"
 _SETUP = f"{_UNIT}/ops/setup"
+_FINDINGS = f"{_UNIT}/rules/test_findings.py::test_a_finding_names_its_facts_and_the_next_step"
 _HEADERS = f"{_JOBS}/headers/test_law_of_headers.py"
 _CHECKED = "tests/test_law_of_checked_headers.py::test_a_go_with_the_check_metadata_means_equal_headers_in_obs[0]"
 _WHOSE, _TASK_KEYS = f"{_SETUP}/test_whose.py", f"{_SETUP}/test_task_keys.py"
@@ -396,35 +397,35 @@ MISTAKES = (
     ),
     Mistake(
         "PROOF_EQUAL_SIZE told to judge again",
-        f"{_JOBS}/certify/test_verdict.py::test_an_object_of_equal_size_prevents_a_go_until_read_or_accepted[form-12]",
+        f"{_FINDINGS}[an unread object]",
         f"{_CODE}/rules/class_checks.py",
         "return check.remedy_text, comparison_step(facts, deep=True, restart=True)",
         "return check.remedy_text, comparison_step(facts, again=True)",
     ),
     Mistake(
         "SAMPLE told to compare without reading",
-        f"{_JOBS}/certify/test_sample.py::test_a_sampled_object_that_differs_prevents_a_go_in_later_samples",
+        f"{_FINDINGS}[a sample that differs]",
         f"{_CODE}/rules/sample_checks.py",
         "comparison_step(facts, deep=True, restart=True)",
         "comparison_step(facts, restart=True)",
     ),
     Mistake(
         "a standstill pass right after the close",
-        f"{_JOBS}/certify/test_closing.py::test_certify_needs_a_standstill_pass_two_minutes_after_the_close[1]",
+        f"{_FINDINGS}[a standstill pass right after the close]",
         f"{_CODE}/rules/closing_checks.py",
         "parse_timestamp(standstill.began) < parse_timestamp(mark.written) + CLOSE_DELAY",
         "parse_timestamp(standstill.began) < parse_timestamp(mark.written)",
     ),
     Mistake(
         "GO while another project of the task is open",
-        f"{_JOBS}/certify/test_closing.py::test_certify_names_other_open_projects_of_the_same_sync_task",
+        f"{_FINDINGS}[another open project]",
         f"{_CODE}/rules/closing_checks.py",
         "    if facts.open_projects:\n",
         "    if not facts.closed:\n",
     ),
     Mistake(
         "a standstill pass before OMS had finished",
-        f"{_JOBS}/certify/test_closing.py::test_certify_ignores_a_standstill_pass_before_oms_finished",
+        f"{_FINDINGS}[a standstill pass before OMS was idle]",
         f"{_CODE}/rules/closing_checks.py",
         "if idle_time and parse_timestamp(standstill.began) < idle_time:",
         "if idle_time is None:",
@@ -607,7 +608,7 @@ MISTAKES = (
     ),
     Mistake(
         "more failed records than are looked at, and no step that ends them",
-        f"{_JOBS}/certify/test_waiting.py::test_certify_names_a_next_step_if_it_cannot_check_all_failed_copies",
+        f"{_FINDINGS}[more records than were checked]",
         f"{_CODE}/rules/waiting_check.py",
         "if facts.waiting.has_more_records and not is_kept_closed(facts):",
         "if not facts.waiting and not is_kept_closed(facts):",
@@ -997,7 +998,7 @@ MISTAKES = (
     ),
     Mistake(
         "storage classes without a sum",
-        f"{_JOBS}/certify/test_waiting.py::test_a_comparison_whose_sums_do_not_add_up_prevents_a_go",
+        f"{_FINDINGS}[storage classes that disagree]",
         f"{_CODE}/rules/comparison_checks.py",
         "    if sum_storage_pairs(facts.storage or ()) != sides:",
         "    if False:",
@@ -1447,7 +1448,7 @@ def _list_pass_fields(""",
     ),
     Mistake(
         "a list by a source bucket that is not the task's",
-        f"{_JOBS}/certify/test_deletions.py::test_the_deletion_list_is_refused_if_the_task_has_another_source",
+        f"{_JOBS}/certify/test_deletions.py::test_the_deletion_list_is_refused_if_a_fact_is_unsafe_or_unknown",
         f"{_CODE}/rules/deletions.py",
         "if facts.task_source != facts.source_bucket:",
         "if not facts.source_bucket:",

@@ -7,7 +7,7 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import FailedKey
-from oss_oms_sync.ledger.waiting import RunFile, RunFiles
+from oss_oms_sync.ledger.waiting import RunFile, RunFiles, list_waiting_keys
 from support.world import ROOT, World, oss_error
 
 KEYS = [FailedKey(ObjectChange(key)) for key in "abc"]
@@ -91,3 +91,19 @@ def test_replay_logs_a_run_file_that_it_cannot_rewrite_or_delete(world, lines, l
     assert line["run_file"] == run.name
     assert "grant it" in line["problem"]
     assert [leftover.keys for leftover in list_other_runs(world)] == [KEYS]
+
+
+@pytest.mark.parametrize(
+    ("records", "run_files", "is_incomplete", "has_more_records"),
+    [(2, 2, False, False), (3, 2, True, True), (2, 3, True, False)],
+)
+def test_waiting_keys_are_incomplete_if_more_exist_than_may_be_read(
+    world, records, run_files, is_incomplete, has_more_records
+):
+    world.bucket.add_failed_records(*map(str, range(records)))
+    for number in range(run_files):
+        world.bucket.add_run_file(f"in a run file {number}")
+    waiting = world.within(lambda: list_waiting_keys(world.invocation(), 2, 2, with_reasons=True))
+    assert len(waiting.keys) == 4
+    assert waiting.is_incomplete is is_incomplete
+    assert waiting.has_more_records is has_more_records

@@ -12,16 +12,13 @@ from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs.certify import gathering
 from support.certificate import check, verdict
-from support.task_group import begin_migration
-from support.world import DAY, HOUR, MINUTE, World
-from unit.jobs.certify.mending import RESTART, is_mended, step_options
+from support.world import HOUR, World
 
 
-@pytest.mark.parametrize("fate", ["copied", "lost"])
-def test_a_write_after_the_freeze_prevents_a_go_until_a_later_freeze(world, fate):
+def test_a_write_after_the_freeze_prevents_a_go_until_a_later_freeze(world):
     # GIVEN a freeze, and a later write by an application
     world.freeze()
-    world.put("late", "x", fate=fate)
+    world.put("late", "x", fate="lost")
     world.advance(HOUR)
 
     # WHEN all objects are compared, and a recheck finds the missing object in OBS
@@ -38,19 +35,9 @@ def test_a_write_after_the_freeze_prevents_a_go_until_a_later_freeze(world, fate
     assert world.is_go()
 
 
-def test_certify_allows_a_write_within_a_minute_after_the_freeze(world):
-    world.freeze(wait=MINUTE - 1)
-    world.put("a/1", "xy")
-    world.advance(HOUR)
-    world.prove()
-    assert world.is_go()
-
-
-@pytest.mark.parametrize("days", [40, 0])
-def test_certify_ignores_oms_lists_read_before_the_comparison_ended(world, days, mocker):
+def test_certify_ignores_oms_lists_read_before_the_comparison_ended(world, mocker):
     # GIVEN OMS's lists, which replay last read at the freeze
     world.freeze()
-    world.advance(days * DAY)
 
     # WHEN all objects are compared, and a standstill pass is made
     mocker.patch.object(world, "tick")
@@ -78,12 +65,6 @@ def test_certify_ignores_oms_lists_read_after_it_listed_waiting_keys(world, mock
     assert check(world.certify(), "NOTHING_WAITS")["actual"] == sentence
     mocker.stopall()
     assert check(world.certify(), "NOTHING_WAITS")["actual"] > sentence
-
-
-def test_a_rehearsal_ignores_oms_lists_that_were_read_days_ago(world):
-    world.prove()
-    world.advance(2 * DAY)
-    assert check(world.rehearse(), "NOTHING_WAITS")["result"] == "not run"
 
 
 def test_certify_counts_and_names_source_objects_named_like_records(world):
@@ -162,17 +143,6 @@ def test_a_certificate_is_not_proven_if_records_exceed_the_list_limit(mocker):
     assert check(world.certify(), "NOTHING_WAITS")["step"] == {"job": "replay", "options": {}}
 
 
-@pytest.mark.parametrize("keys", [[], ["a.jpg"]])
-def test_a_certificate_is_not_proven_if_no_key_matches_the_key_filter(keys):
-    world = World.installed(*keys, OBJECT_SUFFIX=".typo")
-    world.get_ready()
-    document = world.certify(sample=10)
-    finding = check(document, "SCOPE")
-    assert document["verdict"] == "NOT PROVEN"
-    assert finding["result"] == "not proven"
-    assert finding["step"] == {"job": "deploy", "options": {}}
-
-
 def test_a_go_claims_an_unchanged_source_only_until_the_last_listing():
     # GIVEN a write before the position of the last pass, while the pass is running
     empty, written = World.installed(), []
@@ -206,13 +176,11 @@ def write_with_early_time(world: World) -> None:
 @pytest.mark.parametrize(
     ("change", "phrase"),
     [
-        (lambda world: world.put("new", "x"), ""),
         (lambda world: world.delete("b"), ""),
-        (lambda world: world.put("b", "xy"), ""),
         (write_with_early_time, ""),
         (lambda world: world.write("b", "?"), "changed in OBS"),
     ],
-    ids=["written", "deleted", "overwritten", "written with an old time", "written in OBS"],
+    ids=["deleted", "written with an old time", "written in OBS"],
 )
 def test_a_change_after_the_comparison_makes_the_certificate_no_go(world, change, phrase):
     world.freeze()
@@ -220,7 +188,7 @@ def test_a_change_after_the_comparison_makes_the_certificate_no_go(world, change
     change(world)
     world.stand_still()
     finding = world.find_obstacle("STOOD_STILL")
-    assert step_options(finding) == {}
+    assert finding["step"]["options"] == {"frozen_since": world.frozen}
     assert phrase in finding["actual"]
     if not phrase:
         world.freeze()  # the freeze includes the write at the source
@@ -228,83 +196,8 @@ def test_a_change_after_the_comparison_makes_the_certificate_no_go(world, change
         assert world.is_go()
 
 
-def test_certify_ignores_a_standstill_pass_before_the_comparison(world):
-    world.freeze()
-    world.stand_still()
-    world.advance(MINUTE)
-    world.open_and_compare()
-    world.close_project()
-    world.advance(15 * MINUTE)
-    world.tick("replay")
-    assert step_options(world.find_obstacle("STOOD_STILL", "not run", "CLOSED")) == {}
-
-
-def compare_before_the_freeze(world: World) -> None:
-    world.advance(HOUR)
-    world.open_and_compare()
-    world.freeze()
-
-
-def compare_a_part(world: World) -> None:
+def test_certify_ignores_a_comparison_of_a_part_of_the_scope(world):
     world.get_ready(prefix="a/")
-
-
-def let_comparison_age(world: World) -> None:
-    world.get_ready()
-    world.advance(DAY)
-    # A recheck of some keys does not make it new.
-    world.open_and_compare(again=True)
-
-
-@pytest.mark.parametrize(
-    ("compared", "phrase"),
-    [
-        (compare_before_the_freeze, "before the freeze"),
-        (compare_a_part, "No comparison of the whole scope"),
-        (let_comparison_age, "over 24 hours ago"),
-    ],
-)
-def test_certify_ignores_an_old_or_partial_comparison(world, compared, phrase):
-    compared(world)
-    world.stand_still()
-    document = world.certify()
-    finding = check(document, "SCOPE")
-    assert document["verdict"] == "NOT PROVEN"
+    finding = check(world.certify(), "SCOPE")
     assert finding["result"] == "not run"
-    assert step_options(finding) == RESTART
-    assert phrase in finding["actual"]
-
-
-def test_a_changing_object_prevents_a_go_until_it_is_rechecked(world):
-    world.put("b", "xy")
-    finding = check(world.cut_over(wait=MINUTE), "MOVING")
-    assert finding["result"] == "failed"
-    assert step_options(finding) == {}
-    assert finding["next"] == "Continue the cutover"
-    assert check(world.rehearse(), "MOVING")["step"]["job"] == "compare"
-    world.recheck()
-    assert world.is_go()
-
-
-def test_an_accepted_object_that_oms_did_not_copy_prevents_a_go(world):
-    world.advance(HOUR)
-    world.put("b", "xy", fate="accepted")
-    world.get_ready(wait=20 * MINUTE)
-    world.find_obstacle("IN_FLIGHT", "failed", "OMS_FINISHED")
-    world.copy_all()
-    world.recheck()
-    assert world.is_go()
-
-
-def test_objects_left_to_a_migration_prevent_a_go_until_compared_again(world):
-    world.put("b", "xy", fate="lost")
-    world.advance(2 * HOUR)
-    begin_migration(world)
-    world.freeze()
-    world.open_and_compare()
-    world.bucket.add_ended_migration("removed")
-    world.stand_still()
-    finding = world.find_obstacle("MIGRATING")
-    assert step_options(finding) == RESTART
-    assert check(world.rehearse(), "MIGRATING")["result"] == "failed"
-    assert is_mended(world, finding)
+    assert "No comparison of the whole scope" in finding["actual"]

@@ -78,17 +78,8 @@ def test_unfinished_objects_can_be_accepted_after_a_wait_set_by_their_size(close
     assert "OMS may still write to OBS, because it has not finished 1 object (accepted by name)" in document["text"]
 
 
-def deny_statistics(world: World) -> None:
-    world.oms.deny("oms:synctask:statistics")
-
-
-def report_by_the_hour(world: World) -> None:
-    world.task.step = "ONE_HOUR"
-
-
-@pytest.mark.parametrize("cause_fault", [deny_statistics, report_by_the_hour])
-def test_a_go_without_counts_from_oms_needs_an_acceptance_by_name(ready, cause_fault):
-    cause_fault(ready)
+def test_a_go_without_counts_from_oms_needs_an_acceptance_by_name(ready):
+    ready.oms.deny("oms:synctask:statistics")
     assert not ready.find_obstacle("OMS_FINISHED", "not run")["waits"]
     document = ready.certify(accept={"oms_unfinished": "the owner: seen in the console"})
     assert document["verdict"] == "GO"
@@ -146,32 +137,11 @@ def test_a_count_of_records_includes_the_first_second_of_its_period():
     )
 
 
-def test_only_the_cutover_that_closed_the_project_passes_the_check_closed(ready):
-    ready.find_obstacle("CLOSED", "not run", run="another")
-    ready.close_project(run="mine")
-    # A mark that is younger than the standstill pass shows nothing either.
-    assert results(ready.certify(run="mine"))["CLOSED"] == "not run"
-    ready.advance(15 * MINUTE)
-    ready.tick("replay")
-    ready.compare(standstill=True)
-    assert ready.is_go(run="mine")
-
-
 def test_the_closed_mark_names_the_cutover_or_else_the_last_certificate(ready):
     earlier = ready.certify(run="another")["document"]
     ready.open_project()
     assert f"(close: {earlier}: NOT PROVEN)" in ready.close_project()["next"]
     assert "(cutover: mine)" in ready.close_project(run="mine")["next"]
-
-
-@pytest.mark.parametrize("wait", [1, 3])
-def test_certify_needs_a_standstill_pass_two_minutes_after_the_close(world, wait):
-    world.freeze()
-    world.open_and_compare()
-    world.advance(HOUR)
-    world.tick("replay")
-    world.stand_still(wait=wait * MINUTE)
-    assert results(world.certify()) == ({"CLOSED": "not run", "OMS_FINISHED": "not run"} if wait == 1 else {})
 
 
 def test_certify_names_other_open_projects_of_the_same_sync_task(ready):
@@ -181,8 +151,6 @@ def test_certify_names_other_open_projects_of_the_same_sync_task(ready):
         document = ready.certify()
         assert results(document) == {"CLOSED": "not run"}
         assert document["open_projects"] == ["other"]
-        assert "too late: other" in check(document, "CLOSED")["actual"]
-        assert "state/closed-other.json" in check(document, "CLOSED")["next"]
     # A project that was just closed could submit until two minutes ago.
     LogBucket(ready, "other").add_mark(closed=True)
     assert results(ready.certify()) == {"CLOSED": "not run"}
@@ -264,16 +232,6 @@ def test_certify_ignores_a_go_of_an_earlier_freeze_or_another_scope(ready):
     assert ready.invoke("certify", {"look": True})["go"] == go
 
 
-def test_certify_ignores_a_standstill_pass_before_oms_finished(closed):
-    closed.compare(standstill=True)
-    closed.copy_all()
-    closed.advance(15 * MINUTE)
-    closed.tick("replay")
-    closed.find_obstacle("STOOD_STILL", "not run")
-    closed.compare(standstill=True)
-    assert closed.is_go()
-
-
 @pytest.mark.parametrize("written", [{"begun": "2026-03-06T00:00:00Z", "group": "g"}, {"what": "nobody reads"}])
 def test_certify_refuses_to_close_a_project_during_a_migration(world, written):
     world.bucket.add_json(f"state/migrate-{world.settings.project}.json", written)
@@ -298,21 +256,20 @@ def test_a_migration_that_starts_during_the_close_reopens_the_project(world, moc
         assert world.close_project()["closed"]
 
 
-@pytest.mark.parametrize(("fate", "name"), [("lost", "MISSING"), ("accepted", "FAILED")])
-def test_after_a_go_no_failed_check_recommends_opening_the_project(ready, fate, name):
+def test_after_a_go_no_failed_check_recommends_opening_the_project(ready):
     # GIVEN a GO, and a later write to the source, with the trigger or without it
     ready.close_project(run="mine")
     ready.advance(HOUR)
     ready.tick("replay")
     ready.compare(standstill=True)
     assert ready.is_go(run="mine")
-    ready.put("late", "x", fate=fate)
+    ready.put("late", "x", fate="lost")
     ready.advance(HOUR)
     ready.invoke("compare", {"restart": True})
 
     # WHEN another cutover or a rehearsal certifies, THEN no check says to compare or resend
     for document in (ready.certify(run="another"), ready.rehearse()):
-        finding = check(document, name)
+        finding = check(document, "MISSING")
         assert finding["result"] == "failed"
         assert finding["step"] is None
         assert finding["next"].startswith(
@@ -322,5 +279,4 @@ def test_after_a_go_no_failed_check_recommends_opening_the_project(ready, fate, 
         assert find_false_claims(document) == []
 
     # AND after the opening, a comparison submits the missing object
-    if name == "MISSING":
-        assert ready.open_and_compare()["submitted"] == 1
+    assert ready.open_and_compare()["submitted"] == 1
