@@ -47,9 +47,6 @@ class Instance(Protocol):
     """A container that runs the code of a function and handles one event after the other."""
 
     @property
-    def is_busy(self) -> bool: ...
-
-    @property
     def is_alive(self) -> bool: ...
 
     async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
@@ -156,7 +153,6 @@ class ProcessInstance:
         self._find_lead = find_lead
         self._is_frozen = False
         self._is_ready = False
-        self.is_busy = False
 
     @property
     def pid(self) -> int:
@@ -197,7 +193,6 @@ class ProcessInstance:
 
     async def _exchange(self, message: Mapping[str, Any], timeout: float) -> Result:
         logs: list[str] = []
-        self.is_busy = True
         try:
             await self._wait_until_ready()
             start_time = time.monotonic()
@@ -206,8 +201,6 @@ class ProcessInstance:
             await self._terminate(logs)
             text = f"Function timed out after {timeout:g} seconds"
             reply = {"outcome": "timeout", "errorType": "FunctionTimeout", "errorMessage": text}
-        finally:
-            self.is_busy = False
         return Result(
             reply["outcome"],
             reply.get("value"),

@@ -80,7 +80,7 @@ class FunctionCompute:
         self.dropped_events: list[Invocation] = []
         self._functions: dict[str, Function] = {}
         # The name of each instance's function, in the order in which the instances started.
-        self._instances: dict[Instance, str] = {}
+        self._instances: set[Instance] = set()
         self._deliveries: set[asyncio.Task[None]] = set()
         self._killer: Killer | None = None
         self._is_stopped = False
@@ -136,9 +136,9 @@ class FunctionCompute:
         """Remove a function; its queued events are still handled."""
         del self._functions[name]
 
-    def invoke(self, name: str, payload: bytes, timeout: float | None = None) -> Invocation:
-        """Invoke a function without retries, like `s invoke`; raise TimeoutError after `timeout` seconds."""
-        return self._platform.call(self._attempt_event(self._functions[name], payload, _make_request_id(), 1), timeout)
+    def invoke(self, name: str, payload: bytes) -> Invocation:
+        """Invoke a function without retries, like `s invoke`."""
+        return self._platform.call(self._attempt_event(self._functions[name], payload, _make_request_id(), 1))
 
     def submit(self, name: str, payload: bytes) -> None:
         """Queue an event for a function, like a trigger; any thread may use this method."""
@@ -152,23 +152,14 @@ class FunctionCompute:
 
     def freeze(self, name: str) -> None:
         """Stop the idle instances of a function, as FC does between events; the next event resumes its instance."""
-        self._platform.call(self._change_idle_instances(name, lambda instance: instance.freeze()))
+        self._platform.call(self._freeze(self._functions[name]))
 
-    def thaw(self, name: str) -> None:
-        self._platform.call(self._change_idle_instances(name, lambda instance: instance.thaw()))
-
-    def pids(self, name: str = "", *, is_busy: bool = False) -> list[int]:
-        """Return the process ids of a function's instances, by default of all, in the order of their starts.
-
-        With `is_busy`, return only instances that handle an event now.
-        """
+    def pids(self) -> list[int]:
+        """Return the process ids of all instances."""
         return [
             instance.pid
-            for instance, function in self._instances.copy().items()
-            if isinstance(instance, ProcessInstance)
-            and instance.is_alive
-            and name in ("", function)
-            and (instance.is_busy or not is_busy)
+            for instance in self._instances.copy()
+            if isinstance(instance, ProcessInstance) and instance.is_alive
         ]
 
     def kill_at_random(self, probability: float, max_seconds: float, seed: int, name: str = "") -> None:
@@ -190,9 +181,9 @@ class FunctionCompute:
         await asyncio.gather(*(instance.kill() for instance in list(self._instances)))
         await asyncio.gather(*self._deliveries, return_exceptions=True)
 
-    async def _change_idle_instances(self, name: str, change: Callable[[Instance], None]) -> None:
-        for instance in self._functions[name].idle_instances:
-            change(instance)
+    async def _freeze(self, function: Function) -> None:
+        for instance in function.idle_instances:
+            instance.freeze()
 
     def _enqueue_event(self, function: Function, payload: bytes) -> None:
         if self._is_stopped:  # an event after the stop
@@ -269,7 +260,7 @@ class FunctionCompute:
     async def _start_instance(self, function: Function) -> Instance:
         environment = function.make_environment(self.region)
         instance = await self._instance_source.start(function.runtime, function.make_setup(self.region), environment)
-        self._instances[instance] = function.name
+        self._instances.add(instance)
         return instance
 
     async def _pass_event(self, function: Function, instance: Instance, request_id: str, payload: bytes) -> Result:
@@ -298,7 +289,7 @@ class FunctionCompute:
 
     async def _discard_instance(self, instance: Instance) -> None:
         await instance.kill()
-        self._instances.pop(instance, None)
+        self._instances.discard(instance)
 
 
 def _make_request_id() -> str:

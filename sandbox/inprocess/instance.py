@@ -60,11 +60,10 @@ class CallInstance:
         self._freeze_time = 0.0
         self.frozen_seconds = 0.0
         self.is_alive = True
-        self.is_busy = False
 
     async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
         self.thaw()
-        start_time, self.is_busy = self._platform.loop.time(), True
+        start_time = self._platform.loop.time()
         handler_call = self._platform.run(partial(self._call_handler, handler, payload, request_id), self)
         try:
             result: dict[str, Any] = await asyncio.wait_for(handler_call, timeout)
@@ -75,8 +74,6 @@ class CallInstance:
         except InstanceKilled:
             text = "Process exited unexpectedly before completing request"
             result = {"outcome": "crashed", "errorType": "FunctionCrashed", "errorMessage": text}
-        finally:
-            self.is_busy = False
         return Result(
             result["outcome"],
             result.get("value"),

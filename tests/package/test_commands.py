@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import json
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
-from package.tool import COMPONENT, standing_in
+from package.tool import COMPONENT, Fc3, standing_in
+from sandbox.fc.project import read_resources
 from support.answers import ANSWERS
 from support.documents import Document
 from support.settings import rewrite
@@ -60,9 +60,7 @@ def test_the_help_of_serverless_devs_has_each_command_in_the_documents(help_of):
         assert list(find_unknown_commands(Document.read(path), help_of)) == [], path.name
 
 
-@pytest.mark.parametrize(
-    "command", ["s init oss-oms-sync --directory x", "s secret remove --key x", "s config add --key x"]
-)
+@pytest.mark.parametrize("command", ["s init oss-oms-sync --directory x", "s config add --key x"])
 def test_the_check_of_documents_detects_a_command_that_the_help_lacks(command, help_of):
     assert list(find_unknown_commands(Document(f"```sh\n{command}\n```"), help_of)) == [command]
 
@@ -86,30 +84,16 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_serverless_devs_runs_the_documented_commands_of_each_resource(tool, project):
-    # GIVEN a deployed project, and a component that has fc3's commands
-    names = resources(project)
+    # GIVEN a deployed project, and a component that has fc3's commands and options
     documented = {tuple(words) for path in DOCUMENTS for words in Document.read(path).commands if words[0] == "s"}
-    of_resources = [words for words in documented if len(words) > 2 and words[2] in RESERVED["component"]]
-    # Commands that differ only in the resource or the event are run once.
-    alike = {re.sub(r"\{.*\}", "{}", " ".join(words[2:])): words for words in sorted(of_resources)}
-    commands = list(alike.values())
-    assert commands
-    assert {words[1] for words in of_resources} <= set(names)
-    shutil.copy(project / "s.yaml", project / "s.staging.yaml")  # is in the documents, too
+    of_resources = sorted(words for words in documented if len(words) > 2 and words[2] in RESERVED["component"])
+    deployed = read_resources(project, lambda name: name)
+    for _, resource, action, *words in of_resources:
+        Fc3(deployed=dict(deployed)).answer(action, resource, deployed[resource], words, str(project))
     with standing_in(tool) as fc3:
-        assert tool.run("deploy", "-y", cwd=project).returncode == 0
-        deployed = dict(fc3.deployed)
-        for words in commands:
-            fc3.deployed = dict(deployed)
+        fc3.deployed = deployed
 
-            # WHEN a command is run, THEN it reaches the component
-            done = tool.run(*words[1:], cwd=project)
-            assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}"
-
-
-def test_serverless_devs_refuses_a_resource_with_the_name_of_a_command(tool, project):
-    rewrite(project / "s.yaml", {"\n  forward:": "\n  sync:"})
-    with standing_in(tool):
-        done = tool.run("sync", "invoke", cwd=project)
-    assert done.returncode != 0, done.stdout
-    assert "overlaps with a command" in done.stdout
+        # WHEN a command is run that no walkthrough runs, THEN it reaches the component
+        words = next(words for words in of_resources if words[2] == "remove")
+        done = tool.run(*words[1:], cwd=project)
+        assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}"

@@ -50,6 +50,7 @@ WRONG = [
         "HW_AK": (123, "HW_AK"),
     },
     {"objectPrefix": (None, "null, not text"), "objectSuffix": ("a\u2028b", "objectSuffix")},
+    {"objectPrefix": ("a\nb", "objectPrefix"), "objectSuffix": ("a\x1bb", "objectSuffix")},
     {"objectPrefix": ("a<%b", "objectPrefix (Object prefix) cannot be")},
 ]
 
@@ -115,6 +116,7 @@ def test_init_explains_a_refusal_in_chinese_to_a_chinese_user(built, tmp_path):
 MARS = f"--parameters={json.dumps({'region': 'mars-1'})}"
 
 
+@pytest.mark.usefixtures("require_tool")
 @pytest.mark.parametrize(
     ("words", "language", "sentences"),
     [
@@ -123,13 +125,10 @@ MARS = f"--parameters={json.dumps({'region': 'mars-1'})}"
     ],
     ids=["null, in Chinese", "an option in one word"],
 )
-def test_init_refuses_the_option_yes_without_valid_parameters(tool, built, tmp_path, words, language, sentences):
-    with serve_package(built) as url:
-        options = ("--uri", url, "-d", "out", "-y", "-a", "default", *words)
-        done = tool.run("init", *options, cwd=tmp_path, env={"LANG": language})
-    assert done.returncode == 1, done.stdout
-    assert [sentence for sentence in sentences if sentence not in done.stdout] == []
-    assert not (tmp_path / "out").exists()
+def test_init_refuses_the_option_yes_without_valid_parameters(built, tmp_path, words, language, sentences):
+    call = f"process.argv.push('-y', ...{json.dumps(words)}); preInit(paths);"
+    output = hook_alone(built, tmp_path / "project", call, tmp_path, LANG=language, HW_AK="x", HW_SK="y")
+    assert [sentence for sentence in sentences if sentence not in output] == []
 
 
 def test_the_corrected_command_that_init_prints_creates_the_project(tool, built, shell):

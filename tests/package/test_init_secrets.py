@@ -2,19 +2,9 @@
 
 import pytest
 
-from package.tool import assert_no_secret, deploy, init
+from package.hook import run_hook
+from package.tool import assert_no_secret, deploy
 from support.answers import ANSWERS, KEYLESS
-
-
-@pytest.mark.extras
-def test_the_access_keys_given_to_init_reach_only_the_functions(tool, built, tmp_path):
-    project, temporary = tmp_path / "out", tmp_path / "tmp"
-    temporary.mkdir()
-    tool.environment["TMPDIR"] = str(temporary)
-    printed = init(tool, built, project, KEYLESS, env={name: ANSWERS[name] for name in ("HW_AK", "HW_SK")})
-    deployed, output = deploy(tool, project)
-    assert {props["environmentVariables"]["HW_SK"] for props in deployed.values()} == {ANSWERS["HW_SK"]}
-    assert_no_secret(printed, output, project, tool.home, temporary)
 
 
 @pytest.mark.extras
@@ -43,12 +33,13 @@ def test_init_keeps_stored_secrets_until_other_secrets_replace_them(tool, built,
     assert deployed["forward"]["environmentVariables"]["HW_SK"] == "AnotherKey0000000001"
 
 
-def test_init_reports_a_secret_store_that_refuses_the_access_keys(tool, built, tmp_path):
-    (tool.home / ".s" / "secrets.yaml").mkdir()
-    done = tool.init(built, tmp_path / "out", ANSWERS)
+@pytest.mark.usefixtures("require_tool")
+def test_init_reports_a_secret_store_that_refuses_the_access_keys(built, tmp_path):
+    # GIVEN a store that stays empty
+    done = run_hook(built, tmp_path / "out", ANSWERS)
     assert done.returncode == 1
     assert (
         "did not accept HW_AK: make sure that secrets.yaml in the folder shown by `s -v` is writable" in done.stdout
     ), done.stdout
-    assert "s init --uri" in done.stdout
+    assert "s init oss-oms-sync -y" in done.stdout
     assert_no_secret(done.stdout)

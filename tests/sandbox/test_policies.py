@@ -148,13 +148,3 @@ def test_a_permission_in_the_simulated_ram_can_take_effect_later(
     assert try_call(lambda: bucket.put_object("a", b"")) == outcome_before
     box.advance(600)
     assert try_call(lambda: bucket.put_object("a", b"")) == outcome_after
-
-
-def test_a_new_version_of_a_simulated_policy_can_take_effect_later(box, make_bucket, ram_key):
-    bucket = make_bucket(ram_key(allow("oss:GetObject")))
-    box.ram.entities.grant_delay = 60
-    box.advance(60)
-    box.ram.entities.create_policy_version("user", json.dumps({"Version": "1", "Statement": [allow("oss:*")]}), "true")
-    for expected in (DENIED, 200):
-        assert try_call(lambda: bucket.put_object("a", b"")) == expected
-        box.advance(60)

@@ -1,6 +1,5 @@
 """Tests of events in the queue of a simulated function: retries, destinations, and timers."""
 
-import asyncio
 import json
 
 import pytest
@@ -8,24 +7,6 @@ import pytest
 from sandbox.fc.timers import Timer
 
 TIMEOUT = 20
-
-
-def test_the_simulated_fc_retries_a_failed_event_until_it_succeeds(box, create, outcomes):
-    create(
-        """
-        calls = 0
-        def handler(event, context):
-            global calls
-            calls += 1
-            if calls < 3: raise RuntimeError(calls)
-        """
-    )
-
-    box.fc.submit("f", b"")
-    box.fc.wait_idle(TIMEOUT)
-
-    assert outcomes() == [("f", 1, "raised"), ("f", 2, "raised"), ("f", 3, "returned")]
-    assert len({invocation.request_id for invocation in box.fc.invocations}) == 1
 
 
 def test_the_simulated_fc_sends_an_event_that_failed_to_its_destination(box, create, outcomes):
@@ -49,14 +30,6 @@ def test_the_simulated_fc_sends_an_event_that_failed_to_its_destination(box, cre
     assert envelope["requestContext"]["approximateInvokeCount"] == 2
     assert json.loads(envelope["responsePayload"])["errorMessage"] == "no good"
     assert box.fc.dropped_events == []
-
-
-def test_the_wait_for_events_raises_an_error_after_its_timeout(box, create):
-    create("import time\ndef handler(event, context): time.sleep(1000)")
-    box.fc.submit("f", b"")
-
-    with pytest.raises(TimeoutError):
-        box.fc.wait_idle(0.01)
 
 
 def test_the_simulated_fc_refuses_an_asynchronous_payload_over_128_kb(box, create):
@@ -99,16 +72,6 @@ def test_a_timer_of_the_simulated_fc_fires_repeatedly(timer_box, eventually):
     event = timer_box.fc.invocations[0].value
     assert event["triggerName"] == "period"
     assert json.loads(event["payload"]) == {"asked": True}
-
-
-def test_a_removed_timer_of_the_simulated_fc_stops_firing(timer_box, mocker, eventually):
-    submissions = mocker.spy(timer_box.fc, "submit")
-    timer_box.start_timers(speed=600)
-    eventually(lambda: submissions.call_count)
-
-    timer_box.remove_triggers("f")
-
-    eventually(lambda: "_fire_on_schedule" not in str(asyncio.all_tasks(timer_box._platform.loop)))
 
 
 @pytest.mark.parametrize(("expression", "seconds"), [("@every 5m", 300), ("@every 60m", 3600), ("@every 2h", 7200)])

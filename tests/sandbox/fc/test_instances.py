@@ -6,40 +6,6 @@ import sys
 from tools.package import ROOT
 
 TIMEOUT = 20
-COUNT_CALLS = """
-import os
-calls = 0
-def handler(event, context):
-    global calls
-    calls += 1
-    if event == b"raise": raise ValueError("no good")
-    return [os.getpid(), calls]
-"""
-
-
-def test_the_simulated_fc_keeps_an_instance_after_an_exception(box, create):
-    create(COUNT_CALLS)
-
-    first_value, _, third_value = (box.fc.invoke("f", event).value for event in (b"", b"raise", b""))
-
-    assert third_value == [first_value[0], 3]
-
-
-def test_the_first_invocation_of_a_simulated_function_imports_its_handler(box, create):
-    create(
-        """
-        import time
-        print("importing")
-        time.sleep(0.3)
-        def handler(event, context): print("handling")
-        """
-    )
-
-    first_invocation, second_invocation = box.fc.invoke("f", b""), box.fc.invoke("f", b"")
-
-    assert first_invocation.logs == ["importing", "handling"]
-    assert second_invocation.logs == ["handling"]
-    assert first_invocation.duration >= 0.3
 
 
 def test_the_timeout_of_a_simulated_function_includes_its_import(box, create):
@@ -105,16 +71,6 @@ def test_the_simulated_fc_starts_a_new_instance_after_a_crash(box, create):
     assert invocation.outcome == "crashed"
     assert invocation.logs == ["last words"]
     assert box.fc.invoke("f", b"").value == "alive"
-
-
-def test_a_frozen_instance_of_a_simulated_function_stops_until_thawed(box, create, eventually, process_state):
-    create(COUNT_CALLS)
-    pid, _ = box.fc.invoke("f", b"").value
-
-    box.fc.freeze("f")
-    eventually(lambda: process_state(pid) == "T")
-    box.fc.thaw("f")
-    eventually(lambda: process_state(pid) == "S")
 
 
 def test_no_process_of_the_simulated_fc_survives_its_killed_parent(tmp_path, eventually, process_state):

@@ -47,46 +47,6 @@ def test_the_simulated_fc_retries_the_event_of_a_killed_instance(box, create, tm
     assert pids[1] not in box.fc.pids()
 
 
-def test_the_simulated_fc_lists_processes_in_the_order_of_their_starts(box, create, tmp_path, wait_for_processes):
-    create("def handler(event, context): pass", name="idle")
-    box.fc.invoke("idle", b"")
-    create(WAIT_FOR_GO.format(folder=str(tmp_path)))
-    pids = []
-    for name in "abc":
-        box.fc.submit("f", name.encode())
-        pids += wait_for_processes(name)
-
-    assert box.fc.pids("f") == box.fc.pids("f", is_busy=True) == box.fc.pids(is_busy=True) == pids
-    assert box.fc.pids() == [*box.fc.pids("idle"), *pids]
-    assert box.fc.pids("idle", is_busy=True) == []
-
-    (tmp_path / "go").touch()
-    box.fc.wait_idle(TIMEOUT)
-    assert box.fc.pids("f") == pids
-    assert box.fc.pids(is_busy=True) == []
-
-
-def test_the_simulated_fc_counts_no_attempt_for_a_killed_idle_instance(box, create, eventually, outcomes):
-    create("import os\ndef handler(event, context): return os.getpid()", max_retries=0)
-    pid = box.fc.invoke("f", b"").value
-
-    os.kill(pid, signal.SIGKILL)
-    eventually(lambda: pid not in box.fc.pids())
-
-    assert box.fc.invoke("f", b"").value != pid
-    assert outcomes() == [("f", 1, "returned")] * 2
-
-
-def test_the_simulated_fc_starts_no_instance_after_it_was_stopped(box, create):
-    create("def handler(event, context): pass")
-
-    box.fc.stop()
-    box.fc.submit("f", b"")
-    box.fc.wait_idle(TIMEOUT)
-
-    assert box.fc.invocations == []
-
-
 def test_the_simulated_fc_queues_events_beyond_its_limit_in_order(box, create):
     create("import time\ndef handler(event, context): time.sleep(0.02)", instances=1)
 
