@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ import requests
 from ops.clock import timestamp
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
-from support.law import EXTRAS, choose_seeds
+from support.law import EXTRAS, PlayedMigration, choose_seeds, play_migrations
 from support.migration import CONTENTS, MINUTE, MODES, CutoverOptions, Migration, add_service_faults, set_copy_behaviour
 from support.world import oss_error
 
@@ -32,22 +33,9 @@ FIRST_MARK = b'{"closed": false}'
 TEXTS = {"opened again": "The project is open again", "closed before": "the project is already closed"}
 
 
-class GoResult:
-    """The result of a simulated migration.
-
-    `marks` has labels of what happened, such as "go"; they select the rules of the law, and are counted in the summary.
-    `wrong` has a sentence for each violation of the law.
-    """
-
-    def __init__(self, story: list[str]) -> None:
-        self.wrong: list[str] = []
-        self.marks: set[str] = set()
-        self.story = story
-
-
-def play(seed: int) -> GoResult:
+def play(seed: int) -> PlayedMigration:
     with Migration(seed, mode=MODES[seed % 3]) as world:
-        played, dice = GoResult(world.story), world.dice
+        played, dice = PlayedMigration(world.story, []), world.dice
         keys = [f"k{number}" for number in range(dice.choice([1, 1, 2, 3]))]
         parts = {key: dice.random() < 0.3 for key in keys}
         freeze = dice.uniform(20, 30) * MINUTE
@@ -131,7 +119,7 @@ def call_when_closed(world: Migration, call: Callable[[], object]) -> None:
     network.after_response = after
 
 
-def cut_over(world: Migration, played: GoResult, frozen: str) -> Any:
+def cut_over(world: Migration, played: PlayedMigration, frozen: str) -> Any:
     """Follow the printed steps like a user; return the certificate, or None without a GO."""
     options = CutoverOptions(frozen, deep=world.dice.random() < 0.3)
     if world.dice.random() < 0.2:
@@ -155,7 +143,7 @@ def cut_over(world: Migration, played: GoResult, frozen: str) -> Any:
     return document
 
 
-def check_after_go(world: Migration, played: GoResult, document: Any, keys: list[str]) -> None:
+def check_after_go(world: Migration, played: PlayedMigration, document: Any, keys: list[str]) -> None:
     dice = world.dice
     if not world.task.copies_metadata and "metadata" not in played.marks:
         played.wrong.append("LIE: the loss of headers is not in the document")
@@ -196,11 +184,4 @@ def check_after_go(world: Migration, played: GoResult, document: Any, keys: list
 @pytest.mark.law
 @pytest.mark.parametrize("block", range(4))
 def test_the_buckets_stay_equal_after_a_go(block, count):
-    seeds, number = choose_seeds(block, MIGRATIONS), 0
-    for seed in seeds:
-        played = play(seed)
-        assert not played.wrong, f"seed {seed}: {played.wrong}\n" + "\n".join(played.story)
-        number += "go" in played.marks
-        for mark in played.marks or {"never GO"}:
-            count(LAW, mark)
-    assert number > 0.5 * len(seeds)
+    play_migrations(play, choose_seeds(block, MIGRATIONS), partial(count, LAW))

@@ -31,7 +31,7 @@ from unit.ops.migrate.migrate_world import MigrateWorld
 
 LAW = "the printed steps lead to GO"
 # Each is a whole migration, and takes as long as dozens of other schedules.
-WORLDS = int(os.environ.get("SCHEDULES", "600" if EXTRAS else "160")) // 20
+WORLDS = int(os.environ.get("SCHEDULES", "600" if EXTRAS else "80")) // 20
 DAY = 24 * 60 * MINUTE
 # The other contents of the same size.
 TWIN = dict(zip("ABCD", "BADC", strict=True))

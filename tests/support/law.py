@@ -46,6 +46,31 @@ def choose_seeds(block: int, number: int) -> Sequence[int]:
 RETURNED_TRUE, RETURNED_FALSE, RAISED = "all accepted", "some recorded as failed", "raised, so Function Compute's"
 
 
+class PlayedMigration:
+    """The result of a simulated migration.
+
+    `marks` has labels of what happened, such as "go"; they select the rules of the law, and are counted in the summary.
+    `wrong` has a sentence for each violation of the law, and `story` a line for each event.
+    """
+
+    def __init__(self, story: list[str], wrong: list[str]) -> None:
+        self.story, self.wrong, self.marks = story, wrong, set[str]()
+
+
+def play_migrations(
+    play: Callable[[int], PlayedMigration], seeds: Sequence[int], count_mark: Callable[[str], None]
+) -> None:
+    """Assert that no migration violates its law, and that at least half of the migrations end with a GO."""
+    number = 0
+    for seed in seeds:
+        played = play(seed)
+        assert not played.wrong, f"seed {seed}: {played.wrong}\n" + "\n".join(played.story)
+        number += "go" in played.marks
+        for mark in played.marks or {"never GO"}:
+            count_mark(mark)
+    assert number >= 0.5 * len(seeds)
+
+
 def check(
     outcome: bool | None,
     keys: Collection[str],
