@@ -21,7 +21,6 @@ IGNORED_PATHS = [
     "test_former_words.py",
     "test_language.py",
     "test_rush.py",
-    "clouds/test_obs_listing.py",
     "clouds/test_signers.py",
     "clouds/test_oms_lists.py",
     "jobs/doctor",

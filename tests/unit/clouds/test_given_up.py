@@ -76,8 +76,10 @@ def connect(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
 
         def connect(answer: bytes) -> tuple[Peer, Connections, str]:
             peer = stack.enter_context(contextlib.closing(Peer(answer, certificate)))
-            monkeypatch.setenv("http_proxy", peer.address if request.param == "proxy" else "")
-            url = "http://oms.example/" if request.param == "proxy" else f"{peer.address}/"
+            proxied_scheme = {"proxy": "http", "tunnel": "https"}.get(request.param)
+            for scheme in ("http", "https"):
+                monkeypatch.setenv(f"{scheme}_proxy", peer.address if scheme == proxied_scheme else "")
+            url = f"{proxied_scheme}://oms.example/" if proxied_scheme else f"{peer.address}/"
             return peer, stack.enter_context(Connections(url, Clock())), url
 
         yield connect
@@ -101,6 +103,7 @@ def test_a_call_that_reads_part_of_its_response_resets_its_connection(connect):
     assert peer.end() == "reset"
 
 
+@pytest.mark.parametrize("connect", ["plain", "TLS", "proxy", "tunnel"], indirect=True)
 def test_an_abandoned_call_resets_its_connection_and_ends(connect):
     peer, session, url = connect(b"")
     end_event = threading.Event()

@@ -243,12 +243,6 @@ def test_an_obs_client_waits_as_long_as_a_throttling_response_says(world):
     assert world.clock.seconds >= 2
 
 
-def test_an_obs_client_does_not_wait_for_a_long_retry_after(world):
-    world.obs.faults.then(Fault.status(429, headers={"Retry-After": "10"}))
-    assert error_of(lambda: names(world)).code == "Throttled"
-    assert world.clock.seconds < 1
-
-
 # Refusals
 
 

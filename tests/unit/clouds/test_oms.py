@@ -11,7 +11,6 @@ from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo
 from oss_oms_sync.delivery.batches import Submission, submit
 from oss_oms_sync.errors import Failure, Reason
-from oss_oms_sync.ledger.closing import ProjectState
 from sandbox.inprocess.network import Adapter
 from sandbox.server.faults import Fault
 from support.world import DRIP, DROP_BEFORE, HANG, TASK, World, oms_error
@@ -146,28 +145,6 @@ def test_each_key_fails_without_a_request_to_oms_after_the_deadline(world):
 def test_a_failed_submission_names_the_cause_in_the_response_of_oms(world, fault, failure):
     world.oms.faults.add(fault)
     assert submit_key(world) == failure
-
-
-def test_a_failure_names_the_redirect_of_oms_without_its_query(world):
-    world.oms.faults.then(Fault.status(302, headers={"Location": "https://elsewhere.example.com/a?what=was&sent"}))
-    assert (
-        submit_key(world).message == "a redirect to https://elsewhere.example.com/a, which this project does not follow"
-    )
-
-
-def test_a_submission_waits_until_the_date_in_retry_after(world):
-    world.oms.faults.then(oms_error(503, Retry_After="Fri, 02 Jan 2026 00:00:03 GMT"))
-    send(world, "a")
-    assert 2.9 <= world.clock.seconds <= 3.5
-
-
-@pytest.mark.parametrize(("minutes", "reason"), [(13, Reason.CREDENTIALS), (15, Reason.CLOCK), (-15, Reason.CLOCK)])
-def test_a_failed_submission_names_a_clock_that_is_15_minutes_off(world, minutes, reason):
-    # The instance has read the mark of an open project before: OSS would also refuse such a clock.
-    assert ProjectState(world.invocation()).refusal() is None
-    world.call_instance.skew = 60 * minutes
-    world.oms.faults.then(oms_error(401))
-    assert submit_key(world).reason is reason
 
 
 @pytest.mark.parametrize(

