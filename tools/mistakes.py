@@ -991,7 +991,7 @@ MISTAKES = (
     ),
     Mistake(
         "one storage class for all objects of a run",
-        f"{_UNIT}/comparison/test_storage_classes.py::test_the_counts_of_storage_classes_equal_those_of_an_oracle",
+        f"{_UNIT}/passes/test_runs.py::test_a_count_of_consecutive_keys_equals_the_counts_of_single_keys",
         f"{_CODE}/comparison/count.py",
         "    if source_classes.count(source_classes[0]) == obs_classes.count(obs_classes[0]) == len(sizes):",
         "    if True:",

@@ -110,14 +110,6 @@ def test_compare_waits_an_hour_for_an_object_without_statistics_of_oms(world, mi
     assert find_class(world, "a") == class_name
 
 
-def test_compare_classifies_a_newer_unaccepted_version_as_missing(world):
-    accept(world, "a")
-    world.advance(HOUR // 2)
-    world.put("a", "2", fate="lost")
-    world.advance(20 * MINUTE)
-    assert find_class(world, "a") == "missing"
-
-
 @pytest.mark.parametrize(
     ("fails", "is_more", "minutes"),
     [(False, False, 0), (True, False, 5), (False, True, 5)],

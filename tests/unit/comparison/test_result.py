@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from oss_oms_sync.answers.object_class import ObjectClass
+from oss_oms_sync.answers.pass_answers import OTHERS
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.comparison.result import describe_missing_permissions, describe_remedies, select_remedy_counts
@@ -27,8 +28,9 @@ def world() -> World:
     return world
 
 
-def test_the_result_of_compare_names_every_object_class(world):
-    object_classes, nothing = world.compare()["classes"], {"objects": 0, "bytes": 0}
+def test_the_result_of_compare_has_all_object_classes_and_digests(world):
+    answer, nothing = world.compare(), {"objects": 0, "bytes": 0}
+    object_classes = answer["classes"]
     assert object_classes.keys() == {object_class.title for object_class in ObjectClass} - {"orphan_records"}
     assert object_classes["missing"] == {
         "source": nothing,
@@ -38,15 +40,10 @@ def test_the_result_of_compare_names_every_object_class(world):
         "proven_different": 0,
         "in_vain": 0,
     }
-
-
-def test_the_result_of_compare_has_digests_of_both_buckets(world):
-    answer = world.compare()
     digest, state = (answer["source"][name] for name in ("digest", "state_digest"))
     assert answer["source"] == {"objects": 1, "bytes": 2, "digest": digest, "state_digest": state}
     assert answer["destination"] == {"objects": 1, "bytes": 2, "digest": digest}
-    assert len(digest) == 64
-    assert len(state) == 64
+    assert len(digest) == len(state) == 64
     assert digest != state
 
 
@@ -138,12 +135,26 @@ def test_compare_reports_no_object_classes_of_an_unfinished_pass(world):
     assert world.compare().keys() > FINAL_FIELDS
 
 
-@pytest.mark.parametrize(("number", "named"), [(1, True), (10, True), (11, False)])
-def test_the_command_of_an_overwriting_migration_has_at_most_ten_folders(number, named):
+TEN_FOLDERS = [f"{number}/" for number in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("folders", "named"),
+    [
+        (["0/"], True),
+        (TEN_FOLDERS, True),
+        ([*TEN_FOLDERS, "a/"], False),
+        (["a/", ""], False),
+        (["a/", OTHERS], False),
+        (['say "a"/'], False),
+    ],
+)
+def test_the_command_of_an_overwriting_migration_has_at_most_ten_folders(folders, named):
     titles = ("overwritten", "suspicious", "older")
-    folders = {f"{folder}/": {titles[folder % 3]: [1, 1, 1, 1]} for folder in range(number)}
-    counts = select_remedy_counts(Tally(folders=folders), ObjectClass.OVERWRITTEN, "")
-    assert counts.prefixes == ([*folders] if named else [])
+    counts_by_folder = {folder: {titles[n % 3]: [1, 1, 1, 1]} for n, folder in enumerate(folders)}
+    tally = Tally(folders={"fine/": {"equal_size": [7, 7, 7, 7]}, **counts_by_folder})
+    counts = select_remedy_counts(tally, ObjectClass.OVERWRITTEN, "")
+    assert counts.prefixes == (folders if named else [])
 
 
 def make_tally(*keys: str, more: int = 0, title: str = "overwritten") -> Tally:
@@ -171,7 +182,7 @@ def make_tally(*keys: str, more: int = 0, title: str = "overwritten") -> Tally:
 )
 def test_the_command_of_an_overwriting_migration_has_narrow_prefixes(keys, more, prefixes):
     counts = select_remedy_counts(make_tally(*keys, more=more), ObjectClass.OVERWRITTEN, "")
-    assert counts.prefixes == (prefixes if prefixes else [])
+    assert counts.prefixes == prefixes
 
 
 def test_a_remedy_of_compare_quotes_its_prefix_for_any_shell():

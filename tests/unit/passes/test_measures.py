@@ -154,3 +154,10 @@ def make_state(objects: int, *, minutes_ago: int = 10, ended: bool = False) -> P
 )
 def test_the_progress_of_a_pass_is_estimated_by_the_last_pass(state, last, later, progress):
     assert estimate_progress(state, last, NOW + timedelta(days=later)) == progress
+
+
+@pytest.mark.parametrize(("period", "days"), [(1, 2), (0.5, 1.5), (30, 31), (None, 3)])
+def test_a_pass_is_overdue_a_day_after_its_period_or_after_three_days(period, days):
+    state = make_state(0, minutes_ago=int(days * 24 * 60))
+    times = (NOW, NOW + timedelta(seconds=1))
+    assert [state.is_late(period and timedelta(days=period), time) for time in times] == [False, True]

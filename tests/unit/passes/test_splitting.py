@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable
+from datetime import datetime, timezone
 from itertools import accumulate
 from types import SimpleNamespace
 
@@ -196,7 +197,7 @@ def test_the_sampled_keys_count_every_key_and_end_with_the_last_key(number):
     assert [mark.key for mark in marks] == [f"{place - 1:06}" for place in accumulate(mark.objects for mark in marks)]
 
 
-@given(st.lists(NUMBERS_OF_KEYS, max_size=12))
+@given(st.lists(NUMBERS_OF_KEYS, max_size=5))
 def test_the_merged_sampled_keys_of_ranges_are_in_order_and_count_all_keys(sizes):
     merged_marks, place = Marks(), 0
     for size in sizes:
@@ -274,9 +275,22 @@ def test_a_range_splits_at_once_if_its_sampled_keys_show_enough_objects(mocker, 
     assert (result["covered"] == 0) == (ranges["open"] == 2)
 
 
-def test_a_pass_has_a_single_range_at_the_lowest_rate():
-    settings = SimpleNamespace(lanes=16, oms_rate=0.01)
-    assert [work.count_lanes(settings, Scope(KeyFilter(), None, everything)) for everything in (False, True)] == [1, 1]
+@pytest.mark.parametrize(
+    ("rate", "everything", "since", "lanes"),
+    [
+        (0.01, False, None, 1),
+        (0.01, True, None, 1),
+        (0.99, False, None, 1),
+        (1, False, None, 2),
+        (10, False, None, 8),
+        # Ranges that submit every object use up the rate.
+        (10, True, None, 2),
+        (10, True, datetime(2020, 1, 1, tzinfo=timezone.utc), 8),
+    ],
+)
+def test_a_pass_has_as_many_lanes_as_oms_rate_allows(rate, everything, since, lanes):
+    settings = SimpleNamespace(lanes=8, oms_rate=rate)
+    assert work.count_lanes(settings, Scope(KeyFilter(), since, everything)) == lanes
 
 
 @pytest.mark.parametrize("ranges", [1, 4])

@@ -216,16 +216,6 @@ def test_an_open_pass_that_was_idle_for_days_is_not_continued(days, is_new_pass)
     assert ("00 new" in world.accepted_keys()) == is_new_pass
 
 
-@pytest.mark.parametrize(("period", "days"), [("1d", 2), ("12h", 1.5), ("30d", 31), ("off", 3)])
-def test_a_pass_is_overdue_a_day_after_its_period_or_after_three_days(period, days):
-    world = World.installed(RECONCILE_PERIOD=period)
-    world.reconcile()
-    (state,) = world.passes()
-    for seconds, is_late in ((days * 24 * HOUR - 90, False), (100, True)):
-        world.advance(seconds)
-        assert state.is_late(world.settings.reconcile_period, world.clock.now()) == is_late
-
-
 def test_the_store_of_passes_reads_passes_beyond_the_first_listing_page(world, mocker):
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
     scopes = [Scope(KeyFilter(prefix), None, everything=False) for prefix in "abcdef"]
