@@ -265,6 +265,13 @@ def replace_value(document: Any, path: Sequence[str | int], value: object) -> An
     return changed_document
 
 
+def replace_values(document: Any, changes: Mapping[str, object]) -> Any:
+    """Return a document with other values at these paths, such as `checks 0 result`."""
+    for path, value in changes.items():
+        document = replace_value(document, [int(part) if part.isdigit() else part for part in path.split()], value)
+    return document
+
+
 def add_hash(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the certificate with the hash that the documentation defines."""
     fields = {name: value for name, value in document.items() if name != "sha256"}

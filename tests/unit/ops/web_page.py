@@ -45,50 +45,29 @@ def page_of(document: Mapping[str, Any], language: str = "en") -> str:
     return (certificate_page if "kind" in document else status_page)(document, language)
 
 
-def hostile(value: object, text: str, path: tuple[str, ...] = ()) -> Any:
-    """Return a copy of `value` in which `text` replaces each key and string that the page does not look up."""
+# Names of strings that a page looks up, and of times and digests.
+_LOOKED_UP = (
+    *("state", "kind", "verdict", "result", "id", "step", "at", "made", "from", "digest", "state_digest", "twin"),
+    *("started", "ended", "oldest", "watermark", "acknowledged", "as_of", "frozen_since", "amended", "busy", "began"),
+    *("written", "would_be"),
+)
+
+
+def hostile(value: object, texts: Iterator[str], path: tuple[str, ...] = ()) -> Any:
+    """Return a copy of `value` in which `texts` replace the keys and strings that the page does not look up."""
     match value:
         case dict():
             has_free_names = path[-1:] in (("by_reason",), ("folders",)) or path == ("accepted",)
             return {
-                f"{text}{number}" if has_free_names else name: hostile(part, text, (*path, name))
+                f"{next(texts)}{number}" if has_free_names else name: hostile(part, texts, (*path, name))
                 for number, (name, part) in enumerate(value.items())
             }
         case list():
-            return [hostile(part, text, path) for part in value]
+            return [hostile(part, texts, path) for part in value]
         case str() if (
-            path
-            and "digests" not in path
-            and path[-1]
-            not in (
-                "state",
-                "kind",
-                "verdict",
-                "result",
-                "id",
-                "step",
-                "at",
-                "made",
-                "from",
-                "digest",
-                "state_digest",
-                "twin",
-                "started",
-                "ended",
-                "oldest",
-                "watermark",
-                "acknowledged",
-                "as_of",
-                "frozen_since",
-                "amended",
-                "busy",
-                "began",
-                "written",
-                "would_be",
-            )
-            and path[-2:] != ("closed", "since")
+            path and "digests" not in path and path[-1] not in _LOOKED_UP and path[-2:] != ("closed", "since")
         ):
-            return text
+            return next(texts)
     return value
 
 
@@ -150,9 +129,10 @@ class Element:
                 yield from child.words()
 
     def section(self, name: str) -> Element:
-        """Return the section whose heading has the id `name`."""
-        (element,) = (element for element in self.every("section") if element.attributes["aria-labelledby"] == name)
-        return element
+        """Return the section whose heading has the id `name`, or the list or division with this class."""
+        parts = (part for tag in ("section", "dl", "div") for part in self.every(tag))
+        (part,) = (part for part in parts if name in map(part.attributes.get, ("aria-labelledby", "class")))
+        return part
 
     def word(self) -> tuple[str, str]:
         """Return the verdict in the page's heading, and its tone, which is a CSS class."""

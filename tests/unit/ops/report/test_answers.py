@@ -9,8 +9,7 @@ import pytest
 
 from ops.certificate.form import CLASS_SIDES
 from ops.report.words import Translator
-from oss_oms_sync.answers.certificate import CutoverFacts
-from oss_oms_sync.answers.codec import from_json, to_json
+from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.layout import OMS_LISTS
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.status_answer import CodeFailures, CopyFailureCounts
@@ -25,13 +24,11 @@ from oss_oms_sync.jobs.status.verdict_at_oms import check_stuck_copies
 from oss_oms_sync.passes.states import make_brief_answer
 from oss_oms_sync.passes.tally import ClassCount, Histogram, Side, Tally
 from oss_oms_sync.rules.cutover import CHECKS
-from oss_oms_sync.rules.cutover import judge as judge_facts
 from oss_oms_sync.rules.remedy import Attempts
 from support import certificate_oracle
 from support.answers import answer
-from support.ops import missing_parts
 from support.status import make_status_world
-from support.world import HOUR, World
+from support.world import World
 from unit.ops.web_page import certificate_page, parse, status_page
 
 # Names below these are reasons, folders, codes, classes and outcomes, not fields.
@@ -59,14 +56,16 @@ def make_comparison() -> dict[str, object]:
     classes = {
         object_class.title: count for object_class in ObjectClass if object_class is not ObjectClass.ORPHAN_RECORDS
     }
-    folders = {"a/": {title: [2, 20, 2, 20] for title in classes}}
     lag = Histogram(Counter({0: 5}), Counter({60: 5, 300: 5, 900: 5, 3600: 5, 86400: 5}), 0, 1)
-    all_objects = Side(2 * len(classes), 20 * len(classes))
-    lags, listed_counts = (
-        {"accepted_lag": lag, "copied_lag": lag},
-        {"source_listed": all_objects, "destination_listed": all_objects},
+    listed = Side(2 * len(classes), 20 * len(classes))
+    tally = Tally(
+        classes=classes,
+        folders={"a/": {title: [2, 20, 2, 20] for title in classes}},
+        accepted_lag=lag,
+        copied_lag=lag,
+        source_listed=listed,
+        destination_listed=listed,
     )
-    tally = Tally(classes=classes, folders=folders, **lags, **listed_counts)
     return CompareResult(tally, make_brief_answer("", None, finished=True)).to_json()
 
 
@@ -83,32 +82,26 @@ def test_the_example_of_a_status_has_the_fields_of_a_real_status(world):
 def test_the_example_of_a_status_has_the_copy_failures_of_a_real_status():
     example = answer("status")
     failures_shown = dict(example["copying"]["failures"])
-    codes = {code: failure["objects"] for code, failure in failures_shown.pop("codes").items()}
-    stuck = {code: number for code, number in codes.items() if not find_copy_code(code).is_transient}
-    failed_codes = {
-        code: CodeFailures(number, find_copy_code(code).is_transient, find_copy_code(code).fix)
-        for code, number in codes.items()
-    }
-    failures = CopyFailures(**failures_shown, codes=failed_codes, stuck_codes=stuck)
+    numbers = {code: failure["objects"] for code, failure in failures_shown.pop("codes").items()}
+    codes = {code: (number, find_copy_code(code)) for code, number in numbers.items()}
+    failures = CopyFailures(
+        **failures_shown,
+        codes={code: CodeFailures(number, of.is_transient, of.fix) for code, (number, of) in codes.items()},
+        stuck_codes={code: number for code, (number, of) in codes.items() if not of.is_transient},
+    )
     assert example["copying"]["failures"] == to_json(failures, CopyFailureCounts)
     assert [sum_shown for sum_shown in example["sums"] if "failed to copy" in sum_shown["claim"]] == [
         to_json(sum_) for sum_ in check_sums(None, None, failures)
     ]
-    (verdict,) = check_stuck_copies(SimpleNamespace(failures=failures))
-    assert example["verdict"] == to_json(verdict)
+    assert [example["verdict"]] == list(map(to_json, check_stuck_copies(SimpleNamespace(failures=failures))))
 
 
 def test_the_example_of_a_comparison_has_the_remedies_of_a_real_comparison():
-    last_comparison, mode = (
-        answer("status")["compare"]["last"],
-        OverwriteMode(answer("status")["oms"]["object_overwrite_mode"]),
-    )
-    suspicious = last_comparison["classes"]["suspicious"]["source"]
-    tally = Tally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
-    assert last_comparison["remedies"] == {
-        object_class.title: to_json(text)
-        for object_class, text in describe_remedies(tally, mode, "", Attempts()).items()
-    }
+    status = answer("status")
+    suspicious = Side(**status["compare"]["last"]["classes"]["suspicious"]["source"])
+    tally = Tally(classes={"suspicious": ClassCount(suspicious, suspicious)})
+    remedies = describe_remedies(tally, OverwriteMode(status["oms"]["object_overwrite_mode"]), "", Attempts())
+    assert status["compare"]["last"]["remedies"] == {kind.title: to_json(text) for kind, text in remedies.items()}
 
 
 @pytest.fixture
@@ -124,37 +117,7 @@ def test_a_certificate_has_the_checks_and_classes_of_the_oracle(certified_world)
     document = certified_world.certify()
     assert [check["id"] for check in document["checks"]] == [*CHECKS] == [*certificate_oracle.RULES]
     assert {*document["classes"]} == {*CLASS_SIDES}
-    rows = {
-        name: (
-            tuple(object_class.title for object_class in check.classes),
-            bool(check.classes) and check.classes[0].can_be_accepted,
-            check.needs_freeze,
-        )
-        for name, check in CHECKS.items()
-    }
-    assert rows == certificate_oracle.RULES
     assert {*OMS_LISTS} == {*judge.OMS_LISTS}
-
-
-@pytest.mark.parametrize("lang", ["en", "zh"])
-def test_the_sentence_under_a_verdict_has_the_certificates_numbers(certified_world, lang):
-    documents = [certified_world.certify(), certified_world.rehearse()]
-    certified_world.write("nobody knows", "x")
-    certified_world.advance(HOUR)
-    certified_world.prove()
-    documents.append(certified_world.certify())
-    certified_world.remove("b")
-    certified_world.open_and_compare()
-    documents.append(certified_world.certify())
-    assert [document["verdict"] for document in documents] == ["GO", "REHEARSAL", "NOT PROVEN", "NO-GO"]
-    words = {
-        "en": ["2 objects, 3 bytes", "the verdict would be GO.", "but UNKNOWN did not pass", "MISSING."],
-        "zh": ["2 个，3 字节", "结论将为 GO。", "但 UNKNOWN 未执行或未能证明", "MISSING。"],
-    }
-    for document, expected_words in zip(documents, words[lang], strict=True):
-        sentence = judge_facts(from_json(CutoverFacts, document)).summary.of(lang)
-        assert expected_words in sentence
-        assert document["text" if lang == "en" else "text_zh"].endswith(sentence)
 
 
 @pytest.mark.parametrize("name", ["certificate-go", "certificate-rehearsal"])
@@ -188,25 +151,3 @@ def test_the_page_of_a_real_status_in_step_is_green(world):
     # OMS reports no volumes, overwrite mode or secondary numbers here; every fact of the verdict is present.
     assert "do not add up" not in page_element.text
     assert "unknown" not in page_element.only(class_="figures").text
-
-
-def test_the_page_of_a_real_status_without_oms_is_not_green(world):
-    for right in ("get", "statistics"):
-        world.oms.deny(f"oms:synctask:{right}")
-    page_element = parse(status_page(world.status()))
-    assert page_element.only("h1").attributes["class"] != "good"
-    expected_phrases = ("not reported by OMS: FORBIDDEN", "is not authorized to perform oms:synctask:get")
-    assert missing_parts(page_element.text, *expected_phrases) == []
-
-
-def test_a_certificate_contains_a_comparisons_answer_unchanged():
-    comparison = make_comparison()
-    sides = {"source": {**comparison["source"], "state_digest": "0" * 64}, "destination": comparison["destination"]}
-    # A certificate's totals are in scope: without objects outside it, and without OMS's own lists.
-    for side, apart in (("source", 1), ("destination", 2)):
-        sides[side] |= {
-            "objects": comparison[side]["objects"] - 2 * apart,
-            "bytes": comparison[side]["bytes"] - 20 * apart,
-        }
-    document = {**answer("certificate-go"), **sides, "classes": comparison["classes"], "folders": comparison["folders"]}
-    assert "The classes add up" in parse(certificate_page(document)).text

@@ -6,6 +6,7 @@ import html
 import json
 import re
 from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +45,12 @@ COLOURS = {"light": ["rgb(255, 255, 255)", "rgb(20, 24, 31)"], "dark": ["rgb(15,
 @cache
 def pages() -> dict[str, str]:
     """Return the pages of all examples in both languages, with pages of hostile text and of huge numbers, by name."""
+    hostile_text = cycle(NASTY)
     return {
         **{f"{name} {language}": page_of(answer(name), language) for name in EXAMPLES for language in LANGUAGES},
         "no certificate": certificate_page({}, "en"),
-        **{f"huge {language}": page_of(huge(), language) for language in LANGUAGES},
-        **{
-            f"hostile {name} {number}": page_of(hostile(answer(name), text))
-            for name in ("status", "certificate-no-go")
-            for number, text in enumerate(NASTY)
-        },
+        "huge": page_of(huge()),
+        **{f"hostile {name}": page_of(hostile(answer(name), hostile_text)) for name in ("status", "certificate-no-go")},
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.errors import Reason
 from support.answers import answer
 from support.ops import make_class_counts, missing_parts
+from unit.ops.certificates import list_values, replace_values
 from unit.ops.web_page import Element, parse, status_page
 
 
@@ -39,61 +40,35 @@ def status_in_step() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("language", "word", "sentence"), [("en", "In step", "All of it."), ("zh", "已同步", "全部。")]
+    ("state", "language", "word"),
+    [*((state, "en", state.value.capitalize()) for state in VerdictState), (VerdictState.IN_STEP, "zh", "已同步")],
 )
-def test_the_page_of_a_status_shows_the_verdict_and_explains_it(status_in_step, language, word, sentence):
-    page_element = page(status_in_step, language)
-    assert page_element.word() == (word, "good")
-    assert page_element.only("p", class_="lead").text == sentence
-
-
-@pytest.mark.parametrize("state", VerdictState)
-def test_the_page_of_a_status_is_green_only_for_the_verdict_in_step(status_in_step, state):
+def test_the_page_of_a_status_is_green_only_for_the_verdict_in_step(status_in_step, state, language, word):
     status_in_step["verdict"]["state"] = state.value
-    word, tone = page(status_in_step).word()
-    assert (tone == "good") == (state is VerdictState.IN_STEP)
-    assert word.lower() == state.value
+    page_element = page(status_in_step, language)
+    assert page_element.word()[0] == word
+    assert (page_element.word()[1] == "good") == (state is VerdictState.IN_STEP)
+    assert page_element.only("p", class_="lead").text == {"en": "All of it.", "zh": "全部。"}[language]
 
 
 def test_the_page_of_a_status_shows_changes_after_the_close_in_red(status_in_step):
     status_in_step["verdict"].update(state="closed", alarm=True, step={"job": "open", "options": {}})
-    status_in_step["backlog"].update(left_behind=[{"project": "old", "run_files": 2, "folder": "f/", "last_run": ""}])
     page_element = page(status_in_step)
     assert page_element.word() == ("Closed", "bad")
-    assert page_element.only(class_="next").only("pre").text == "python3 ops.py open"
-    assert "run files of projects that no longer run" in page_element.text
+    assert page_element.section("next").only("pre").text == "python3 ops.py open"
     # After a GO nothing is left to do.
     status_in_step["verdict"]["step"] = None
     assert "ops.py open" not in page(status_in_step).text
 
 
-def list_numbers(value: object) -> Iterator[int]:
-    if isinstance(value, dict):
-        for part in value.values():
-            yield from list_numbers(part)
-    elif isinstance(value, list):
-        for part in value:
-            yield from list_numbers(part)
-    elif type(value) is int:
-        yield value
-
-
 def test_the_page_of_a_status_shows_every_number_of_objects_in_the_answer(example):
     # GIVEN all counts of objects, without bytes and numbers in another form
-    last_comparison, month, last_reconcile = (
-        example["compare"]["last"],
-        example["oms"]["month"],
-        example["reconcile"]["last"],
-    )
-    month.pop("bytes")
-    last_reconcile.pop("ranges")
-    counts = [
-        month,
-        example["copying"],
-        example["backlog"],
-        example["sums"],
-        [last_reconcile[name] for name in last_reconcile if name not in ("accepted", "failed", "new")],
-    ]
+    text, last_comparison = page(example).text, example["compare"]["last"]
+    example["oms"]["month"].pop("bytes")
+    for name in ("ranges", "accepted", "failed", "new"):
+        example["reconcile"]["last"].pop(name)
+    counts = [example["oms"]["month"], *(example[name] for name in ("copying", "backlog", "sums"))]
+    counts += [example["reconcile"]["last"]]
     counts += [
         class_counts[side]["objects"]
         for class_counts in last_comparison["classes"].values()
@@ -104,8 +79,7 @@ def test_the_page_of_a_status_shows_every_number_of_objects_in_the_answer(exampl
     for quads in last_comparison["folders"].values():
         counts += [sum(quad[index] for quad in quads.values()) for index in (0, 2)]
     # THEN each is there, in full
-    text = page(answer("status")).text
-    assert [number for number in list_numbers(counts) if f"{number:,}" not in text] == []
+    assert [number for _, number in list_values(counts) if type(number) is int and f"{number:,}" not in text] == []
 
 
 def test_the_parts_of_a_bar_add_up_to_the_objects_of_the_bucket():
@@ -124,12 +98,6 @@ def test_the_parts_of_a_bar_add_up_to_the_objects_of_the_bucket():
         assert [part.attributes["class"] for part in bar.every("i")] == [
             object_class.tone for object_class, number in counts.items() if number
         ]
-
-
-def test_the_page_of_a_status_marks_counts_that_are_minimums(example):
-    example["backlog"] |= {"at_least": True, "failed": 10_000, "in_run_files": 0, "read": 1}
-    expected = ("failed recordsat least 10,000", "in replay's run files0", "given in 1 failed record")
-    assert missing_parts(page(example).section("waiting").text, *expected) == []
 
 
 def test_classes_and_folders_on_a_page_count_the_same_objects(example):
@@ -152,24 +120,8 @@ def test_classes_and_folders_on_a_page_count_the_same_objects(example):
 def test_the_page_shows_late_objects_in_red_only_before_their_recheck(example, amended):
     example["compare"]["last"]["amended"] = amended
     late_section = page(example).section("lag")
-    is_red, is_judged_again = any(late_section.every("td", class_="n bad")), "before the recheck" in late_section.text
-    assert is_red == (not amended)
-    assert is_judged_again == bool(amended)
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        (lambda last: None, "The classes add up"),
-        (lambda last: last["source"].update(objects=last["source"]["objects"] + 1), "do not add up"),
-        (lambda last: last["destination"].update(bytes=0), "do not add up"),
-        (lambda last: last.update(adds_up=False), "do not add up"),
-    ],
-    ids=["unchanged", "a further object", "no bytes", "an answer that says so"],
-)
-def test_the_page_of_a_status_reports_classes_that_do_not_add_up(change, sentence, example):
-    change(example["compare"]["last"])
-    assert sentence in page(example).section("in-obs").text
+    assert any(late_section.every("td", class_="n bad")) == (not amended)
+    assert ("before the recheck" in late_section.text) == bool(amended)
 
 
 def test_the_page_shows_an_alarm_that_the_webhook_refused_first_in_red(example):
@@ -211,9 +163,7 @@ def test_the_page_shows_an_example_of_unreadable_lines_of_oms_lists(example, unr
 def test_the_page_shows_the_message_of_oms_in_the_row_of_a_failed_key(example):
     waiting_key = {"key": "a", "reason": "REFUSED", "since": example["at"], "message": "the <b>key</b> is invalid"}
     example["backlog"]["keys"] = [waiting_key, {**waiting_key, "key": "b", "message": ""}]
-    (table,) = (
-        candidate for candidate in page(example).section("waiting").every("table") if "The first 2" in candidate.text
-    )
+    table = tables_by_caption(page(example).section("waiting"))["The first 2 object keys"]
     assert [row[3] for row in table.cells()[1:]] == ["the <b>key</b> is invalid", ""]
 
 
@@ -225,36 +175,129 @@ UNREADABLE_FIELD = {"unreadable_run_files": ["a/1.json"]}
 LEFT_BEHIND_FIELD = {"left_behind": [{"project": "old", "run_files": 2, "folder": "f/", "last_run": ""}]}
 DRAIN_TEXT = "Time to drain15 min300 objects waiting here or at OMS"
 UNKNOWN_TEXTS = ["Waiting to be resentunknown", "Time to drainunknown"]
+FAILURES = answer("status")["copying"]["failures"]
+NO_FAILURES = {"counted": 0, **dict.fromkeys(("done", "waiting", "stuck", "outside", "unknown"), 0), "codes": {}}
+OTHER_FAILURE = {"objects": 1, "passes": True, "fix": "Look at the code.", "fix_zh": ""}
+LAST = answer("status")["compare"]["last"]
+OPEN_PASS = {
+    **answer("status")["reconcile"]["last"],
+    "started": "2026-01-31T09:02:44Z",
+    "objects_per_minute": 2000,
+    "share": 0.25,
+    "minutes_left": 7,
+    "scanned": 10,
+}
+SILENCE = {"problem": "UNREACHABLE", "status": None, "message": "no route", "fix": "Check it.", "fix_zh": "检查。"}
+NO_OMS = {"oms": None, "oms_failure": SILENCE, "statistics": None, "statistics_failure": SILENCE}
 
 
-@pytest.mark.parametrize(
-    ("copied", "backlog", "unfinished", "expected"),
-    [
-        (
-            COPIED_POINTS,
-            {"failed": 290, "in_run_files": 4},
-            6,
-            ["Throughput2 objects per minute", "100 kB per second", DRAIN_TEXT],
-        ),
-        ([], {"failed": 290, "in_run_files": 4}, 6, ["Time to drainunknown"]),
-        ([], EMPTY_BACKLOG, 0, ["nothing to drain"]),
-        ([], EMPTY_BACKLOG, None, ["Time to drainunknown"]),
-        (COPIED_POINTS, {**EMPTY_BACKLOG, **UNREADABLE_FIELD}, 0, UNKNOWN_TEXTS),
-        (COPIED_POINTS, {**EMPTY_BACKLOG, **LEFT_BEHIND_FIELD}, 0, UNKNOWN_TEXTS),
-        (COPIED_POINTS, {**EMPTY_BACKLOG, **UNREADABLE_FIELD, "failed": 3}, 0, ["Waiting to be resentat least 3"]),
-        (COPIED_POINTS, {**EMPTY_BACKLOG, **LEFT_BEHIND_FIELD, "failed": 3}, 0, ["Waiting to be resentat least 3"]),
-    ],
-    ids=[
-        *("waiting objects and a throughput", "no copied objects", "no waiting objects"),
-        *("an unknown number of unfinished objects", "an unreadable run file", "run files of another project"),
-        *("waiting keys and an unreadable run file", "waiting keys and run files of another project"),
-    ],
-)
-def test_the_page_estimates_the_time_for_the_backlog_if_it_is_complete(example, copied, backlog, unfinished, expected):
-    example["statistics"]["series"] |= {"SUCCESS": copied, "SIZE": [[CHART_END, 360_000_000]]}
-    example["backlog"] |= backlog
-    example["copying"]["unfinished"] = None if unfinished is None else {"objects": unfinished, "overdue": 0}
-    assert missing_parts(page(example).only(class_="figures").text, *expected) == []
+def make_backlog(copied: list[list[int]], backlog: dict[str, Any], unfinished: int | None) -> dict[str, Any]:
+    """Return the changes of a status with these copied points, this backlog and these unfinished objects."""
+    return {
+        "statistics series SUCCESS": copied,
+        "statistics series SIZE": [[CHART_END, 360_000_000]],
+        "backlog": {**answer("status")["backlog"], **backlog},
+        "copying unfinished": None if unfinished is None else {"objects": unfinished, "overdue": 0},
+    }
+
+
+# The section, changes of the example, and the texts that the section has and that it lacks.
+SHOWN = {
+    "counts that are minimums": (
+        "waiting",
+        {"backlog at_least": True, "backlog failed": 10_000, "backlog in_run_files": 0, "backlog read": 1},
+        ["failed recordsat least 10,000", "in replay's run files0", "given in 1 failed record"],
+        [],
+    ),
+    "run files of another project": (
+        "waiting",
+        {"backlog left_behind": LEFT_BEHIND_FIELD["left_behind"]},
+        ["run files of projects that no longer run"],
+        [],
+    ),
+    "classes that add up": ("in-obs", {}, ["The classes add up"], []),
+    **{
+        f"classes that do not add up: {path}": ("in-obs", {f"compare last {path}": value}, ["do not add up"], [])
+        for path, value in (
+            ("source objects", LAST["source"]["objects"] + 1),
+            ("destination bytes", 0),
+            ("adds_up", False),
+        )
+    },
+    "a backlog and a throughput": (
+        "figures",
+        make_backlog(COPIED_POINTS, {"failed": 290, "in_run_files": 4}, 6),
+        ["Throughput2 objects per minute", "100 kB per second", DRAIN_TEXT],
+        [],
+    ),
+    "a backlog without copied objects": (
+        "figures",
+        make_backlog([], {"failed": 290, "in_run_files": 4}, 6),
+        ["Time to drainunknown"],
+        [],
+    ),
+    "no backlog": ("figures", make_backlog([], EMPTY_BACKLOG, 0), ["nothing to drain"], []),
+    "unknown unfinished objects": ("figures", make_backlog([], EMPTY_BACKLOG, None), ["Time to drainunknown"], []),
+    **{
+        f"a backlog with {field}": (
+            "figures",
+            make_backlog(COPIED_POINTS, {**EMPTY_BACKLOG, field: value, "failed": failed}, 0),
+            texts,
+            [],
+        )
+        for field, value in {**UNREADABLE_FIELD, **LEFT_BEHIND_FIELD}.items()
+        for failed, texts in ((0, UNKNOWN_TEXTS), (3, ["Waiting to be resentat least 3"]))
+    },
+    **{
+        f"copy failures: {expected}": ("failures", {"copying failures": failures}, [expected], [OTHER_FAILURE["fix"]])
+        for failures, expected in (
+            (None, "unknown"),
+            (NO_FAILURES, "OMS reports no copy failures."),
+            # A counter of OMS that is too low.
+            ({**NO_FAILURES, "counted": 5, "waiting": 6}, "do not add up to OMS's number"),
+            (
+                {**NO_FAILURES, "counted": 5, "done": 1, "outside": 1, "unknown": 3},
+                "Not in any OMS list that replay has read.3",
+            ),
+            # Only a code has the remedy of a code.
+            ({**FAILURES, "codes": {"": OTHER_FAILURE}}, "Resent, but not accepted by OMS"),
+        )
+    },
+    "open passes": (
+        "passes",
+        {"reconcile open": [OPEN_PASS, {**OPEN_PASS, "share": None, "minutes_left": None, "scanned": 4321}]},
+        [
+            "A pass has been running since 10 min ago25.0%, 10 scanned so far, 2,000 objects per minute, 7 min left",
+            "4,321 scanned so far, 2,000 objects per minute, time left unknown",
+        ],
+        [],
+    ),
+    "a sum that does not hold": (
+        "sums",
+        {},
+        [
+            "4,604,852 = 4,604,611 + 68 + 112 + 61adds up",
+            "OMS has not processed all accepted objects yet: check again in a few minutes",
+            "9,204,118 ≤ 9,201,006 + 412 + 2,486does not add up",
+        ],
+        ["Two invocations"],
+    ),
+    "the state of the sync task": ("oms", {}, ["stateSYNCHRONIZING"], []),
+    "no answer of OMS": ("oms", NO_OMS, ["not reported by OMS: UNREACHABLE", "Check it."], []),
+    "another error of the counts": (
+        "oms",
+        {**NO_OMS, "statistics_failure": {**SILENCE, "message": "too slow"}},
+        ["no route", "too slow"],
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SHOWN)
+def test_each_section_of_a_status_shows_the_facts_of_the_answer(example, case):
+    section, changes, expected, absent = SHOWN[case]
+    text = page(replace_values(example, changes)).section(section).text
+    assert missing_parts(text, *expected, *absent) == absent
 
 
 def test_the_chart_draws_the_bars_of_failures_at_their_own_scale(example):
@@ -275,21 +318,16 @@ def test_a_chart_has_a_description_in_words():
     assert missing_parts(picture.attributes["aria-label"], *(f"{number:,}" for number in sums)) == []
 
 
-def test_the_bar_of_copy_failures_adds_up_to_the_number_of_oms():
-    failures = answer("status")["copying"]["failures"]
+def test_the_page_shows_the_numbers_and_the_codes_of_copy_failures():
     section = page(answer("status")).section("failures")
-    (bar,) = section.every(class_="bar")
     parts = {
         element.attributes["class"]: int(element.attributes["style"].removeprefix("flex-grow:"))
-        for element in bar.every("i")
+        for element in section.only(class_="bar").every("i")
     }
-    assert parts == {"good": failures["done"], "way": failures["waiting"], "bad": failures["stuck"]}
+    assert parts == {"good": FAILURES["done"], "way": FAILURES["waiting"], "bad": FAILURES["stuck"]}
     assert "add up" not in section.text
-    assert sum(parts.values()) == failures["counted"]
-
-
-def test_the_page_shows_the_code_and_remedy_of_stuck_objects():
-    tables = tables_by_caption(page(answer("status")).section("failures"))
+    assert sum(parts.values()) == FAILURES["counted"]
+    tables = tables_by_caption(section)
     lasting = tables["Persistent: action required"]
     assert lasting.cells()[1][::2] == ["INIT_DST_OBJ_MULTIPART_FAILURE", "6"]
     assert COPY_CODES["INIT_DST_OBJ_MULTIPART_FAILURE"].fix.en in lasting.text
@@ -297,69 +335,19 @@ def test_the_page_shows_the_code_and_remedy_of_stuck_objects():
     assert [row[0] for row in passing[1:]] == ["GET_SRC_OBJ_FAILURE", "UPLOAD_DST_OBJ_FAILURE", "total"]
 
 
-FAILURES = answer("status")["copying"]["failures"]
-OTHER_FAILURE = {"objects": 1, "passes": True, "fix": "Look at the code.", "fix_zh": ""}
-
-
-@pytest.mark.parametrize(
-    ("failures", "expected"),
-    [
-        (None, "unknown"),
-        (
-            {"counted": 0, **dict.fromkeys(("done", "waiting", "stuck", "outside", "unknown"), 0), "codes": {}},
-            "OMS reports no copy failures.",
-        ),
-        (
-            {"counted": 5, "done": 0, "waiting": 6, "stuck": 0, "outside": 0, "unknown": 0, "codes": {}},
-            "do not add up to OMS's number",
-        ),
-        (
-            {"counted": 5, "done": 1, "waiting": 0, "stuck": 0, "outside": 1, "unknown": 3, "codes": {}},
-            "Not in any OMS list that replay has read.3",
-        ),
-        ({**FAILURES, "codes": {"": OTHER_FAILURE}}, "Resent, but not accepted by OMS"),
-    ],
-    ids=[
-        *("no answer of OMS", "no failures", "a counter of OMS that is too low", "failures in no list"),
-        "a refused resend, which has no error code of OMS",
-    ],
-)
-def test_the_page_shows_the_outcome_of_copy_failures_or_unknown(status_in_step, failures, expected):
-    status_in_step["copying"].update(failures=failures)
-    # Only a code has the remedy of a code.
-    assert missing_parts(page(status_in_step).section("failures").text, expected, OTHER_FAILURE["fix"]) == [
-        OTHER_FAILURE["fix"]
-    ]
-
-
 def test_the_page_highlights_commands_in_the_text_of_a_function():
     page_element = page(answer("status"))
     codes = [element.text for element in page_element.section("in-obs").every("code")]
     assert "python3 ops.py compare --deep" in codes
     # And the text around them does not.
-    assert not [code for code in codes if code.startswith((" ", ".", ","))]
-    assert answer("status")["compare"]["last"]["remedies"]["suspicious"]["en"] in page_element.text
+    assert [code for code in codes if code.startswith((" ", ".", ","))] == []
+    assert LAST["remedies"]["suspicious"]["en"] in page_element.text
 
 
 def test_the_page_shows_each_time_with_its_age():
     for time in page(answer("status")).every("time"):
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", time.attributes["datetime"])
         assert re.search(r"\d+ (s|min|h|d) ago", time.parent.text)
-
-
-def test_the_page_shows_the_progress_of_open_passes(example):
-    progress = {"started": "2026-01-31T09:02:44Z", "objects_per_minute": 2000, "share": 0.25, "minutes_left": 7}
-    open_pass = {**example["reconcile"]["last"], **progress, "scanned": 10}
-    example["reconcile"]["open"] = [open_pass, {**open_pass, "share": None, "minutes_left": None, "scanned": 4321}]
-    progress_line = (
-        "A pass has been running since 10 min ago25.0%, 10 scanned so far, 2,000 objects per minute, 7 min left"
-    )
-    assert (
-        missing_parts(
-            page(example).text, progress_line, "4,321 scanned so far, 2,000 objects per minute, time left unknown"
-        )
-        == []
-    )
 
 
 @pytest.mark.parametrize(
@@ -372,30 +360,10 @@ def test_the_page_shows_the_progress_of_open_passes(example):
 )
 def test_the_page_shows_the_step_of_the_verdict_as_the_next_command(status_in_step, step, command):
     status_in_step["verdict"]["step"] = step
-    assert [page(status_in_step, language).only(class_="next").only("pre").text for language in ("en", "zh")] == [
-        command
-    ] * 2
+    for language in ("en", "zh"):
+        assert page(status_in_step, language).section("next").only("pre").text == command
 
 
-def test_the_page_explains_a_sum_that_does_not_hold():
-    table = next(element for element in page(answer("status")).every("table") if "condition" in element.text)
-    rows = table.cells()
-    assert rows[1][1:] == ["4,604,852 = 4,604,611 + 68 + 112 + 61", "adds up"]
-    assert rows[4][1:] == ["9,204,118 ≤ 9,201,006 + 412 + 2,486", "does not add up"]
-    assert "OMS has not processed all accepted objects yet" in rows[4][0]
-    assert "Two invocations" not in table.text
-
-
-def test_the_page_shows_the_sync_task_in_the_state_that_oms_reports(example):
-    assert example["oms"]["status"] in [element.text for element in page(example).every("code")]
-
-
-def test_the_page_shows_an_error_of_oms_with_its_remedy(example):
-    silence = {"problem": "UNREACHABLE", "status": None, "message": "no route", "fix": "Check it.", "fix_zh": "检查。"}
-    example |= {"oms": None, "oms_failure": silence, "statistics": None, "statistics_failure": silence}
-    text = page(example).text
-    assert missing_parts(text, "not reported by OMS: UNREACHABLE", "Check it.") == []
-    assert text.count("no route") == 1
-    assert "检查。" in page(example, "zh").text
-    # A separate error of the counts is shown as well.
-    assert "too slow" in page({**example, "statistics_failure": {**silence, "message": "too slow"}}).text
+def test_the_page_shows_an_error_of_oms_once_in_the_readers_language(example):
+    assert page({**example, **NO_OMS}).text.count("no route") == 1
+    assert "检查。" in page({**example, **NO_OMS}, "zh").text
