@@ -32,7 +32,6 @@ from unit.ops.certificates import (
 # An hour after the time of these certificates.
 HOUR_AFTER = FakeClock(80 * 60)
 
-BUCKETS = {"source": "the source", "destination": "OBS"}
 
 CHECKS_CLAIM, VERDICT_CLAIM = "Each check's result follows from the facts", "The verdict follows from the facts"
 FORECAST_CLAIM, HEADERS_CLAIM = (
@@ -46,9 +45,71 @@ def find_wrong_claims(document) -> list[str]:
     return [claim.text.en for claim in list_claims(document) if not claim.holds]
 
 
+def details_of_wrong_claims(document: dict) -> dict[str, str]:
+    """Return the details of each wrong claim, by the text of the claim."""
+    return {claim.text.en: claim.detail for claim in list_claims(document) if not claim.holds}
+
+
+def add_class(title: str, document: dict | None = None, **changes: object) -> dict:
+    """Return a certificate with equal objects and an object of the class `title`; counts and hash are correct.
+
+    `document` is the certificate to start from, and `changes` are fields to replace.
+    """
+    numbers = count_objects({"equal_contents": (SOURCE, SOURCE), title: make_single_object(title)})
+    return add_hash(add_listings({**(document or certificate()), **numbers, **changes}))
+
+
+def make_go_with_headers(accepted=None, **changes) -> dict:
+    """Return a GO with a sample; `changes` replace fields of its comparison of headers."""
+    return certificate(sample=make_sample(), headers=make_headers(make_sample(), **changes), accepted=accepted or {})
+
+
+def make_go_with_folders(folders, more) -> dict:
+    """Return a GO with a sample of one object, with these folders and these other keys with compared headers."""
+    sample = {**make_sample(), "asked": 1, "drawn": 1, "read": 1, "keys": ["a/1"], "bytes": 5}
+    return certificate(sample=sample, folders=folders, headers=make_headers(sample, more=more))
+
+
+PASSES, CLOSING = certificate()["passes"], certificate()["closed"]
+
+
+def make_go_of_yesterday(last_second: str) -> dict:
+    """Return a GO whose comparison ended yesterday at `last_second` after nine."""
+    day = {"started": "2026-01-30T08:30:00Z", "ended": f"2026-01-30T09:{last_second}Z"}
+    last_written = [{**written, "at": written["at"].replace("31T", "30T")} for written in certificate()["last_written"]]
+    passes = {**PASSES, "compare": {**PASSES["compare"], **day}}
+    return certificate(frozen_since="2026-01-30T08:00:00Z", passes=passes, last_written=last_written)
+
+
+def make_go_with_clocks(still=None, closed=None) -> dict:
+    """Return a GO with these changes of its standstill pass and of its closed mark."""
+    passes = {**PASSES, "standstill": {**PASSES["standstill"], **(still or {})}}
+    return certificate(passes=passes, closed={**CLOSING, **(closed or {})})
+
+
 NOT_GATING = {name: {"result": "not run", "gates": False} for name in ("SAMPLE", "METADATA")}
 SMALLER_SAMPLE = {**make_sample(), "drawn": 2, "read": 2, "keys": ["a/1", "a/2"], "unreadable": ["山/3"]}
 SMALLER_HEADERS = make_headers(SMALLER_SAMPLE, more=["山/3"])
+LOST_HEADERS = {"cache-control": {"objects": 2, "keys": ["a/1", "a/2"]}}
+ALL_LOST_HEADERS = {"cache-control": {"objects": 3, "keys": ["a/1", "a/2", "山/3"]}}
+LOST = (
+    {"documented": LOST_HEADERS},
+    {"documented": ALL_LOST_HEADERS},
+    {"unexpected": LOST_HEADERS},
+    {"migrated": False},
+)
+ACCEPTANCE = {"metadata": "the owner: unused headers"}
+FOLDERS = certificate()["folders"]
+MOST_FOLDERS = ["山/3", *(f"{number}/" for number in range(201))]
+# Folders that are not listed individually are combined: an object of the combined folder is needed, and enough.
+MERGED_FOLDERS = {**{name: counts for name, counts in FOLDERS.items() if name != "山/"}, "*": FOLDERS["山/"]}
+NOT_RUN = dict.fromkeys(("FROZEN", "CLOSED", "STOOD_STILL", "SCOPE", "SUMS", *CLASS_OF_CHECK), "not run")
+NOT_COMPARED = {
+    "passes": {"compare": None, "standstill": None},
+    **dict.fromkeys(("as_of", "classes", "folders", "source", "destination", "last_written")),
+}
+# Clocks may differ by a minute.
+CLOCKS = {"began": "2026-01-31T09:16:00Z", "ended": "2026-01-31T09:21:00Z"}, {"since": "2026-01-31T09:13:30Z"}
 SOUND_CERTIFICATES = {
     "a GO": certificate(),
     "a rehearsal": rehearsal(),
@@ -66,31 +127,64 @@ SOUND_CERTIFICATES = {
         {"SAMPLE": "not proven"}, "NOT PROVEN", sample=SMALLER_SAMPLE, headers=SMALLER_HEADERS
     ),
     "a sample with all requested objects": certificate(sample={**SMALLER_SAMPLE, "asked": 2}, headers=SMALLER_HEADERS),
+    "no comparison and no sums": certificate(NOT_RUN, "NOT PROVEN", **NOT_COMPARED),
+    **{
+        f"accepted objects of the class {title}": add_class(title, accepted={title: "the owner: a cache"})
+        for title in ("suspicious", "equal_version", "equal_size", "impossible", "unknown")
+    },
+    **{f"accepted losses of headers: {lost}": make_go_with_headers(ACCEPTANCE, **lost) for lost in LOST},
+    "compared headers of each folder": make_go_with_folders(FOLDERS, ["山/3"]),
+    "compared headers of 200 folders": make_go_with_folders(FOLDERS, MOST_FOLDERS),
+    "compared headers of a combined folder": make_go_with_folders(MERGED_FOLDERS, ["x/1"]),
+    "a comparison of a day ago": make_go_of_yesterday("20:00"),
+    "clocks that differ by a minute": make_go_with_clocks(*CLOCKS),
 }
 UNSOUND_CERTIFICATES = {
-    "a requested sample without effect on the verdict": (
-        certificate(NOT_GATING, sample=make_sample(read=2)),
-        [CHECKS_CLAIM, VERDICT_CLAIM],
-    ),
     "a GO without the requested sample": (certificate({"SAMPLE": "not run"}), [VERDICT_CLAIM]),
     "a rehearsal of a GO with a failed check": (rehearsal("GO", {"MISSING": "failed"}), [FORECAST_CLAIM]),
-    "a sample with unread objects": (certificate(sample=make_sample(read=2)), [CHECKS_CLAIM, VERDICT_CLAIM]),
-    "a sample with a differing object": (
-        certificate(sample=make_sample() | {"differing": ["a/1"]}),
-        [CHECKS_CLAIM, VERDICT_CLAIM],
-    ),
-    "a sample smaller than requested": (
-        certificate(sample=SMALLER_SAMPLE, headers=SMALLER_HEADERS),
-        [CHECKS_CLAIM, VERDICT_CLAIM],
-    ),
-    "sums without a result": (
-        certificate({"SUMS": "not proven"}, "NOT PROVEN"),
-        [CHECKS_CLAIM, VERDICT_CLAIM],
-    ),
-    "a sample without headers": (
-        certificate(sample=make_sample(), headers=make_headers(None)),
-        [CHECKS_CLAIM, VERDICT_CLAIM],
-    ),
+    **{
+        name: (document, [CHECKS_CLAIM, VERDICT_CLAIM])
+        for name, document in {
+            "a requested sample without effect on the verdict": certificate(NOT_GATING, sample=make_sample(read=2)),
+            "a sample with unread objects": certificate(sample=make_sample(read=2)),
+            "a sample with a differing object": certificate(sample=make_sample() | {"differing": ["a/1"]}),
+            "a sample smaller than requested": certificate(sample=SMALLER_SAMPLE, headers=SMALLER_HEADERS),
+            "sums without a result": certificate({"SUMS": "not proven"}, "NOT PROVEN"),
+            "a sample without headers": certificate(sample=make_sample(), headers=make_headers(None)),
+            "a comparison of over a day ago": make_go_of_yesterday("19:59"),
+            **{f"losses of headers: {lost}": make_go_with_headers(**lost) for lost in LOST},
+        }.items()
+    },
+    **{
+        f"impossible counts of headers: {changes}": (make_go_with_headers(ACCEPTANCE, **changes), [HEADERS_CLAIM])
+        for changes in (
+            {"documented": {"content-type": LOST_HEADERS["cache-control"]}},
+            {"unexpected": {"expires": {"objects": 4, "keys": ["a/1"]}}},
+            {"unexpected": {"expires": {"objects": 1, "keys": ["a/1", "a/2"]}}},
+            {"unexpected": {"expires": {"objects": 0, "keys": []}}},
+            {"drawn": 2},
+            {"more": ["a/1"]},
+            {"problem": "who knows"},
+        )
+    },
+    **{
+        f"headers of {len(more)} folders, not of {name}": (make_go_with_folders(folders, more), [HEADERS_CLAIM])
+        for name, folders, more in (
+            ("one", FOLDERS, []),
+            ("the combined folder", MERGED_FOLDERS, []),
+            ("the right combined folder", MERGED_FOLDERS, ["a/2"]),
+            ("a listed folder", FOLDERS, [*MOST_FOLDERS, "x/"]),
+        )
+    },
+    **{
+        f"clocks that differ: {still}, {closed}": (make_go_with_clocks(still, closed), ["The times are in order"])
+        for still, closed in (
+            ({"began": "2026-01-31T09:16:01Z"}, {}),
+            # Later than the document.
+            *(({}, {name: "2026-01-31T09:21:01Z"}) for name in ("opened", "since")),
+            ({"ended": "2026-01-31T09:21:01Z"}, {}),
+        )
+    },
 }
 
 
@@ -101,11 +195,9 @@ def test_check_finds_no_wrong_claim_in_a_sound_certificate(document):
 
 @pytest.mark.parametrize(("document", "claims"), UNSOUND_CERTIFICATES.values(), ids=UNSOUND_CERTIFICATES)
 def test_check_finds_exactly_the_wrong_claims_of_a_certificate(document, claims):
-    assert [claim for claim in find_wrong_claims(document) if claim not in WRONG_NAME_CLAIMS] == claims
-
-
-# A name has the verdict as well.
-WRONG_NAME_CLAIMS = ("The document's name matches its content",)
+    # A name has the verdict as well.
+    name_claim = "The document's name matches its content"
+    assert [claim for claim in find_wrong_claims(document) if claim != name_claim] == claims
 
 
 @pytest.mark.parametrize(
@@ -119,35 +211,21 @@ WRONG_NAME_CLAIMS = ("The document's name matches its content",)
         ({"checks": certificate()["checks"][:-1]}, CHECKS_CLAIM),
         ({"checks": [certificate()["checks"][0]] * len(IDS)}, CHECKS_CLAIM),
         ({"folders": {"a/": {"equal_contents": [2, 12, 2, 12]}}}, CHECKS_CLAIM),
-        ({"folders": {**certificate()["folders"], "b/": {"missing": [1, 1, 0, 0]}}}, CHECKS_CLAIM),
+        ({"folders": {**FOLDERS, "b/": {"missing": [1, 1, 0, 0]}}}, CHECKS_CLAIM),
     ],
 )
 def test_check_detects_a_contradiction_despite_a_correct_hash(changes, claim):
     assert claim in find_wrong_claims(add_hash({**certificate(), **changes}))
 
 
-@pytest.mark.parametrize("result", ["failed", "not run", "not proven"])
-def test_check_detects_a_changed_result_of_any_check(result):
-    for name in IDS:
-        document = certificate(sample=make_sample())
-        index = IDS.index(name)
-        assert find_wrong_claims(add_hash(replace_value(document, ["checks", index, "result"], result))) == [
-            CHECKS_CLAIM
-        ], name
-
-
-def add_class(title: str, document: dict | None = None, **changes: object) -> dict:
-    """Return a certificate with equal objects and an object of the class `title`; counts and hash are correct.
-
-    `document` is the certificate to start from, and `changes` are fields to replace.
-    """
-    numbers = count_objects({"equal_contents": (SOURCE, SOURCE), title: make_single_object(title)})
-    return add_hash(add_listings({**(document or certificate()), **numbers, **changes}))
-
-
-def details_of_wrong_claims(document: dict) -> dict[str, str]:
-    """Return the details of each wrong claim, by the text of the claim."""
-    return {claim.text.en: claim.detail for claim in list_claims(document) if not claim.holds}
+@pytest.mark.parametrize(
+    ("field", "value"), [*(("result", result) for result in ("failed", "not run", "not proven")), ("gates", False)]
+)
+def test_check_detects_a_changed_result_or_effect_of_any_check(field, value):
+    document = certificate(sample=make_sample())
+    for index, name in enumerate(IDS):
+        forged = add_hash(replace_value(document, ["checks", index, field], value))
+        assert find_wrong_claims(forged) == [CHECKS_CLAIM], name
 
 
 @pytest.mark.parametrize(("name", "title"), [*CLASS_OF_CHECK.items(), ("MOVING", "arriving")])
@@ -159,90 +237,15 @@ def test_check_detects_a_passed_check_whose_object_class_has_objects(name, title
     assert find_wrong_claims(add_class(title, certificate({name: result}, verdict))) == []
 
 
-@pytest.mark.parametrize("title", ["suspicious", "equal_version", "equal_size", "impossible", "unknown"])
-def test_check_allows_objects_of_an_accepted_class(title):
-    assert find_wrong_claims(add_class(title, accepted={title: "the owner: a cache"})) == []
-
-
 @pytest.mark.parametrize("title", ["missing", "moving", "failed_before"])
 def test_check_detects_an_acceptance_of_an_unacceptable_class(title):
     claims = find_wrong_claims(add_class(title, accepted={title: "me: never mind"}))
     assert {CHECKS_CLAIM, "Only acceptable classes were accepted by name"} <= {*claims}
 
 
-def test_check_detects_a_check_that_claims_not_to_affect_the_verdict():
-    for name in IDS:
-        document = replace_value(certificate(sample=make_sample()), ["checks", IDS.index(name), "gates"], False)
-        assert find_wrong_claims(add_hash(document)) == [CHECKS_CLAIM], name
-
-
-LOST_HEADERS = {"cache-control": {"objects": 2, "keys": ["a/1", "a/2"]}}
-ACCEPTANCE = {"metadata": "the owner: unused headers"}
-
-
-def make_go_with_headers(accepted=None, **changes):
-    """Return a GO with a sample; `changes` replace fields of its comparison of headers."""
-    return certificate(sample=make_sample(), headers=make_headers(make_sample(), **changes), accepted=accepted or {})
-
-
-ALL_LOST_HEADERS = {"cache-control": {"objects": 3, "keys": ["a/1", "a/2", "山/3"]}}
-
-
-@pytest.mark.parametrize(
-    "lost",
-    [{"documented": LOST_HEADERS}, {"documented": ALL_LOST_HEADERS}, {"unexpected": LOST_HEADERS}, {"migrated": False}],
-)
-def test_check_refuses_a_go_with_lost_headers_unless_accepted(lost):
-    assert find_wrong_claims(make_go_with_headers(**lost)) == [CHECKS_CLAIM, VERDICT_CLAIM]
-    assert find_wrong_claims(make_go_with_headers(ACCEPTANCE, **lost)) == []
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"documented": {"content-type": LOST_HEADERS["cache-control"]}},
-        {"unexpected": {"expires": {"objects": 4, "keys": ["a/1"]}}},
-        {"unexpected": {"expires": {"objects": 1, "keys": ["a/1", "a/2"]}}},
-        {"unexpected": {"expires": {"objects": 0, "keys": []}}},
-        {"drawn": 2},
-        {"more": ["a/1"]},
-        {"problem": "who knows"},
-    ],
-)
-def test_check_detects_impossible_counts_of_headers(changes):
-    assert find_wrong_claims(make_go_with_headers(ACCEPTANCE, **changes)) == [HEADERS_CLAIM]
-
-
-FOLDERS = certificate()["folders"]
-MOST_FOLDERS = ["山/3", *(f"{number}/" for number in range(201))]
-# Folders that are not listed individually are combined: an object of the combined folder is needed, and enough.
-MERGED_FOLDERS = {**{name: counts for name, counts in FOLDERS.items() if name != "山/"}, "*": FOLDERS["山/"]}
-
-
-@pytest.mark.parametrize(
-    ("folders", "more", "noticed"),
-    [
-        (FOLDERS, [], [HEADERS_CLAIM]),
-        (FOLDERS, ["山/3"], []),
-        (FOLDERS, MOST_FOLDERS, []),
-        (FOLDERS, [*MOST_FOLDERS, "x/"], [HEADERS_CLAIM]),
-        (MERGED_FOLDERS, [], [HEADERS_CLAIM]),
-        (MERGED_FOLDERS, ["x/1"], []),
-        (MERGED_FOLDERS, ["a/2"], [HEADERS_CLAIM]),
-    ],
-)
-def test_check_requires_sampled_headers_of_each_first_level_folder(folders, more, noticed):
-    sample = {**make_sample(), "asked": 1, "drawn": 1, "read": 1, "keys": ["a/1"], "bytes": 5}
-    document = certificate(sample=sample, folders=folders, headers=make_headers(sample, more=more))
-    assert find_wrong_claims(document) == noticed
-
-
 def test_check_refuses_a_go_whose_comparison_has_no_counts():
     with pytest.raises(ValueError, match="a comparison without counts"):
         find_wrong_claims(certificate(classes=None, folders=None, source=None, destination=None))
-
-
-PASSES = certificate()["passes"]
 
 
 @pytest.mark.parametrize(
@@ -277,36 +280,6 @@ def test_check_detects_passes_and_states_out_of_order(changes):
     }
 
 
-@pytest.mark.parametrize(("second", "claims"), [("20:00", []), ("19:59", [CHECKS_CLAIM, VERDICT_CLAIM])])
-def test_check_ignores_a_comparison_older_than_a_day(second, claims):
-    day = {"started": "2026-01-30T08:30:00Z", "ended": f"2026-01-30T09:{second}Z"}
-    last_written = [
-        {**last_object, "at": last_object["at"].replace("31T", "30T")} for last_object in certificate()["last_written"]
-    ]
-    passes = {**PASSES, "compare": {**PASSES["compare"], **day}}
-    times = {"frozen_since": "2026-01-30T08:00:00Z", "passes": passes, "last_written": last_written}
-    assert find_wrong_claims(certificate(**times)) == claims
-
-
-STANDSTILL_PASS, CLOSING = PASSES["standstill"], certificate()["closed"]
-
-
-@pytest.mark.parametrize(
-    ("still", "closed", "claims"),
-    [
-        ({"began": "2026-01-31T09:16:01Z"}, {}, ["The times are in order"]),
-        # Later than the document.
-        *(({}, {name: "2026-01-31T09:21:01Z"}, ["The times are in order"]) for name in ("opened", "since")),
-        ({"ended": "2026-01-31T09:21:01Z"}, {}, ["The times are in order"]),
-        # Clocks may differ by a minute.
-        ({"began": "2026-01-31T09:16:00Z", "ended": "2026-01-31T09:21:00Z"}, {"since": "2026-01-31T09:13:30Z"}, []),
-    ],
-)
-def test_check_detects_clocks_that_differ_by_over_a_minute(still, closed, claims):
-    passes = {**PASSES, "standstill": {**STANDSTILL_PASS, **still}}
-    assert find_wrong_claims(certificate(passes=passes, closed={**CLOSING, **closed})) == claims
-
-
 @pytest.mark.parametrize(
     ("title", "source", "destination"),
     [
@@ -324,32 +297,23 @@ def test_check_detects_objects_of_a_class_in_an_impossible_bucket(title, source,
     assert title == impossible or "SUMS" in details[CHECKS_CLAIM].split(", ")
 
 
-def test_check_accepts_a_certificate_without_comparison_and_sums():
-    not_run = dict.fromkeys(("FROZEN", "CLOSED", "STOOD_STILL", "SCOPE", "SUMS", *CLASS_OF_CHECK), "not run")
-    passes = {"compare": None, "standstill": None}
-    without = dict.fromkeys(("as_of", "classes", "folders", "source", "destination", "last_written"))
-    assert find_wrong_claims(certificate(not_run, "NOT PROVEN", passes=passes, **without)) == []
-
-
 def encode_keys(objects):
     return [(key.encode(), size) for key, size in objects]
 
 
 @pytest.mark.parametrize(
-    ("prefix", "suffix", "of_destination", "sizes"),
+    ("prefix", "suffix", "of_destination", "size"),
     [
-        ("", "", [], (1, 2, 4, 8, 16)),
-        ("p/", "", [], (1, 2)),
-        ("", ".jpg", [], (1, 4, 16)),
-        ("", "", [frozenset()], (1, 2, 4)),
-        ("", "", [frozenset([b"oms/sync_task/y.jpg"])], (1, 2, 4, 16)),
+        ("", "", [], 1 + 2 + 4 + 8 + 16),
+        ("p/", "", [], 1 + 2),
+        ("", ".jpg", [], 1 + 4 + 16),
+        ("", "", [frozenset()], 1 + 2 + 4),
+        ("", "", [frozenset([b"oms/sync_task/y.jpg"])], 1 + 2 + 4 + 16),
     ],
 )
-def test_check_counts_only_listed_objects_inside_the_filter(prefix, suffix, of_destination, sizes):
+def test_check_counts_only_listed_objects_inside_the_filter(prefix, suffix, of_destination, size):
     objects = [("p/a.jpg", 1), ("p/a.png", 2), ("q/a.jpg", 4), ("oms_source_record/x", 8), ("oms/sync_task/y.jpg", 16)]
-    assert compute_totals({"prefix": prefix, "suffix": suffix}, encode_keys(objects), *of_destination).bytes == sum(
-        sizes
-    )
+    assert compute_totals({"prefix": prefix, "suffix": suffix}, encode_keys(objects), *of_destination).bytes == size
 
 
 @pytest.fixture
@@ -370,26 +334,23 @@ def run(tmp_path, capsys):
     return run
 
 
-def test_check_accepts_listings_that_agree_with_the_certificate(run):
-    code, output = run(certificate(), source=SOURCE, destination=DESTINATION)
+@pytest.mark.parametrize(
+    ("source", "destination"), [(SOURCE, DESTINATION), (SOURCE[::-1], [*DESTINATION[2:], *DESTINATION[:2]])]
+)
+def test_check_accepts_listings_that_agree_in_any_order(run, source, destination):
+    code, output = run(certificate(), source=source, destination=destination)
     assert code == 0
     assert output.splitlines()[-1] == "The certificate is sound. Verdict: GO."
     assert "holds: The listing of OBS agrees with the certificate" in output
 
 
-@pytest.mark.parametrize("side", ["source", "destination"])
+@pytest.mark.parametrize(("side", "bucket"), [("source", "the source"), ("destination", "OBS")])
 @pytest.mark.parametrize("objects", [SOURCE[:-1], [*SOURCE, ("new", 1)], [("a/1", 6), ("a/2", 6), ("山/3", 0)]])
-def test_check_names_the_listing_that_differs_from_the_certificate(run, side, objects):
+def test_check_names_the_listing_that_differs_from_the_certificate(run, side, bucket, objects):
     code, output = run(certificate(), **{side: objects})
     assert code == 4
     assert output.splitlines()[-1] == "This certificate cannot be trusted."
-    assert (
-        f"does not hold: The listing of {BUCKETS[side]} agrees with the certificate ({len(objects)} objects, " in output
-    )
-
-
-BOTH_LISTINGS_CLAIM = "The objects that both listings contain include all objects that count as equal"
-ONLY_IN_OBS = [("x", 3), ("y", 9)]
+    assert f"does not hold: The listing of {bucket} agrees with the certificate ({len(objects)} objects, " in output
 
 
 def hide_missing_object(padding) -> dict:
@@ -409,43 +370,38 @@ def hide_missing_object(padding) -> dict:
 
 def test_check_detects_a_missing_object_by_the_two_listings(run):
     # GIVEN a GO whose sums agree with each listing, though an object is missing in OBS
-    obs_objects = [*SOURCE[:1], *SOURCE[2:], *ONLY_IN_OBS]
+    obs_objects = [*SOURCE[:1], *SOURCE[2:], ("x", 3), ("y", 9)]
     document = hide_missing_object(obs_objects)
     for side, objects in (("source", SOURCE), ("destination", obs_objects)):
         assert run(document, **{side: objects})[0] == 0
     # WHEN both listings are compared, THEN it is detected
     code, output = run(document, source=SOURCE, destination=obs_objects)
     assert code == 4
-    assert f"does not hold: {BOTH_LISTINGS_CLAIM} (2 objects, " in output
+    claim = "The objects that both listings contain include all objects that count as equal"
+    assert f"does not hold: {claim} (2 objects, " in output
 
 
 @pytest.mark.parametrize(
-    ("title", "source", "there", "code"),
+    ("title", "source", "destination"),
     [
         # The number of equal sizes in a class of both sides is unknown,
-        ("moving", [("m/1", 4), ("m/2", 5)], [("m/1", 4), ("m/2", 6)], 1),
-        ("moving", [("m/1", 4), ("m/2", 5)], [("m/1", 4), ("m/2", 5)], 1),
-        ("older", [("m/1", 4)], [("m/1", 5)], 1),
+        ("moving", [("m/1", 4), ("m/2", 5)], [("m/1", 4), ("m/2", 6)]),
+        ("moving", [("m/1", 4), ("m/2", 5)], [("m/1", 4), ("m/2", 5)]),
+        ("older", [("m/1", 4)], [("m/1", 5)]),
         # but a class of a single side has none.
-        ("missing", [("m/1", 4)], [], 1),
+        ("missing", [("m/1", 4)], []),
     ],
 )
-def test_check_accepts_unequal_objects_whose_sizes_are_equal(run, title, source, there, code):
-    name = next(name for name, class_title in CLASS_OF_CHECK.items() if class_title == title)
-    classes = {"equal_contents": (SOURCE, SOURCE), title: (source, there)}
-    document = certificate({name: "failed"}, "NO-GO", **count_objects(classes))
-    assert run(document, source=[*SOURCE, *source], destination=[*there, *SOURCE])[0] == code
-
-
-def test_check_accepts_listings_in_any_order(run):
-    assert run(certificate(), source=SOURCE[::-1], destination=[*DESTINATION[2:], *DESTINATION[:2]])[0] == 0
+def test_check_accepts_unequal_objects_whose_sizes_are_equal(run, title, source, destination):
+    classes = count_objects({"equal_contents": (SOURCE, SOURCE), title: (source, destination)})
+    document = certificate({title.upper(): "failed"}, "NO-GO", **classes)
+    assert run(document, source=[*SOURCE, *source], destination=[*destination, *SOURCE])[0] == 1
 
 
 def test_check_counts_keys_like_oms_lists_if_the_source_has_them(run):
-    source = [*SOURCE, ("oms/sync_task/mine", 9)]
+    source, reserved_keys = [*SOURCE, ("oms/sync_task/mine", 9)], set()
     document = certificate(**count_objects({"equal_contents": (source, source)}))
     assert run(document, source=source, destination=[*source, ("oms/sync_task/other", 1)])[0] == 0
-    reserved_keys = set()
     assert len(list(collect_reserved_keys(encode_keys(source), reserved_keys))) == 4
     assert reserved_keys == {b"oms/sync_task/mine"}
     # Without the source's listing it is unknown which of them count, unless all do: the command asks for it.
@@ -456,26 +412,11 @@ def test_check_counts_keys_like_oms_lists_if_the_source_has_them(run):
     assert run(certificate(), destination=DESTINATION)[0] == 0
 
 
-@pytest.mark.parametrize(
-    ("document", "code"),
-    [
-        (certificate(), 0),
-        (certificate({"MISSING": "failed"}, "NO-GO"), 1),
-        (certificate({"SAMPLE": "not run"}, "NOT PROVEN"), 3),
-        (rehearsal(), 3),
-        ({**certificate(), "task": "another"}, 4),
-    ],
-    ids=["GO", "NO-GO", "NOT PROVEN", "a rehearsal", "damaged"],
-)
-def test_the_exit_code_of_check_is_the_verdict_or_4_for_damage(run, document, code):
-    assert run(document)[0] == code
-
-
 # Some readers take the first of the repeated names, a GO; Python takes the last.
 REPEATED_VERDICT = json.dumps(certificate({"MISSING": "failed"}, "NO-GO")).replace("{", '{"verdict": "GO", ', 1)
-PARTS = ("checks", "classes", "scope", "source", "verdict", "sha256", "frozen_since")
 INCOMPLETE_TEXTS = {
-    name: json.dumps({part: value for part, value in certificate().items() if part != name}) for name in PARTS
+    name: json.dumps({part: value for part, value in certificate().items() if part != name})
+    for name in ("checks", "classes", "scope", "source", "verdict", "sha256", "frozen_since")
 }
 
 
@@ -528,4 +469,4 @@ def test_the_json_output_of_check_contains_each_claim(run):
 
 def test_check_prints_no_control_characters_of_a_certificate(run):
     _, output = run(add_hash({**certificate(), "verdict": NASTY}))
-    assert all(character.isprintable() or character == "\n" for character in output)
+    assert output.replace("\n", "").isprintable()

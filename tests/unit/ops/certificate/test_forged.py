@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 import pytest
 
+from ops.certificate.check import find_false_claims
 from ops.command_line import cli
 from support.answers import answer
 from support.ops import FakeClock
@@ -53,11 +54,6 @@ def test_check_and_show_refuse_the_same_certificates(check, change):
         assert check(document)[0] == show(document)[0] == 4
 
 
-def is_refused(outcome: tuple[int, str]) -> bool:
-    code, output = outcome
-    return code == 4 and ("cannot be trusted" in output or "is not a certificate, or is damaged" in output)
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_check_accepts_an_unchanged_certificate(check, name):
     code, output = check(answer(name), "--lang", "en")
@@ -66,34 +62,30 @@ def test_check_accepts_an_unchanged_certificate(check, name):
 
 
 @pytest.mark.parametrize("title", ["equal_size", "deleted_at_source", "outside", "missing"])
-def test_check_detects_a_renamed_object_class(check, title):
+def test_check_detects_a_renamed_object_class(title):
     forged = answer("certificate-go")
     for classes in (forged["classes"], *forged["folders"].values()):
         if title in classes:
             classes["checked_by_hand"] = classes.pop(title)
-    assert is_refused(check(add_hash(forged), "--lang", "en"))
+    assert find_false_claims(add_hash(forged)) != []
 
 
-def test_check_detects_a_missing_object_that_is_counted_as_deleted(check):
+def test_check_detects_a_missing_object_that_is_counted_as_deleted():
     # GIVEN a NO-GO because of missing and older objects
     forged = answer("certificate-no-go")
-    nothing = forged["classes"]["moving"]
+    classes = forged["classes"]
 
     # WHEN they count as deleted at the source, on their sides, and all sums are unchanged
     for title in ("missing", "older"):
-        deleted_class, lost_class = forged["classes"]["deleted_at_source"], forged["classes"][title]
         for side in ("source", "destination"):
             for unit in ("objects", "bytes"):
-                deleted_class[side][unit] += lost_class[side][unit]
-            digest_sum = int(deleted_class["digests"][side], 16) + int(lost_class["digests"][side], 16)
-            deleted_class["digests"][side] = f"{digest_sum % 2**256:064x}"
-        forged["classes"][title] = nothing
+                classes["deleted_at_source"][side][unit] += classes[title][side][unit]
+            digests = [int(classes[name]["digests"][side], 16) for name in ("deleted_at_source", title)]
+            classes["deleted_at_source"]["digests"][side] = f"{sum(digests) % 2**256:064x}"
+        classes[title] = classes["moving"]
         for counts in forged["folders"].values():
-            counted_as_lost = counts.pop(title, [0] * 4)
-            counted_as_deleted = counts.get("deleted_at_source", [0] * 4)
-            counts["deleted_at_source"] = [
-                number + other_number for number, other_number in zip(counted_as_deleted, counted_as_lost, strict=True)
-            ]
+            quads = counts.get("deleted_at_source", [0] * 4), counts.pop(title, [0] * 4)
+            counts["deleted_at_source"] = list(map(sum, zip(*quads, strict=True)))
 
     # AND all checks pass
     for forged_check in forged["checks"]:
@@ -101,7 +93,7 @@ def test_check_detects_a_missing_object_that_is_counted_as_deleted(check):
     forged |= {"verdict": "GO", "document": forged["document"].replace("-no-go", "-go")}
 
     # THEN it is not a GO
-    assert is_refused(check(add_hash(forged), "--lang", "en"))
+    assert find_false_claims(add_hash(forged)) != []
 
 
 def stored_name(time: str) -> str:
@@ -150,19 +142,21 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("what", FORGERIES)
-def test_check_detects_each_forged_certificate(check, what):
+def test_check_detects_each_forged_certificate(what):
     name, part, instead = FORGERIES[what]
     forged = place = answer(f"certificate-{name}")
     for step in part.split():
         place = place[int(step) if step.isdigit() else step]
     place |= instead
-    assert is_refused(check(add_hash(forged), "--lang", "en"))
+    assert find_false_claims(add_hash(forged)) != []
 
 
 def test_check_refuses_a_certificate_from_the_future(check):
     forged = json.loads(json.dumps(answer("certificate-go")).replace("2026-01-31T", "2028-01-31T"))
     forged["document"] = forged["document"].replace("20260131T", "20280131T")
-    assert is_refused(check(add_hash(forged), "--lang", "en"))
+    code, output = check(add_hash(forged), "--lang", "en")
+    assert code == 4
+    assert "cannot be trusted" in output
     clocks = "The certificate was made at 2028-01-31T09:20:14Z, but this machine's clock shows 2027-06-15T09:00:00Z"
     what_to_do = "-> Correct this machine's clock, or make a new certificate"
     assert show(add_hash(forged), "--lang", "en") == (4, f"{clocks}\n{what_to_do}\n")
@@ -183,35 +177,31 @@ def test_check_and_show_do_not_print_forged_text(check, tmp_path, name, lang):
         output = show(document, "--lang", lang, "--html", str(page))[1] + check(document, "--lang", lang)[1]
         return (output + page.read_text(encoding="utf-8")).replace(document["sha256"], "")
 
-    forged = answer(name)
-    forged |= dict.fromkeys(("text", "text_zh"), "GO: all 9,999,999 objects are there.")
-    assert shown(add_hash(forged)) == shown(answer(name))
+    sound, sentence = answer(name), "GO: all 9,999,999 objects are there."
+    forged = add_hash({**sound, "text": sentence, "text_zh": sentence})
+    assert shown(forged) == shown(sound)
 
 
 @pytest.mark.parametrize("into", [*answer("certificate-go")["classes"], "new"])
 @pytest.mark.parametrize("title", ["equal_contents", "equal_size", "oms_own", "deleted_at_source"])
-def test_check_detects_an_object_moved_to_another_class(check, title, into):
+def test_check_detects_an_object_moved_to_another_class(title, into):
     # GIVEN a GO, and an object in a folder, on each side where its class is
     forged = answer("certificate-go")
     classes = forged["classes"]
-    into_class = classes.setdefault(into, copy.deepcopy(classes["moving"]))
+    classes.setdefault(into, copy.deepcopy(classes["moving"]))
     counts = next(counts for counts in forged["folders"].values() if counts.get(title, [0, 0, 0, 0])[2])
-    target_counts = counts.setdefault(into, [0] * 4)
+    counts.setdefault(into, [0] * 4)
 
     # WHEN it is moved, with its digest, and everything adds up as before
     for place, side in ((0, "source"), (2, "destination")):
-        if not classes[title][side]["objects"]:
-            continue
-        for object_class, change in ((classes[title], -1), (into_class, 1)):
-            object_class[side]["objects"] += change
-            object_class[side]["bytes"] += change
-            digest = int(object_class["digests"][side], 16) + change
-            object_class["digests"][side] = f"{digest % 2**256:064x}"
-        for index in (place, place + 1):
-            counts[title][index] -= 1
-            target_counts[index] += 1
+        for name, change in ((title, -1), (into, 1)) if classes[title][side]["objects"] else ():
+            digest = int(classes[name]["digests"][side], 16) + change
+            classes[name]["digests"][side] = f"{digest % 2**256:064x}"
+            for index, unit in ((place, "objects"), (place + 1, "bytes")):
+                classes[name][side][unit] += change
+                counts[name][index] += change
 
     # THEN it is noticed, unless it is as good there
     alike = ({"equal_contents", "equal_size"}, {"oms_own", "outside"})
-    is_as_good = title == into or any({title, into} == both for both in alike)
-    assert is_refused(check(add_hash(forged), "--lang", "en")) is not is_as_good
+    is_as_good = title == into or {title, into} in alike
+    assert (find_false_claims(add_hash(forged)) == []) is is_as_good
