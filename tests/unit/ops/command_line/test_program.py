@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -89,24 +90,23 @@ class TerminalProgram:
         return bool(data)
 
 
-def test_ops_runs_from_any_folder_on_python_without_packages(environment, tmp_path):
-    result = run(environment, "--help", cwd=tmp_path)
-    commands = {*re.findall(r"^    (\w+)\b", result.stdout, re.MULTILINE)}
-    assert result.returncode == 0
-    assert {*COMMANDS} - commands == set()
-
-
-def test_ops_leaves_no_bytecode_in_the_project(environment, tmp_path):
+@pytest.fixture
+def copy(tmp_path) -> Path:
+    """Return the program `ops.py` in a copy of the code, which a test may change."""
     for folder in ("ops", "code"):
         shutil.copytree(TEMPLATE / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    program = shutil.copy(TEMPLATE / "ops.py", tmp_path)
-    subprocess.run([sys.executable, program, "--help"], env=environment, capture_output=True, check=True)
-    assert list(tmp_path.rglob("__pycache__")) == []
+    return Path(shutil.copy(TEMPLATE / "ops.py", tmp_path))
+
+
+def test_ops_runs_on_python_without_packages_and_leaves_no_bytecode(environment, copy):
+    result = run(environment, "--help", program=[*PROGRAM[:-1], str(copy)], cwd="/")
+    assert result.returncode == 0
+    assert {*COMMANDS} - {*re.findall(r"^    (\w+)\b", result.stdout, re.MULTILINE)} == set()
+    assert list(copy.parent.rglob("__pycache__")) == []
 
 
 def test_ops_runs_serverless_devs_in_the_projects_folder(environment, stand_in):
-    program = stand_in.folder / "s"
-    program.write_text(f"#!/bin/sh\npwd > {stand_in.folder}/where\n")
+    (stand_in.folder / "s").write_text(f"#!/bin/sh\npwd > {stand_in.folder}/where\n")
     run(environment, "doctor")
     assert (stand_in.folder / "where").read_text().strip() == str(TEMPLATE)
 
@@ -114,11 +114,10 @@ def test_ops_runs_serverless_devs_in_the_projects_folder(environment, stand_in):
 def test_ops_prints_only_the_answer_to_standard_output_without_a_terminal(environment, stand_in):
     stand_in.plan({"*": {"before": "warning\n", "err": "(node) Warning\n", "out": invoke_output(compare_answer())}})
     result = run(environment, "compare")
-    line = result.stdout.partition("\n")[0]
     assert result.returncode == 0
-    assert line == "All objects are in OBS with equal contents."
-    assert result.stderr == ""
+    assert result.stdout.startswith("All objects are in OBS with equal contents.\n")
     assert "\x1b" not in result.stdout
+    assert result.stderr == ""
 
 
 def test_ops_prints_states_in_colours_on_a_terminal(environment, stand_in):
@@ -130,6 +129,18 @@ def test_ops_prints_states_in_colours_on_a_terminal(environment, stand_in):
 
 
 PROGRESS_HINT = f"compare continues in the cloud. To follow its progress: {OPS} compare --deep --look"
+LOOKED = {
+    "closed": {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": "r", "go": ""},
+    "go": None,
+    "checks": [],
+    "migration": None,
+    "next": "",
+    "next_zh": "",
+}
+CUTOVER_WORDS = (
+    *("cutover", "--lang", "en", "--frozen-since", "2026-01-31T08:00:00Z"),
+    *("--html", "page.html", "--out", "certificate.json"),
+)
 
 
 @pytest.fixture
@@ -143,11 +154,10 @@ def is_running(stand_in: StandInTool) -> bool:
     """Return True if a process runs the stand-in for the program `s` of Serverless Devs."""
     program_path = str(stand_in.folder / "s").encode()
     for process in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
+        # A process can end meanwhile.
+        with contextlib.suppress(OSError):
             if program_path in process.read_bytes().split(b"\0"):
                 return True
-        except OSError:
-            continue
     return False
 
 
@@ -163,13 +173,12 @@ def test_ctrl_c_prints_the_look_command_and_ends_serverless_devs(environment, sl
     assert not is_running(slow_tool)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
-def test_a_signal_makes_ops_print_the_look_command_without_a_terminal(environment, slow_tool, number):
+def test_a_signal_makes_ops_print_the_look_command_without_a_terminal(environment, slow_tool):
     words = [*PROGRAM, "compare", "--deep"]
-    with allow_interrupts(), start_process(words, env=environment, stderr=subprocess.PIPE) as process:
+    with start_process(words, env=environment, stderr=subprocess.PIPE) as process:
         while not slow_tool.calls:
             time.sleep(0.05)
-        process.send_signal(number)
+        process.send_signal(signal.SIGTERM)
         _, output = process.communicate(timeout=MAX_SECONDS)
     assert process.returncode == 130
     assert output.splitlines() == ["Stopped.", PROGRESS_HINT]
@@ -184,12 +193,11 @@ def test_a_closed_terminal_stops_the_command_of_ops(environment, slow_tool):
     assert not is_running(slow_tool)
 
 
-def test_a_rehearsal_runs_on_a_terminal_in_chinese(environment, stand_in, tmp_path):
+def test_a_rehearsal_runs_on_a_terminal_in_chinese(environment, stand_in):
     # GIVEN an open project, whose certify function does not exist
-    looked = {"closed": None, "go": None, "checks": [], "migration": None, "next": "", "next_zh": ""}
     stand_in.plan(
         {
-            'certify invoke -e {"look": true}': {"out": invoke_output(looked)},
+            'certify invoke -e {"look": true}': {"out": invoke_output({**LOOKED, "closed": None})},
             "doctor": {"out": invoke_output(DOCTOR_OK)},
             "replay": {"out": invoke_output(REPLAY_ANSWER)},
             "compare": {"out": invoke_output(compare_answer())},
@@ -197,15 +205,13 @@ def test_a_rehearsal_runs_on_a_terminal_in_chinese(environment, stand_in, tmp_pa
         }
     )
     terminal = TerminalProgram({**environment, "LANG": "zh_CN.UTF-8"}, "cutover")
-    terminal.read_until("源端从何时起停止写入？")
-    terminal.type("昨天\n")
-    terminal.read_until("不是带时区的时间")
-    terminal.type("r\n")
+    for question, answer in (("源端从何时起停止写入？", "昨天\n"), ("不是带时区的时间", "r\n")):
+        terminal.read_until(question)
+        terminal.type(answer)
     assert terminal.end() == 1
     assert missing_parts(terminal.output, "3. 比对两侧的桶 …", "函数计算中没有该函数") == []
-    assert [job for job, *_, event in stand_in.calls if "look" not in event] == [
-        *("doctor", "replay", "compare", "compare", "compare", "certify"),
-    ]
+    jobs = [job for job, *_, event in stand_in.calls if "look" not in event]
+    assert jobs == ["doctor", "replay", "compare", "compare", "compare", "certify"]
 
 
 def test_ops_prints_no_traceback_if_its_pipe_is_closed(environment, stand_in):
@@ -217,73 +223,70 @@ def test_ops_prints_no_traceback_if_its_pipe_is_closed(environment, stand_in):
         assert "Traceback" not in process.stderr.read()
 
 
-def test_a_cutover_saves_its_certificate_and_page_despite_a_closed_pipe(environment, stand_in, tmp_path):
-    # GIVEN a standing GO, and a reader such as `head` that is gone before anything is printed
-    mark = {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": "r", "go": ""}
-    looked = {"closed": mark, "go": certificate(), "checks": [], "migration": None, "next": "", "next_zh": ""}
-    stand_in.answers(looked)
-    words = ["--frozen-since", "2026-01-31T08:00:00Z", "--html", "page.html", "--out", "certificate.json"]
+def run_into_closed_pipe(environment, folder: Path) -> tuple[int, str]:
+    """Run a cutover whose reader is gone before anything is printed, as `head` can be; return the exit code."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with start_process([*PROGRAM, "cutover", *words], env=environment, cwd=tmp_path, **pipes) as process:
+    with start_process([*PROGRAM, *CUTOVER_WORDS], env=environment, cwd=folder, **pipes) as process:
         process.stdout.close()
-        assert process.wait(MAX_SECONDS) == 0
+        return process.wait(MAX_SECONDS), ""
+
+
+def run_on_full_disk(environment, folder: Path) -> tuple[int, str]:
+    """Run a cutover whose output the disk has no space for; return the exit code and the messages."""
+    with Path("/dev/full").open("w") as full_disk:
+        result = run(environment, *CUTOVER_WORDS, cwd=folder, stdout=full_disk)
+    return result.returncode, "\n".join(result.stderr.splitlines()[-2:])
+
+
+FULL_DISK_TEXT = (
+    "The output cannot be written: No space left on device\n-> Free some space, or write the output elsewhere"
+)
+
+
+@pytest.mark.parametrize(
+    ("run_cutover", "expected"),
+    [
+        (run_into_closed_pipe, (0, "")),
+        pytest.param(
+            run_on_full_disk,
+            (2, FULL_DISK_TEXT),
+            marks=pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system"),
+        ),
+    ],
+    ids=["closed pipe", "full disk"],
+)
+def test_a_cutover_saves_its_certificate_and_page_despite_a_closed_pipe(
+    environment, stand_in, tmp_path, run_cutover, expected
+):
+    # GIVEN a standing GO
+    stand_in.answers({**LOOKED, "go": certificate()})
+    assert run_cutover(environment, tmp_path) == expected
     assert json.loads((tmp_path / "certificate.json").read_text())["verdict"] == "GO"
     assert "GO" in (tmp_path / "page.html").read_text()
     assert stand_in.calls[-1][:4] == ["forward", "remove", "--trigger", "oss-content"]
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_a_cutover_removes_the_trigger_despite_a_full_disk(environment, stand_in, tmp_path):
-    mark = {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": "r", "go": ""}
-    looked = {"closed": mark, "go": certificate(), "checks": [], "migration": None, "next": "", "next_zh": ""}
-    stand_in.answers(looked)
-    words = ["--frozen-since", "2026-01-31T08:00:00Z", "--html", "page.html", "--out", "certificate.json"]
-    with Path("/dev/full").open("w") as full_disk:
-        result = run(environment, "cutover", *words, cwd=tmp_path, stdout=full_disk)
-    assert (tmp_path / "certificate.json").exists()
-    assert (tmp_path / "page.html").exists()
-    assert result.returncode == 2
-    assert stand_in.calls[-1][:4] == ["forward", "remove", "--trigger", "oss-content"]
-
-
-@pytest.mark.parametrize("module", ["cli", "parser"])
-def test_ctrl_c_during_the_start_of_ops_prints_no_traceback(environment, tmp_path, module):
+@pytest.mark.parametrize(
+    ("module", "line", "indent"),
+    [
+        ("cli", "from __future__ import annotations\n", ""),
+        ("parser", "    words = sys.argv[1:] if words is None else words\n", "    "),
+    ],
+)
+def test_ctrl_c_during_the_start_of_ops_prints_no_traceback(environment, copy, module, line, indent):
     # GIVEN a Ctrl-C before any command runs
-    for folder in ("ops", "code"):
-        shutil.copytree(TEMPLATE / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(TEMPLATE / "ops.py", tmp_path)
-    file = tmp_path / "ops" / "command_line" / f"{module}.py"
-    line = (
-        "from __future__ import annotations\n"
-        if module == "cli"
-        else "    words = sys.argv[1:] if words is None else words\n"
-    )
-    file.write_text(
-        file.read_text().replace(line, f"{line}{' ' * (len(line) - len(line.lstrip()))}raise KeyboardInterrupt\n", 1)
-    )
-    result = run(environment, "status", program=[*PROGRAM[:-1], str(tmp_path / "ops.py")])
+    file = copy.parent / "ops" / "command_line" / f"{module}.py"
+    file.write_text(file.read_text().replace(line, f"{line}{indent}raise KeyboardInterrupt\n", 1))
+    result = run(environment, "status", program=[*PROGRAM[:-1], str(copy)])
     assert result.returncode == 130
     assert result.stdout == ""
     assert result.stderr == ""
 
 
-COST_COMMAND = ["cost", "--objects", "1M", "--size", "1TB", "--lang", "en"]
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_ops_reports_a_full_disk_without_a_traceback(environment):
-    with Path("/dev/full").open("w") as full_disk:
-        result = run(environment, *COST_COMMAND, stdout=full_disk)
-    message = [
-        "The output cannot be written: No space left on device",
-        "-> Free some space, or write the output elsewhere",
-    ]
-    assert (result.returncode, result.stderr.splitlines()) == (2, message)
-
-
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-"])
 def test_ops_prints_no_traceback_if_a_standard_stream_is_closed(environment, closed):
-    result = run(environment, *COST_COMMAND, program=["/bin/sh", "-c", f'"$@" {closed}', "sh", *PROGRAM])
+    words = [*PROGRAM, "cost", "--objects", "1M", "--size", "1TB"]
+    result = run(environment, *words, program=["/bin/sh", "-c", f'"$@" {closed}', "sh"])
     assert "Traceback" not in result.stderr
     assert result.returncode == 0
 
