@@ -19,85 +19,107 @@ class ExitCode(IntEnum):
     STOPPED = 130
 
 
-def _make_meanings(ok: Text, failed: Text, not_proven: Text | None = None) -> dict[ExitCode, Text]:
-    meanings = {ExitCode.OK: ok, ExitCode.FAILED: failed}
-    return meanings if not_proven is None else {**meanings, ExitCode.NOT_PROVEN: not_proven}
+def _make_meanings(
+    ok: Text, failed: Text, not_proven: Text | None = None, *, refused: Text | None = None
+) -> dict[ExitCode, Text]:
+    meanings = {
+        ExitCode.OK: ok,
+        ExitCode.FAILED: failed,
+        ExitCode.NOT_PROVEN: not_proven,
+        ExitCode.REFUSED: refused,
+    }
+    return {code: meaning for code, meaning in meanings.items() if meaning is not None}
 
 
 _DONE_MEANINGS = _make_meanings(t("done"), t("an error"))
-_SHARED_MEANINGS = {
-    ExitCode.REFUSED: t("a usage error, or you answered no at a prompt"),
-    ExitCode.STOPPED: t("interrupted"),
-}
+_SHARED_MEANINGS = {ExitCode.REFUSED: t("a usage error"), ExitCode.STOPPED: t("interrupted")}
 _UNTRUSTED_MEANINGS = {ExitCode.UNTRUSTED: t("the certificate cannot be trusted")}
 # By command: the meanings of its exit codes, except those that all commands share.
 _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
     "doctor": _make_meanings(t("no fault"), t("a fault, a check without a result, or an error")),
     "status": _make_meanings(t("in step, or closed without an alarm"), t("any other state, or an error")),
-    "fleet": _make_meanings(t("no project needs an action"), t("a project needs an action, or an error")),
-    "story": _make_meanings(
-        t("OMS has accepted the current version, which is in OBS or in progress"), t("any other state, or an error")
+    "fleet": _make_meanings(
+        t("each project is in step, or closed without an alarm"),
+        t("a project is in any other state or did not answer, or an error"),
     ),
-    "replay": _make_meanings(t("no requested object is left to resend"), t("objects remain, or an error")),
+    "story": _make_meanings(
+        t("OMS accepted the current version, which is in OBS or still being copied"), t("any other state, or an error")
+    ),
+    "replay": _make_meanings(
+        t("no selected object is left to resend"), t("selected objects are left to resend, or an error")
+    ),
     "close": _DONE_MEANINGS,
-    "open": _DONE_MEANINGS,
+    "open": {**_DONE_MEANINGS, ExitCode.REFUSED: t("you did not confirm, or a usage error")},
     "show": {
         **_make_meanings(
-            t("GO, or nothing to do"),
-            t("NO-GO, an unfinished pass, a needed action, or an error"),
-            t("not proven, objects in progress, or no object in scope"),
+            t("GO, or a result without problems"),
+            t("NO-GO, an unfinished pass, a result with problems, or an error"),
+            t("NOT PROVEN, unproven objects or objects in progress, or no object in scope"),
+            refused=t("header changes were refused, or a usage error"),
         ),
         **_UNTRUSTED_MEANINGS,
     },
     "reconcile": _make_meanings(
         t("no object is left to submit, or --limit was reached"),
-        t("objects remain, the pass has not finished, or an error"),
+        t("objects are left to submit, the pass has not finished, or an error"),
         t("no object is in scope"),
     ),
     "compare": _make_meanings(
         t("all objects are proven equal; with --standstill: the pass has finished"),
-        t("objects are missing or differ, the pass is not finished, or an error"),
-        t("objects are in progress or not proven, or no object is in scope"),
+        t("objects are missing or differ, the pass has not finished, or an error"),
+        t("objects are in progress or not proven equal, or no object is in scope"),
     ),
-    "headers": {
+    "headers": _make_meanings(
+        t("no header is left to change"),
+        t("the pass has not finished, or an error"),
+        t("headers still differ or are unknown, or no object is in scope"),
+        refused=t("header changes were refused, or a usage error"),
+    ),
+    "cutover": {
         **_make_meanings(
-            t("no header is left to set"),
-            t("the pass is not finished, or an error"),
-            t("headers still differ or are unknown, or no object is in scope"),
+            t("GO, or a rehearsal that forecasts GO"),
+            t("NO-GO, a rehearsal that forecasts NO-GO, or an error"),
+            t("NOT PROVEN, or a rehearsal that forecasts NOT PROVEN"),
         ),
-        ExitCode.REFUSED: t("changing headers is not permitted, a usage error, or you answered no at a prompt"),
+        **_UNTRUSTED_MEANINGS,
     },
-    "cutover": {**_make_meanings(t("GO"), t("NO-GO, or an error"), t("NOT PROVEN")), **_UNTRUSTED_MEANINGS},
     "check": {
         **_make_meanings(
-            t("a valid GO"), t("a valid NO-GO, or an error"), t("a valid document other than a GO or NO-GO")
+            t("a valid GO certificate"),
+            t("a valid NO-GO certificate"),
+            t("a valid certificate that is NOT PROVEN or of a rehearsal"),
+            refused=t("a file cannot be read, or a usage error"),
         ),
         **_UNTRUSTED_MEANINGS,
     },
     "cost": _DONE_MEANINGS,
-    "secrets": _DONE_MEANINGS,
+    "secrets": {**_DONE_MEANINGS, ExitCode.REFUSED: t("a secret is missing or invalid, or a usage error")},
     "canary": _make_meanings(
-        t("all objects arrived and are equal"),
-        t("an arrived object differs, or an error"),
-        t("an object did not arrive in time, or is not deleted yet"),
+        t("all objects arrived, are equal and have been deleted; with --remove: no object is left"),
+        t("a copied object differs, or an error"),
+        t("an object did not arrive in time, OMS did not count or list it in time, or objects are left to delete"),
+        refused=t("the canary cannot run, or a usage error"),
     ),
     "setup": _make_meanings(
         t("done, or the plan can be executed"),
-        t("a problem to resolve first, or an error"),
-        t("a step is waiting, or its result is unknown"),
+        t("a problem must be resolved first, or an error"),
+        t("a step must wait, for example for an administrator, or the state of a resource is unknown"),
+        refused=t("the plan has changed or was not confirmed, or a usage error"),
     ),
     "migrate": _make_meanings(
-        t("running, finished or ended; no migration exists; or --pause succeeded"),
-        t("failed, or an error"),
-        t("paused before, or recorded without a task group"),
+        t("running, finished or ended; paused by --pause; or no migration exists"),
+        t("the migration failed, or an error"),
+        t("paused earlier, or begun, but OMS has no task group for it yet"),
+        refused=t("not possible now or not confirmed, or a usage error"),
     ),
-    "deletions": {
-        **_make_meanings(t("the list is written, or has no key"), t("an error")),
-        ExitCode.REFUSED: t("the list is refused, a usage error, or you answered no at a prompt"),
-    },
+    "deletions": _make_meanings(
+        t("the list was written, or no object is to be listed"),
+        t("an error"),
+        refused=t("the list cannot be made or is too long, or a usage error"),
+    ),
     "checklist": _make_meanings(
-        t("no setting is left to move"),
-        t("a setting is left to move, or an error"),
+        t("all compared settings are equal"),
+        t("a setting differs or must be compared by hand, or an error"),
         t("a setting could not be read"),
     ),
 }

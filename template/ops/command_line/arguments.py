@@ -34,7 +34,7 @@ def flag(name: str, text: Text) -> Option:
 class Command(NamedTuple):
     """A command and its options; options in an inner list exclude each other.
 
-    - `has_page` is True if the command can write a web page.
+    - `has_page` is True if the command can write a web page, by the option --html with the help `page_help`.
     - `calls_function` is True if the command calls a function of the project.
     """
 
@@ -42,18 +42,19 @@ class Command(NamedTuple):
     options: Sequence[Option | list[Option]] = ()
     has_page: bool = False
     calls_function: bool = True
+    page_help: Text = t("also write a single-file web page")
 
 
 def _price_option(name: str, usual_price: float | None, traffic: Text) -> Option:
     price_text = t("unknown") if usual_price is None else f"{usual_price:.4f}"
-    text = t("dollars per gigabyte of {traffic} (default: {price})", traffic=traffic, price=price_text)
+    text = t("price of {traffic}, in dollars per GB (default: {price})", traffic=traffic, price=price_text)
     return option(name, text, metavar="DOLLARS", type=quantities.parse_dollars, default=usual_price)
 
 
 def _listing_option(name: str, side: Text) -> Option:
     text = t(
-        'all objects of the {side}: output of `rclone lsjson -R --files-only`, JSON lines {{"key": ...,'
-        ' "size": ...}}, or lines with size, tab and key',
+        "file that lists all objects of the {side}: output of `rclone lsjson -R --files-only`, JSON lines"
+        ' {{"key": ..., "size": ...}}, or lines with size, tab and key',
         side=side,
     )
     return option(name, text, metavar="LISTING", type=Path)
@@ -72,28 +73,28 @@ _PROMETHEUS_OPTION = option(
 _PREFIX_OPTION = option(
     "--prefix", t("only object keys with this prefix"), metavar="PREFIX", type=quantities.parse_prefix
 )
-_DEEP_OPTION = flag("--deep", t("read unproven objects from the source bucket"))
+_DEEP_OPTION = flag("--deep", t("read the contents of source objects that are not proven equal otherwise"))
 _PASS_OPTIONS = (
     _PREFIX_OPTION,
     option(
         "--since",
-        t("include objects written since this time, even before the installation"),
+        t("include objects written since this time in UTC, such as 2026-01-31, even if older than the installation"),
         metavar="TIME",
         type=quantities.parse_start_time,
     ),
-    flag("--restart", t("abandon the open pass and start over")),
-    flag("--dry-run", t("only count, in a single call; submit nothing")),
+    flag("--restart", t("abandon the unfinished pass, and start over")),
+    flag("--dry-run", t("only count the objects, in a single run of the function; submit nothing")),
     flag("--look", t("show only the progress of the newest pass")),
 )
 COMMANDS = {
-    "doctor": Command(t("check the setup and show remedies")),
+    "doctor": Command(t("check the setup for faults, and show remedies")),
     "status": Command(
         t("show progress, backlog and failure reasons"),
         (
             option("--all", t("show all lines, not only the first 20"), action="store_true", dest="in_full"),
             option(
                 "--hours",
-                t("hours of OMS's statistics to show (default: 24)"),
+                t("show OMS's statistics of the last N hours (default: 24)"),
                 type=quantities.whole_number_parser(1, 744),
                 metavar="N",
             ),
@@ -101,8 +102,8 @@ COMMANDS = {
             flag(
                 "--acknowledge",
                 t(
-                    "mark all copy failures up to now as resolved; in a closed project, acknowledge only"
-                    " changes after the close"
+                    "mark all copy failures so far as resolved; in a closed project: acknowledge the"
+                    " changes at the source since the close instead"
                 ),
             ),
         ),
@@ -110,20 +111,21 @@ COMMANDS = {
     ),
     "fleet": Command(
         t("show the status of several projects, worst first"),
-        (option("folders", t("project folders"), metavar="FOLDER", nargs="+", type=Path), _PROMETHEUS_OPTION),
+        (option("folders", t("the projects' folders"), metavar="FOLDER", nargs="+", type=Path), _PROMETHEUS_OPTION),
         has_page=True,
         calls_function=False,
+        page_help=t("also write a web page on all projects, and beside it one for each project"),
     ),
     "story": Command(
         t("show the history of an object"),
-        (option("key", t("the object key, unencoded"), metavar="KEY"),),
+        (option("key", t("the object key, without URL encoding"), metavar="KEY"),),
     ),
     "replay": Command(
-        t("resend failed objects now, instead of within a minute"),
+        t("resend failed objects now, without waiting for replay's timer"),
         (
             option(
                 "--key",
-                t("only this object key, failed or not (repeatable)"),
+                t("resend only this object, even if it has not failed (repeatable)"),
                 action="append",
                 dest="keys",
                 metavar="KEY",
@@ -131,21 +133,26 @@ COMMANDS = {
             _PREFIX_OPTION,
             option(
                 "--escaped-key",
-                t("like --key, but with JSON escapes for characters that cannot be typed"),
+                t("like --key, with JSON escapes for characters that you cannot type"),
                 action="append",
                 type=quantities.unescape_key,
                 dest="keys",
                 metavar="KEY",
             ),
-            option("--reason", t("only objects that failed for this reason"), metavar="REASON", choices=REASONS),
+            option(
+                "--reason",
+                t("only objects that failed for this reason, such as THROTTLED"),
+                metavar="REASON",
+                choices=REASONS,
+            ),
             option("--limit", t("resend at most N objects"), type=quantities.whole_number_parser(0), metavar="N"),
-            flag("--dry-run", t("only count; resend nothing")),
+            flag("--dry-run", t("only count the objects; resend nothing")),
         ),
     ),
-    "close": Command(t("close the project: two minutes later, nothing more is submitted")),
+    "close": Command(t("close the project: after two minutes, it submits no more objects")),
     "open": Command(
-        t("open the project again and submit the writes made while it was closed"),
-        (flag("--after-go", t("open the project even after a GO, without asking")),),
+        t("open the project again, and submit the objects written while it was closed"),
+        (flag("--after-go", t("open the project without asking, even if a GO is in effect")),),
     ),
     "show": Command(
         t("show a result from standard input, such as a certificate"),
@@ -153,12 +160,12 @@ COMMANDS = {
         calls_function=False,
     ),
     "reconcile": Command(
-        t("find and submit objects whose events were lost"),
+        t("find objects whose events were lost, and submit them"),
         (
             flag("--all", t("submit all objects, regardless of their records")),
             option(
                 "--limit",
-                t("submit at most N objects, in a single call"),
+                t("submit at most N objects, in a single run of the function"),
                 type=quantities.whole_number_parser(0),
                 metavar="N",
             ),
@@ -166,24 +173,27 @@ COMMANDS = {
         ),
     ),
     "compare": Command(
-        t("compare both buckets and submit objects that are missing or older in OBS"),
+        t("compare both buckets, and submit objects that are missing or older in OBS"),
         (
             _DEEP_OPTION,
-            flag("--overwrite", t("also submit objects overwritten in OBS")),
-            flag("--again", t("recheck the differences of the last pass")),
+            flag("--overwrite", t("also submit objects that others have overwritten in OBS")),
+            flag("--again", t("recheck only the differences that the last pass found")),
             flag("--standstill", t("only list both buckets and compute their digests")),
             *_PASS_OPTIONS,
         ),
     ),
     "headers": Command(
-        t("copy to OBS the source headers that OMS does not copy"),
+        t("set in OBS the object headers that OMS does not copy from the source"),
         (
             [
-                flag("--dry-run", t("only compare headers and record equal objects")),
-                flag("--undo", t("restore the headers that the objects had in OBS before the change")),
+                flag(
+                    "--dry-run",
+                    t("only compare headers, and record which objects have equal headers; change none in OBS"),
+                ),
+                flag("--undo", t("restore the headers that the objects in OBS had before this command changed them")),
             ],
             _PREFIX_OPTION,
-            flag("--restart", t("abandon the open pass and start over")),
+            flag("--restart", t("abandon the unfinished pass, and start over")),
             flag("--look", t("show only the progress of the newest pass")),
         ),
     ),
@@ -191,7 +201,10 @@ COMMANDS = {
         t("perform or rehearse a cutover; the result is GO, NO-GO or NOT PROVEN"),
         (
             [
-                flag("--rehearse", t("forecast the duration and the checks that would fail")),
+                flag(
+                    "--rehearse",
+                    t("without closing the project, forecast the duration of a cutover and the checks that would fail"),
+                ),
                 option(
                     "--frozen-since",
                     t("start of the freeze: now, or a UTC time such as 2026-01-31T08:00:00Z"),
@@ -200,26 +213,34 @@ COMMANDS = {
             ],
             option(
                 "--sample",
-                t("read N objects on both sides, at most 300"),
+                t("read a sample of N objects on both sides, at most 300 (default: 0)"),
                 type=quantities.whole_number_parser(0, 300),
                 metavar="N",
             ),
             option(
                 "--accept",
-                t("accept an unproven class (repeatable): {classes}", classes=list(ACCEPTABLE_NAMES)),
+                t(
+                    "accept a class without proof, and name the person and the reason (repeatable): {classes}",
+                    classes=list(ACCEPTABLE_NAMES),
+                ),
                 action="append",
                 default=[],
                 metavar='CLASS="who, why"',
             ),
             _DEEP_OPTION,
             flag("--restart", t("compare again, even if a comparison since the freeze exists")),
-            flag("--close", t("close the project without asking when nothing is left to submit")),
-            option("--out", t("certificate file (default: named after its time)"), metavar="FILE", type=Path),
+            flag("--close", t("when nothing is left to submit, close the project without asking")),
+            option(
+                "--out",
+                t("file for the certificate (default: named after the certificate's time)"),
+                metavar="FILE",
+                type=Path,
+            ),
         ),
         has_page=True,
     ),
     "check": Command(
-        t("verify a certificate, and compare listings of the buckets with it"),
+        t("verify a certificate, and optionally compare it with listings of both buckets"),
         (
             option("certificate", t("the certificate, a JSON file"), metavar="CERTIFICATE", type=Path),
             _listing_option("--source", t("source bucket")),
@@ -246,21 +267,21 @@ COMMANDS = {
             ),
             option(
                 "--rate",
-                t("rate of new objects, such as 1M/day or 50/s"),
+                t("number of objects written per day or second, such as 1M/day or 50/s (default: 0)"),
                 metavar="N",
                 type=quantities.parse_daily_rate,
                 default=0,
             ),
             option(
                 "--lanes",
-                t("key ranges read in parallel, as in s.yaml (default: {n})", n=MAX_LANES),
+                t("number of key ranges processed in parallel, as `lanes` in s.yaml (default: {n})", n=MAX_LANES),
                 type=quantities.whole_number_parser(1, 64),
                 metavar="N",
                 default=MAX_LANES,
             ),
             option(
                 "--sample",
-                t("objects in the cutover's sample (default: 100)"),
+                t("number of objects in the cutover's sample (default: 100)"),
                 type=quantities.whole_number_parser(0, 300),
                 metavar="N",
                 default=100,
@@ -269,49 +290,52 @@ COMMANDS = {
             option(
                 "--night-price",
                 t(
-                    "dollars per gigabyte of traffic out of OSS from 00:00 to 08:00 China time (default: half the usual"
-                    " price, or the value of --egress-price if you pass it)"
+                    "price of traffic out of OSS from 00:00 to 08:00 China time, in dollars per GB"
+                    " (default: half the usual price, or the value of --egress-price if you pass it)"
                 ),
                 metavar="DOLLARS",
                 type=quantities.parse_dollars,
             ),
             _price_option("--obs-egress-price", Prices().obs_egress, t("traffic out of OBS")),
-            _price_option("--oms-price", None, t("OMS's copies")),
+            _price_option("--oms-price", None, t("data that OMS copies")),
         ),
         calls_function=False,
     ),
     "secrets": Command(
         t(
-            "store the secrets of s.yaml in the secret store of Serverless Devs; the values come from environment"
-            " variables of the same names, or you type them"
+            "store the secrets of s.yaml in the secret store of Serverless Devs, from environment"
+            " variables of the same names or from your input"
         ),
         (option("name", t("names of secrets, such as ALERT_WEBHOOK (default: all)"), metavar="NAME", nargs="*"),),
     ),
     "canary": Command(
         t("test the project in your accounts: write a few objects, follow them into OBS, compare and delete them"),
         (
-            flag("--remove", t("delete objects left by earlier canary runs on any machine")),
+            flag("--remove", t("delete the objects that earlier canaries left, on this or another machine")),
             option(
                 "--report",
-                t("write a report on the test (field report), without identifying data"),
+                t("write a field report: the measurements of the test, without data that identifies you"),
                 metavar="FILE",
                 type=Path,
             ),
         ),
     ),
     "setup": Command(
-        t("create the project's resources in both clouds: buckets, roles, users, the sync task"),
+        t("create the project's resources in both clouds: buckets, roles, users and the sync task"),
         (
-            flag("--plan", t("only show which resources exist, and which setup would create")),
+            flag("--plan", t("only show which resources exist, and which resources setup would create or change")),
             flag(
                 "--remove",
-                t("remove the resources created by setup, except the buckets; first remove the functions: s remove -y"),
+                t(
+                    "remove the resources that setup created, except the buckets; first remove the functions:"
+                    " s remove -y"
+                ),
             ),
             flag(
                 "--new-key",
                 t(
-                    "create a new key for the functions on this machine; when the new key is in use, run"
-                    " this again to delete the older key"
+                    "create a new access key for the functions, and store it on this machine; more than a"
+                    " day after you deploy it, run this again to delete the old key"
                 ),
             ),
             option(
@@ -320,62 +344,71 @@ COMMANDS = {
                 choices=("alibaba", "huawei"),
                 default="",
             ),
-            flag("--keep-storage-class", t("for a new sync task: write objects in the source's storage class")),
-            option("--yes", t("execute the plan with this hash without asking"), metavar="HASH"),
-            flag("--agree", t("agree to OMS's privacy statement without being asked")),
+            flag(
+                "--keep-storage-class",
+                t("for a new sync task: write objects in the storage class that they have at the source"),
+            ),
+            option("--yes", t("execute the plan without asking, if it has this hash"), metavar="HASH"),
+            flag("--agree", t("agree to OMS's privacy statement in advance")),
         ),
         has_page=True,
     ),
     "migrate": Command(
-        t("copy the existing objects once, with an OMS task group"),
+        t("copy the existing objects once, with a task group of OMS"),
         (
             [
                 flag("--look", t("show only the progress")),
-                flag("--pause", t("pause: finish the objects in progress, and start no others")),
+                flag("--pause", t("pause the migration: OMS finishes the objects in progress, and starts no others")),
                 flag("--go-on", t("continue after a pause, with new access keys")),
                 flag("--retry", t("retry failed objects, with new access keys")),
-                flag("--remove", t("end the migration and keep copied objects")),
+                flag("--remove", t("end the migration, and keep the copied objects")),
                 flag("--nights", t("copy at full speed from 00:00 to 08:00 China time, and at 1 MB/s otherwise")),
                 flag("--day-and-night", t("remove the bandwidth limits")),
                 option(
                     "--bandwidth",
-                    t("limit the bandwidth in these hours, such as 08:00-19:59=5MB/s (repeatable, at most five)"),
+                    t("limit the bandwidth in these hours, such as 08:00-19:59=5MB/s (repeatable up to five times)"),
                     metavar="HOURS=SPEED",
                     action="append",
                     default=[],
                     type=quantities.parse_window,
                 ),
             ],
-            flag("--overwrite", t("also copy objects that OBS already has, for example for their headers")),
-            flag("--restore", t("also restore archived objects (charged), without asking")),
-            flag("--keep-storage-class", t("write objects in the source's storage class, instead of Standard")),
+            flag("--overwrite", t("also copy objects that OBS already has, for example to set their headers")),
+            flag("--restore", t("also restore and copy archived objects, without asking; restoring is charged")),
+            flag(
+                "--keep-storage-class",
+                t("write objects in the storage class that they have at the source, instead of Standard"),
+            ),
             option(
                 "--prefix",
-                t("only keys with this prefix, instead of the project's whole scope (repeatable)"),
+                t("copy only object keys with this prefix, instead of all that the project covers (repeatable)"),
                 metavar="PREFIX",
                 action="append",
                 default=[],
                 type=quantities.parse_prefix,
             ),
-            flag("--yes", t("do not ask")),
+            flag("--yes", t("begin or end the migration without asking")),
         ),
     ),
     "deletions": Command(
-        t("list the objects that were deleted at the source and are still in OBS; delete nothing"),
+        t("list the objects that were deleted at the source but are still in OBS, without deleting them"),
         (
             option(
                 "--list", t("output file for the object keys, one per line"), metavar="FILE", type=Path, required=True
             ),
             option(
                 "--max",
-                t("permit a list of up to N keys (default: 1,000 keys, or a hundredth of the objects if that is less)"),
+                t(
+                    "permit a list of up to N keys (default: 1,000, or a hundredth of the source's"
+                    " objects if that is less)"
+                ),
                 metavar="N",
                 type=quantities.whole_number_parser(0),
             ),
         ),
     ),
     "checklist": Command(
-        t("compare the settings of both buckets and list those to move by hand"),
+        t("compare the settings of both buckets, and list the settings that you must move by hand"),
         has_page=True,
     ),
 }

@@ -23,7 +23,7 @@ from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES
 
 _Translate = Callable[[Text], str]
 _LANGUAGES = ("en", "zh")
-_LANGUAGE_HELP = t("output language (default: from your locale)")
+_LANGUAGE_HELP = t("output language (default: that of your locale)")
 # Minimum similarity, from 0 to 1, at which a name is suggested for a mistyped name.
 _MIN_SIMILARITY = 0.75
 
@@ -119,7 +119,7 @@ def _add_command(
         ),
     ]
     if command.has_page:
-        common_options.append(option("--html", t("also write a single-file web page"), metavar="FILE", type=Path))
+        common_options.append(option("--html", command.page_help, metavar="FILE", type=Path))
     if command.calls_function:
         common_options.append(option("-t --template", t("use this file instead of s.yaml"), metavar="FILE", type=Path))
     for group in (*common_options, *command.options):
