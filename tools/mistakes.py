@@ -1005,7 +1005,7 @@ MISTAKES = (
     ),
     Mistake(
         "following a migration that writes another storage class",
-        f"{_UNIT}/ops/migrate/test_migrate.py::test_migrate_refuses_another_storage_class_during_a_migration",
+        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_migrate_refuses_other_options_than_those_of_a_running_migration",
         f"{_OPS}/migrate/preparation.py",
         'names = ("overwrite", "restore", "keep_storage_class")',
         'names = ("overwrite", "restore")',
@@ -1111,7 +1111,7 @@ MISTAKES = (
     ),
     Mistake(
         "a removal of objects whose keys begin as a canary's do",
-        f"{_UNIT}/ops/canary/test_law_of_canary_and_others.py",
+        f"{_UNIT}/ops/canary/test_canary.py::test_the_removal_of_a_canary_keeps_objects_of_others",
         f"{_OPS}/canary/removal.py",
         "source, prefix, clock = accounts.source, journal.prefix, session.clock",
         'source, prefix, clock = accounts.source, journal.prefix.rstrip("/"), session.clock',
@@ -1145,7 +1145,7 @@ MISTAKES = (
     ),
     Mistake(
         "a removal of another project's canary",
-        f"{_UNIT}/ops/canary/test_law_of_canary_and_others.py",
+        f"{_UNIT}/ops/canary/test_canary.py::test_the_removal_of_a_canary_keeps_objects_of_others",
         f"{_OPS}/canary/journal.py",
         "canary/{accounts.variables['functionName']}/",
         "canary/",

@@ -22,12 +22,16 @@ def read_parts(request):
     return request.method, path, query, body, headers
 
 
-def capture_request(service, call):
-    """Return the request that a call of an SDK sends; ignore an exception for its response."""
+def capture_requests(service, call):
+    """Return the requests that a call sends; ignore an exception for their responses."""
     before = len(service.requests)
     with suppress(Exception):
         call()
-    return list(service.requests)[before]
+    return list(service.requests)[before:]
+
+
+def capture_request(service, call):
+    return capture_requests(service, call)[0]
 
 
 def huawei_client(version, service, credentials, client):

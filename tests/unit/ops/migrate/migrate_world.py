@@ -7,9 +7,6 @@ import math
 from typing import Any
 from unittest.mock import patch
 
-from ops.clouds.bucket_client import BucketAddress
-from ops.clouds.buckets import OssBucketClient
-from ops.clouds.keys import Keys, Secret
 from sandbox.oms.copier import CopyFailure
 from sandbox.oms.group import Group
 from support.migration import MachineClock, call_now
@@ -54,11 +51,6 @@ class MigrateWorld(SetupWorld):
         """Interrupt the next command that waits for a migration, after `seconds`."""
         self._interrupted_at = self.platform.loop.time() + seconds
 
-    def administrator_log(self) -> OssBucketClient:
-        """Return a client of the log bucket with an administrator's access keys."""
-        place = BucketAddress.at_endpoint(f"https://oss-{self.region}.aliyuncs.com", self.log_bucket)
-        return OssBucketClient(place, Keys(*map(Secret, self.user_credentials)), MachineClock(self), self.region)
-
     @property
     def group(self) -> Group:
         """The only task group at OMS, which copies the existing objects."""
@@ -72,12 +64,6 @@ class MigrateWorld(SetupWorld):
     def migration_files(self) -> list[str]:
         """Return the names of the files in the log bucket about running and finished migrations."""
         return [name.rpartition("/")[2] for name in self.oss.objects(self.log_bucket) if "/state/migrate" in name]
-
-    def stored_windows(self) -> Any:
-        """Return the bandwidth limits in the record of the running migration."""
-        stored = self.oss.objects(self.log_bucket)
-        (body,) = (stored[name].data for name in stored if name.endswith(f"/state/{STATE}"))
-        return json.loads(body)["bandwidth"]
 
     def all_oms_keys(self) -> set[str]:
         """Return the access keys of OMS's users in both clouds."""
@@ -141,20 +127,3 @@ class MigrateWorld(SetupWorld):
     def read_outcome(self) -> Any:
         """Return the stored outcome of the finished migration."""
         return self.read_intention("migrated-")
-
-    def migration_state(self) -> str:
-        """Return the state that `migrate --look` prints, or "none" without a migration."""
-        code, answer = self.answer("migrate", "--look")
-        return f"{code}: {answer}" if isinstance(answer, str) else answer["state"]
-
-    def run_printed_commands(self, pause: float, end: str | None = None) -> None:
-        """Run a command until no migration is left: `end`, or else the command that continues the migration.
-
-        Before each run, `pause` seconds pass.
-        """
-        following = {"paused": "--go-on", "failed": "--retry"}
-        for _ in range(6):
-            if (state := self.migration_state()) == "none":
-                break
-            self.advance(pause)
-            self.migrate(*filter(None, [end or following.get(state), "--yes"]))
