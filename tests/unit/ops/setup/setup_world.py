@@ -136,6 +136,11 @@ class SetupWorld(Administrator):
         """Run `ops.py setup`; return the exit code and the output."""
         return self.run("setup", *words, **options)
 
+    def plan(self, code: int = 0, **options: Any) -> dict[str, Any]:
+        """Run `ops.py setup --plan`, assert its exit code, and return the lines of the plan by resource."""
+        output = expect_exit(self.setup("--plan", "--json", **options), code)
+        return {line["what"]["en"]: line for line in json.loads(output.splitlines()[-1])["steps"]}
+
     def run(
         self,
         command: str,

@@ -6,7 +6,6 @@ before, between or during commands of setup, which may be killed at any request.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import pytest
@@ -14,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.law import schedules
-from unit.ops.setup.others import MARK, RESOURCES, Others, interferences
+from unit.ops.setup.others import Others, interferences
 from unit.ops.setup.setup_world import SetupWorld
 
 ends = st.none() | st.tuples(st.sampled_from(["dies_after", "loses"]), st.integers(1, 90))
@@ -39,27 +38,3 @@ def test_setup_changes_no_resource_of_others(
         other_users.work((), None)
         world.setup("--remove", typed="yes\n")
         other_users.check()
-
-
-# Names of resources in a line of the plan, by kind.
-RESOURCE_TITLES = {"policies": "policy", "users": "RAM user", "iam users": "IAM user", "iam policies": "policy"}
-
-
-@given(
-    things=st.lists(
-        st.sampled_from([obstacle for obstacle in RESOURCES if obstacle[0] in RESOURCE_TITLES]), min_size=1, max_size=6
-    )
-)
-@settings(max_examples=max(5, schedules(10) // 4))
-def test_the_plan_of_setup_names_each_obstacle_and_its_remedy(things: list[tuple[str, str, str]]) -> None:
-    with SetupWorld() as world:
-        other_users = Others(world)
-        for obstacle in things:
-            other_users.make(*obstacle)
-        code, output = world.setup("--plan", "--json")
-        lines = [step for step in json.loads(output.splitlines()[-1])["steps"] if step["state"] == "stop"]
-        for kind, name, mark in things:
-            matching = [line for line in lines if f"{RESOURCE_TITLES[kind]} {name}" in line["detail"]["en"]]
-            assert (mark == MARK) != bool(matching), (kind, name)
-            assert all(line["next"] for line in matching)
-        assert code == (1 if lines else 0)

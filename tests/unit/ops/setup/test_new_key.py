@@ -102,13 +102,6 @@ def test_setup_replaces_a_stored_access_key_without_its_secret(world, half, comm
     assert old_key in keys(world)
 
 
-def test_setup_with_new_key_and_plan_changes_no_resource(world):
-    earlier_state = world.resources(), dict(world.secrets)
-    expect_success(world.setup("--new-key", "--plan"), "create: access key for the functions")
-    expect_exit(world.setup("--new-key", typed="no\n"), 2)
-    assert (world.resources(), world.secrets) == earlier_state
-
-
 def test_setup_deletes_neither_of_two_access_keys_on_a_third_machine(world):
     for _ in range(2):
         use_stored_key(world)

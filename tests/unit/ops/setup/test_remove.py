@@ -50,13 +50,6 @@ def test_setup_with_remove_leaves_only_the_buckets_and_their_objects(world):
     expect_success(world.setup(typed=YES))
 
 
-def test_setup_with_remove_and_plan_changes_no_resource(world):
-    earlier_resources = world.resources()
-    expect_success(world.setup("--remove", "--plan"))
-    expect_exit(world.setup("--remove", typed="no\n"), 2)
-    assert world.resources() == earlier_resources
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("quarter", range(4))
 def test_a_repeated_setup_with_remove_completes_an_interrupted_removal(quarter):
@@ -100,20 +93,6 @@ def test_setup_with_remove_keeps_and_names_resources_of_others(world):
     # AND the next run names it as well
     output = remove(world, f"wait: {reason}", "detach the policies that setup did not attach", code=3)
     assert "Setup has nothing to remove" not in output
-
-
-def test_setup_with_remove_keeps_an_iam_user_with_a_policy_of_others(world):
-    fields = {"policy_name": "other", "policy_document": json.dumps({**OTHER, "Version": "5.0"}), "description": ""}
-    policy = world.iam.create_policy(Arguments((), fields, {}))["policy"]["policy_id"]
-    attached_policies = world.iam_user("oms")["attached"]
-    attached_policies[policy] = 0.0
-    title = "IAM user with which OMS writes to the destination"
-    reason = f"{title}: IAM user {NAME}-oms is kept, because setup did not attach other"
-    for _ in range(2):
-        remove(world, reason, "detach the policies that setup did not attach", code=3)
-    del attached_policies[policy]
-    remove(world)
-    assert remaining_resources(world) == {**NO_RESOURCES, "iam policies": ["other"]}
 
 
 def test_setup_with_remove_deletes_a_policy_whose_user_is_gone(world):

@@ -1,14 +1,12 @@
 """Triggers of other functions in setup's plan: Function Compute refuses a trigger that overlaps with another."""
 
-import json
-
 import pytest
 
 from ops.accounts.both_clouds import CONTENT_EVENTS
 from ops.clouds.keys import ALIBABA_VARIABLES
 from sandbox.account import ACCOUNT_ID
 from support.grants import create_ram_user
-from unit.ops.setup.setup_world import NAME, expect_exit, set_variables
+from unit.ops.setup.setup_world import NAME, set_variables
 
 ALL_CREATIONS = "oss:ObjectCreated:*"
 
@@ -29,12 +27,6 @@ def trigger(prefix="", suffix="", bucket="photos", kind="oss", event=ALL_CREATIO
     }
 
 
-def trigger_line(world, code, **options):
-    """Run setup, assert its exit code, and return the line of its plan about triggers."""
-    steps = json.loads(expect_exit(world.setup("--plan", "--json", **options), code).splitlines()[-1])["steps"]
-    return next(step for step in steps if step["what"]["en"] == "OSS triggers on the source bucket")
-
-
 @pytest.mark.parametrize(
     "other",
     [
@@ -47,7 +39,7 @@ def trigger_line(world, code, **options):
 )
 def test_a_trigger_of_another_function_that_overlaps_stops_setup(world, other):
     world.functions.foreign_functions["thumbnails"] = [trigger("music/"), other]
-    line, key = trigger_line(world, 1), other["triggerConfig"]["filter"]["key"]
+    line, key = world.plan(1)["OSS triggers on the source bucket"], other["triggerConfig"]["filter"]["key"]
     fact_text = f'trigger on-upload of function thumbnails: prefix "{key["prefix"]}", suffix "{key["suffix"]}"'
     assert line["state"] == "stop"
     assert [fact["en"] for fact in line["facts"]] == [fact_text]
@@ -76,14 +68,14 @@ OTHER_TRIGGERS = {
 @pytest.mark.parametrize("name", OTHER_TRIGGERS)
 def test_a_trigger_stops_setup_only_if_it_overlaps_with_the_projects(world, name):
     world.functions.foreign_functions, state = OTHER_TRIGGERS[name]
-    assert trigger_line(world, {"there": 0, "stop": 1}[state])["state"] == state
+    assert world.plan({"there": 0, "stop": 1}[state])["OSS triggers on the source bucket"]["state"] == state
 
 
 @pytest.mark.parametrize(("suffix", "state"), [(".png", "there"), ("-small.jpg", "stop"), ("g", "stop")])
 def test_setup_compares_the_suffixes_of_triggers_from_their_ends(world, suffix, state):
     set_variables(world, objectSuffix=".jpg")
     world.functions.foreign_functions["thumbnails"] = [trigger(suffix=suffix)]
-    assert trigger_line(world, {"there": 0, "stop": 1}[state])["state"] == state
+    assert world.plan({"there": 0, "stop": 1}[state])["OSS triggers on the source bucket"]["state"] == state
 
 
 def test_the_projects_own_trigger_does_not_stop_setup(world):
@@ -92,7 +84,7 @@ def test_the_projects_own_trigger_does_not_stop_setup(world):
     (own_trigger,) = world.functions.list_triggers()[NAME]
     assert own_trigger["triggerName"] == "oss-content"
     assert own_trigger["triggerConfig"]["events"] == [*CONTENT_EVENTS]
-    assert trigger_line(world, 0)["state"] == "there"
+    assert world.plan(0)["OSS triggers on the source bucket"]["state"] == "there"
 
 
 @pytest.mark.parametrize("missing", ["fc:ListFunctions", "fc:ListTriggers"])
@@ -105,7 +97,7 @@ def test_setup_names_the_missing_permission_to_list_triggers(world, missing):
     keys = {**world.administrators(), **dict(zip(ALIBABA_VARIABLES, key, strict=False))}
 
     # WHEN they look THEN the line is not green, names the rights, and says where to look instead
-    line = trigger_line(world, 0, keys=keys)
+    line = world.plan(0, keys=keys)["OSS triggers on the source bucket"]
     assert line["state"] == "by hand"
     assert "fc:ListFunctions and fc:ListTriggers" in line["next"]["en"]
     assert "no other OSS trigger on photos" in line["steps"][-1]["en"]

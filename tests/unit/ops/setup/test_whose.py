@@ -62,12 +62,6 @@ def test_a_resource_of_others_with_the_projects_name_stops_setup(world, kind):
     assert world.snapshot() == earlier_snapshot
 
 
-def test_the_plan_of_setup_names_a_user_and_a_policy_of_others_together(world):
-    for create in (ram_user, ram_policy):
-        create(world, f"{NAME}-oms")
-    expect_exit(world.setup("--plan"), 1, f"for this source bucket: RAM user {NAME}-oms, policy {NAME}-oms")
-
-
 @pytest.mark.parametrize("kind", ["Role", "User", "Policy"])
 def test_setup_changes_no_resource_that_others_created_after_its_plan(world, kind):
     # GIVEN others who create a resource of that name just before setup does
