@@ -20,14 +20,9 @@ UNRESTRICTED = {"iam::listAuthDomains", "iam:projects:listProjects", "ram:GetCal
 
 def planned_permissions(world, *words):
     """Return the permissions that setup's plan names."""
-    needs = []
-    read_states = module._read_states
-    with patch.object(
-        module,
-        "_read_states",
-        lambda session, plan_needs: (needs.extend(plan_needs), read_states(session, plan_needs))[1],
-    ):
+    with patch.object(module, "_read_states", wraps=module._read_states) as read_states:
         world.setup("--plan", *words)
+    (_, needs), _ = read_states.call_args
     return {right for need in needs for right in need.permissions}
 
 
