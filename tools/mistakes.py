@@ -885,7 +885,7 @@ MISTAKES = (
     ),
     Mistake(
         "taking for resent what OMS tells nothing of",
-        f"{_UNIT}/ops/migrate/test_migrate.py::test_status_does_not_count_a_group_with_unreported_objects_as_resent",
+        f"{_UNIT}/jobs/replay/test_list_positions.py::test_the_failures_of_a_task_group_are_complete_after_a_later_search",
         f"{_CODE}/ledger/list_positions.py",
         " and group.finished >= group.total",
         "",

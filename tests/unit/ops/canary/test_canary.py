@@ -20,6 +20,8 @@ from support.ops import OPS
 from support.world import OBS_HEADERS, OSS_HEADERS
 from unit.ops.canary.canary_world import CanaryWorld, expect_exit, is_key_of
 
+# The number of requests of a canary.
+REQUEST_COUNT = 138
 ADDRESS_TEXT = "SYNC_URL is not the address of a sync task"
 
 
@@ -272,43 +274,19 @@ def test_a_canary_that_is_refused_writes_no_object(world, fault, phrase):
 @pytest.mark.part
 @pytest.mark.law
 def test_the_removal_of_a_canary_killed_at_any_request_is_complete():
-    with CanaryWorld() as world:
-        world.canary()
-        request_count = world.asked
     # Some runs are interrupted during a write, some during a wait, some during a deletion.
-    for number in draw_requests(range(1, request_count), 10 if EXTRAS else 20):
+    for number in draw_requests(range(1, REQUEST_COUNT + 1), 10 if EXTRAS else 20):
         with CanaryWorld(number, timers=0.05) as world:
             world.cut_short(number)
             assert (world.canary("--remove").code, world.leftovers(after=1200)) == (0, []), number
-
-
-def test_a_canary_names_and_keeps_the_objects_of_an_earlier_canary(world):
-    world.cut_short()
-    earlier_leftovers = world.leftovers()
-    expect_exit(world.canary(), 2, "ops.py canary --remove")
-    assert world.leftovers() == earlier_leftovers
 
 
 def test_a_second_canary_is_refused_while_the_first_is_running(world):
     second = []
     world.meanwhile[60] = lambda: second.append(world.canary())
     assert expect_exit(world.canary(), 0)["missing"] == {}
-    expect_exit(second[0], 2, "is running, or an earlier canary left its objects")
+    expect_exit(second[0], 2, "is running, or an earlier canary left its objects", "ops.py canary --remove")
     assert world.leftovers() == []
-
-
-def test_a_canarys_objects_are_removed_after_their_task_was_deleted(world):
-    world.cut_short(60)
-    world.oms._tasks.clear()
-    earlier_leftovers = world.leftovers()
-    assert (world.canary().code, world.leftovers()) == (1, earlier_leftovers)
-    assert remove_leftovers(world)
-
-
-def remove_leftovers(world):
-    """Remove a canary's leftovers; return True if none is left."""
-    answer = expect_exit(world.canary("--remove"), 0)
-    return (answer["left"], len(answer["removed"]), world.leftovers(after=3600)) == ([], 1, [])
 
 
 @pytest.mark.parametrize("new", ["", "another"])
@@ -324,7 +302,8 @@ def test_a_canarys_objects_are_removed_if_s_yaml_names_another_task(world, new):
         f'SYNC_URL: "(.*){address}(.*)"', rf'SYNC_URL: "\1{new}\2"' if new else 'SYNC_URL: ""', text
     )
     # WHEN they are removed THEN none is left
-    assert remove_leftovers(world)
+    answer = expect_exit(world.canary("--remove"), 0)
+    assert (answer["left"], len(answer["removed"]), world.leftovers(after=3600)) == ([], 1, [])
 
 
 def test_the_removal_of_a_canary_with_wrong_access_keys_is_refused(world):
@@ -521,7 +500,6 @@ def test_a_canary_writes_its_report_before_it_prints_its_result(world):
 def test_a_canary_writes_its_report_to_the_file_and_does_not_print_it(world):
     file = world.folder / "report.json"
     result = world.canary("--report", str(file))
-    assert json.loads(file.read_text()) == result.answer["report"]
     assert f"{file} contains no name, key, host, ETag or time" in result.text
     assert "32 digits" not in world.canary().text
 
@@ -604,10 +582,6 @@ def test_a_canary_removes_its_objects_if_it_cannot_store_its_report(world):
     assert world.leftovers() == []
     assert "Doctor cannot use the results of this canary" in result.text
     assert "Doctor now uses" not in result.text
-
-
-def test_the_output_of_a_canary_is_available_in_chinese(world):
-    expect_exit(world.canary("--lang", "zh"), 0, "两侧均已删除", "doctor 会采用本次观测结果")
 
 
 def merge_doubles(world):

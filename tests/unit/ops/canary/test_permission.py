@@ -78,7 +78,7 @@ def test_a_field_report_has_an_unknown_policy_without_iam_permissions(world):
         world.iam.deny(action)
         assert run_find_policy(world) == "unknown policy", action
         world.iam._denied_actions.clear()
-    # The same if IAM does not answer.
+    # If IAM does not answer, the policy is unknown, too.
     world.iam.faults.add(Fault.status(503))
     assert run_find_policy(world) == "unknown policy"
 

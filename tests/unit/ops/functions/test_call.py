@@ -7,11 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from ops.errors import CloudError, FunctionError, ToolError, UsageError
+from ops.errors import CloudError, ToolError, UsageError
 from ops.functions import call, failures
 from ops.functions.call import Sandbox, Tool
 from ops.session import start_call
-from support.ops import NASTY, StandInTool, failure_output, invoke_output, missing_parts
+from support.ops import NASTY, StandInTool, invoke_output, missing_parts
 
 
 def test_a_payload_reaches_serverless_devs_unchanged(stand_in, tmp_path):
@@ -112,12 +112,6 @@ def test_the_error_for_a_truncated_answer_shows_its_end(stand_in, tmp_path):
 def test_ops_reports_a_serverless_devs_that_cannot_run(stand_in, tmp_path):
     (stand_in.folder / "s").write_bytes(b"\x7fELF, of another kind of machine")
     with pytest.raises(ToolError, match="does not run: Exec format error"):
-        Tool(None, tmp_path).ask("doctor", {})
-
-
-def test_ops_reports_a_function_error_if_serverless_devs_exits_with_0(stand_in, tmp_path):
-    stand_in.plan({"*": {"out": failure_output("PayloadError", "The payload asks for 'x'"), "code": 0}})
-    with pytest.raises(FunctionError, match="refused the command: The payload asks for 'x'"):
         Tool(None, tmp_path).ask("doctor", {})
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ops.command_line.cli import recognize_answer
-from ops.errors import CloudError, FunctionError, ToolError
+from ops.errors import CloudError, FunctionError
 from ops.functions import tool_output
 from ops.functions.failures import require_answer
 from support.ops import failure_output, invoke_output, report
@@ -118,9 +118,3 @@ def test_ops_raises_an_error_for_a_timeout_message_without_json():
         require_answer(
             "compare", tool_output.find(invoke_output("Function timed out after 570 seconds", "FunctionTimeout"))
         )
-
-
-def test_ops_raises_an_error_for_a_truncated_answer():
-    with pytest.raises(ToolError, match="not JSON") as raised:
-        require_answer("compare", tool_output.find(invoke_output('{"finished": tr')))
-    assert raised.value.output == ['{"finished": tr']

@@ -200,15 +200,6 @@ def test_migrate_begins_no_migration_if_the_project_is_closed_meanwhile(world):
     assert world.is_finished() is True
 
 
-def test_the_command_close_refuses_to_close_during_a_migration(world):
-    world.begin_migration()
-    expect_exit(world.run("close"), 1, "the migration of existing objects is not finished", f"{OPS} migrate --look")
-    assert ASK(Caller(world), "certify", {"look": True})["closed"] is None
-
-    expect_success(world.migrate())
-    expect_success(world.run("close"))
-
-
 def test_the_end_of_a_migration_keeps_an_access_key_created_by_hand(world):
     # GIVEN a running migration, and a sync task that gets new keys by hand, instead of its first keys
     world.begin_migration()
@@ -228,7 +219,7 @@ def test_migrate_keeps_its_access_keys_if_the_sync_task_was_deleted(world):
     world.begin_migration()
     world.advance(300)
     world.oms._tasks.clear()
-    address, keys = world.variables()["SYNC_URL"], world.count_oms_keys()
+    keys = world.count_oms_keys()
     set_variables(world, SYNC_URL="")
 
     # WHEN setup runs again THEN it deletes no key of the migration, and prints the way to end it
@@ -238,11 +229,6 @@ def test_migrate_keeps_its_access_keys_if_the_sync_task_was_deleted(world):
         "stop: sync task: the migration of the existing objects began with another sync task",
     )
     assert world.count_oms_keys() == keys
-    set_variables(world, SYNC_URL=address)
-    expect_success(world.migrate("--remove"))
-    set_variables(world, SYNC_URL="")
-    expect_success(world.setup(typed=YES))
-    assert world.count_oms_keys() == (1, 1)
 
 
 def test_setup_removes_nothing_during_a_migration(world):
@@ -272,47 +258,25 @@ def test_oms_continues_a_migration_after_the_command_has_ended(world):
     assert len(world.oms.groups.list_all()) == 1
 
 
-def test_status_shows_the_progress_until_a_migration_is_finished(world):
-    world.begin_migration()
-    status, group = world.answer("status")[1], world.group
-    progress = {"id": group.group_id, "state": "copying", "total": 200, "copied": group.success_count}
-    assert progress.items() <= status["old_objects"].items()
-    # AND the progress is in the JSON of --look
-    look = json.loads(expect_success(world.migrate("--look", "--json")))
-    assert progress.items() <= look.items()
-    assert 0 < group.success_count < 200
-    assert status["migration"]["group"] == group.group_id
-    expect_exit(world.run("status"), 1, f"{group.success_count / 2:.1f}% of 200 objects: ", f"{OPS} migrate --look")
-    expect_success(world.migrate())
-    status = world.answer("status")[1]
-    assert (status["migration"], status["old_objects"]) == (None, None)
-
-
 def test_migrate_retries_failed_objects_with_new_access_keys(world):
     retry_command, list_text = f"{OPS} migrate --retry", "Failed objects are listed in OBS, below oms/task_group/"
     end_text, counts_text = "The migration has ended with failures", "98 copied, 0 skipped, 2 failed"
     world.fail_two(100, end_text, counts_text, list_text, retry_command)
     assert world.count_oms_keys() == (2, 2)
-    assert world.run("close")[0] == 1
     lists = f"{list_text}{world.group.group_id}/failed_object_lists/"
     expect_exit(world.run("status", "--all"), 1, counts_text, "2 of 100 existing objects failed.", lists, retry_command)
-    expect_exit(world.run("status", "--all", "--lang", "zh"), 1, "已复制 98，跳过 0，失败 2")
     earlier_keys = world.reader_keys()
 
     expect_success(world.migrate("--retry"))
     assert world.is_finished()
     assert world.reader_keys() < earlier_keys
     assert world.count_copies() == 100
-    assert retry_command not in world.run("status")[1]
 
 
 def test_status_is_behind_if_a_migrations_access_keys_remain_for_a_day(world):
     world.leave_done()
     keys = {*world.read_intention()["keys"]}
-    status = world.answer("status")[1]
-    assert status["old_objects"]["state"] == "done"
-    assert {*status["migration"]["keys"]} == keys
-    assert "was done over a day ago" not in str(status["verdict"]["text"])
+    assert world.answer("status")[1]["verdict"]["state"] != "behind"
     expect_exit(world.run("status"), 1, *keys)
 
     # AND setup names them, because it has administrators' keys
@@ -414,11 +378,6 @@ def test_replay_resends_failures_of_a_migration_and_status_names_its_end(world):
     assert world.read_outcome()["how"] == "resent"
     assert world.answer("status")[1]["old_objects"] is None
 
-    # AND its copies are not submitted again
-    world.advance(3600)
-    _, answer = world.answer("reconcile", "--since", "2020-01-01")
-    assert (answer["migrating"], answer["covered"], answer["submitted"]) == (98, 2, 0)
-
 
 def test_migrate_leaves_permanent_failures_to_replay(world):
     world.fill(100)
@@ -437,15 +396,6 @@ def test_migrate_leaves_permanent_failures_to_replay(world):
     assert world.is_finished() is True
 
 
-def test_status_does_not_count_a_group_with_unreported_objects_as_resent(world):
-    world.fail_two_and_wait()
-    # GIVEN a task of the group that failed as a whole, so OMS does not report its objects
-    world.group.success_count -= 10
-    assert not world.answer("status")[1]["old_objects"]["resent"]
-    expect_success(world.migrate("--remove"))
-    assert world.read_outcome()["how"] == "removed"
-
-
 def test_status_requires_a_retry_of_a_migration_with_many_failures(world, mocker):
     mocker.patch("oss_oms_sync.answers.task_group.MAX_RESENT_OBJECTS", 1)
     status = world.fail_two_and_wait()
@@ -453,29 +403,6 @@ def test_status_requires_a_retry_of_a_migration_with_many_failures(world, mocker
     assert status["old_objects"]["resent"] is False
     assert world.count_copies() == 98
     assert world.oms.calls == []
-
-
-def test_replay_reads_an_old_list_of_a_task_group_once(world):
-    # GIVEN a group that lists its failures when it pauses, and ends hours later
-    world.begin_migration()
-    world.group.failures.add(FAILURE, times=1)
-    world.advance(60)
-    world.migrate("--pause")
-    world.tick("replay")
-    world.advance(5 * 3600)
-    world.tick("replay")
-
-    # WHEN it has ended
-    expect_exit(world.migrate("--go-on"), 1)
-    copy_count = world.tick("replay").value["copies"]
-
-    # THEN the failures of its list are resent, AND the list is not read again, even after days
-    assert (copy_count["lists"], copy_count["recorded"]) == (1, 1)
-    for _ in range(3):
-        world.advance(40 * 3600)
-        assert world.tick("replay").value["copies"]["lists"] == 0
-    assert world.count_copies() == 200
-    assert world.answer("status")[1]["old_objects"]["resent"] is True
 
 
 def test_a_paused_migration_continues_only_on_command(world):
@@ -503,7 +430,8 @@ def test_the_removal_of_a_running_migration_keeps_its_copies(world):
     assert 0 < world.count_copies() < 200
     assert world.oms.groups.list_all() == []
     # AND the outcome counts the copies that ended while the group stopped
-    assert world.read_outcome()["copied"] == world.count_copies()
+    outcome = world.read_outcome()
+    assert (outcome["how"], outcome["copied"]) == ("removed", world.count_copies())
     # AND another migration starts over
     expect_success(world.migrate())
     assert world.count_copies() == 200

@@ -134,14 +134,6 @@ def test_the_printed_policies_suffice_if_setup_cannot_use_the_iam_api(world, com
 
     # WHEN these steps are done with the printed documents alone
     granted = printed_policies(output, "1.1")
-    names = [
-        action
-        for policies in granted.values()
-        for policy in policies
-        for statement in policy["Statement"]
-        for action in statement["Action"]
-    ]
-    assert all(name.rpartition(":")[2][0].isupper() == name.startswith("obs:") for name in names)
     oms, functions = (create_iam_user(world, name, *granted[name]) for name in (f"{NAME}-oms", f"{NAME}-functions"))
     stored_secrets = dict(zip(("HW_AK", "HW_SK"), functions, strict=True))
     expect_success(world.run("secrets", "HW_AK", "HW_SK", keys=stored_secrets))
@@ -231,13 +223,6 @@ def test_the_plan_of_setup_keeps_a_step_for_a_missing_permission(world, cloud, d
     # WHEN the permission for this is missing THEN the resource waits
     getattr(world, cloud).deny(denied_action)
     assert waiting_resources(expect_exit(world.setup(typed=YES), 3)) == [resource]
-
-
-def test_a_missing_permission_to_create_a_bucket_ends_setup(world):
-    world.oss.deny("oss:PutBucket", world.log_bucket)
-    refused = "refused oss:PutBucket: 403 AccessDenied, ExplicitDeny"
-    expect_exit(world.setup(typed=YES), 3, f"log bucket {world.log_bucket}: ", refused)
-    assert world.resources()["roles"] == {}
 
 
 def test_setup_starts_no_program_with_an_access_key_in_its_environment(world):

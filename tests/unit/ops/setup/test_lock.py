@@ -64,12 +64,6 @@ def test_setup_takes_over_the_lock_of_the_same_caller_after_a_yes(world, abandon
     assert LOCK not in world.oss.objects(world.log_bucket)
 
 
-def test_setup_takes_over_no_lock_by_the_hash_of_an_older_plan(world):
-    plan = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
-    kill_with_lock(world)
-    expect_exit(world.setup("--yes", plan["plan"], "--agree"), 2, "The plan has changed")
-
-
 def test_setup_takes_over_only_the_lock_that_its_plan_names(world, abandoned_lock):
     # GIVEN another terminal of the same caller, which takes the lock over while this terminal prompts
     first_request, lock = world.asked, world.oss.objects(world.log_bucket)[LOCK]

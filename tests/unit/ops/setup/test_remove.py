@@ -37,7 +37,7 @@ def remaining_resources(world):
 def test_setup_with_remove_leaves_only_the_buckets_and_their_objects(world):
     world.oss.put(world.log_bucket, "oms_source_record/t/success_object/a", b"-")
     buckets = world.resources()["buckets"]
-    remove(world, "First remove the functions and triggers: s remove -y")
+    remove(world, "First remove the functions and triggers: s remove -y", "to remove, 1 to do by hand")
     assert world.resources() == {**NO_RESOURCES, "buckets": buckets}
     assert list(world.oss.objects(world.log_bucket)) == ["oms_source_record/t/success_object/a"]
 
