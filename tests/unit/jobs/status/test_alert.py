@@ -6,7 +6,6 @@ Each run of status writes a log line with the numbers of an alarm.
 from __future__ import annotations
 
 import logging
-import re
 
 import pytest
 
@@ -139,17 +138,3 @@ def test_an_alarm_has_unknown_waiting_keys_if_a_run_file_is_unreadable():
     assert alarm["waiting"] == 0
     assert alarm["at_least"] is True
     assert unknown is True
-
-
-def test_an_alarm_about_an_overdue_pass_names_the_command_to_run(caplog):
-    # GIVEN a project without timers for passes, and no recent pass
-    world = WatchedWorld(RECONCILE_PERIOD="off")
-    world.tick_often(2)
-    world.advance(3 * 24 * 3600)
-
-    # WHEN this has lasted for two timer events, THEN an alarm is sent, and the log line has the same verdict
-    world.tick_often(2)
-    assert world.states == ["in step", "unknown"]
-    start = "oss-oms-sync oss-oms-sync: UNKNOWN \\(was in step\\)\nNothing waits to be resent, but "
-    assert re.match(f"{start}(.|\n)*python3 ops.py reconcile", world.alarms[-1]["message"])
-    assert read_log_line(world, caplog)["verdict"] == "unknown"

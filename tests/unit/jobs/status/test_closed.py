@@ -9,7 +9,6 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import Reason, StorageError
-from oss_oms_sync.jobs.replay.resending import Replay, ReplayOptions
 from oss_oms_sync.ledger.closing import ProjectState
 from support.status import IN_STEP, read_verdict, shows_verdict
 from support.world import NO_RIGHT, ROOT
@@ -185,22 +184,6 @@ def test_unread_records_after_the_close_raise_an_alarm_until_acknowledged(world,
     world.advance(1)
     world.bucket.add_failed_records("late", reason="CLOSED")
     assert "ALARM: 1 object changed" in read_verdict(world)[1]
-
-
-def test_status_prints_a_command_that_covers_all_changes_after_the_close(world, mocker):
-    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_LATE_RECORDS_READ", 3)
-    mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 3)
-    world.bucket.add_mark(closed=True)
-    for number, reason in enumerate(("CLOSED", "MARK_UNREAD", *["COPY_FAILED"] * 4)):
-        world.advance(60)
-        world.bucket.add_failed_records(str(number), reason=reason)
-    assert (
-        "(reasons CLOSED and MARK_UNREAD): python3 ops.py replay --dry-run. If there are none: "
-        in read_verdict(world)[1]
-    )
-    look = Replay(world.invocation(), skips_resting=False)
-    look.send_records(ReplayOptions(dry_run=True))
-    assert look.build_answer().by_reason == {"CLOSED": 1, "MARK_UNREAD": 1, "COPY_FAILED": 4}
 
 
 def test_changes_after_the_close_are_unknown_if_records_are_unlisted(world, mocker):

@@ -213,17 +213,6 @@ def test_status_reports_failures_in_the_first_interval_of_the_statistics(world):
     assert "OMS failed to copy 2 objects" in read_verdict(world)[1]
 
 
-def test_status_reports_a_day_old_backlog_of_a_task_with_earlier_objects(world):
-    # GIVEN a task that copied objects of the last month in this month, and ten objects that wait
-    count_series(world, REQUEST={BEFORE: 500, EARLY: 100, 40: 10}, SUCCESS={BEFORE: 400, EARLY: 200})
-    assert "10 of them accepted over 15 minutes ago" in read_verdict(world)[1]
-
-    # WHEN a day passes without an event, THEN the objects still wait
-    world.advance_to(NOW + timedelta(hours=25))
-    world.bucket.add_pass(scanned=7)
-    assert "10 of them accepted over 15 minutes ago" in read_verdict(world)[1]
-
-
 @pytest.mark.parametrize("answer", [oms_error(400, "OMS.0001"), oms_error(404, "OMS.0404"), Fault.status(503)])
 def test_status_accepts_months_without_a_task_only_before_installation(world, answer):
     world.oms.faults.add(answer, where=reads_month("2026-02"))

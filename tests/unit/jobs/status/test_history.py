@@ -64,12 +64,6 @@ def test_a_keys_history_is_uncertain_without_permission_for_run_files(world):
     assert UNKNOWN in read_story(world)
 
 
-def test_a_keys_history_has_the_acceptance_despite_unreadable_run_files(world):
-    world.put_accepted("a", data="a", minutes_ago=60)
-    world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
-    assert read_story(world) == "OMS accepted this version."
-
-
 def test_a_keys_history_does_not_take_equal_size_for_equal_contents(world):
     # GIVEN an accepted version in parts, which OMS failed to copy, and an older version of its size in OBS
     world.obs.faults.clear()
@@ -175,37 +169,27 @@ def test_a_keys_history_raises_an_error_if_records_are_unreadable(world):
         world.status(key="a")
 
 
-def upload_without_acceptance(world: World, minutes_ago: int = 60) -> None:
-    world.upload("a", "a", minutes_ago=minutes_ago)
-
-
-def fail_upload(world: World) -> None:
-    upload_without_acceptance(world)
-    world.bucket.add_failed_records("a", reason="UNAVAILABLE")
-
-
-def upload_and_copy(world: World) -> None:
-    world.put_accepted("a", data="a", minutes_ago=120)
-    world.write("a", "a")
-
-
 @pytest.mark.parametrize(
-    ("prepare_case", "expected_text"),
+    ("happened", "expected_text"),
     [
-        (upload_without_acceptance, "reconcile finds and submits it when the project is open"),
-        (fail_upload, "replay resends it when the project is open"),
-        (lambda world: upload_without_acceptance(world, 1), "the key is recorded as failed"),
-        (
-            lambda world: world.put_accepted("a", data="a", minutes_ago=120),
-            "nothing is resent until the project is open",
-        ),
-        (upload_and_copy, "Nothing to do."),
+        ([("upload", "a", "a", 60)], "reconcile finds and submits it when the project is open"),
+        ([("upload", "a", "a", 60), ("fail", "a")], "replay resends it when the project is open"),
+        ([("upload", "a", "a", 1)], "the key is recorded as failed"),
+        ([("accept", "a")], "nothing is resent until the project is open"),
+        ([("accept", "a"), ("write", "a", "a")], "Nothing to do."),
     ],
     ids=["lost", "failed", "just written", "gone from obs", "in obs"],
 )
-def test_a_keys_history_in_a_closed_project_names_the_open_command(prepare_case, expected_text):
+def test_a_keys_history_in_a_closed_project_names_the_open_command(happened, expected_text):
     world = make_status_world()
-    prepare_case(world)
+    for name, *details in happened:
+        match name:
+            case "accept":
+                world.put_accepted(*details, data="a", minutes_ago=120)
+            case "fail":
+                world.bucket.add_failed_records(*details)
+            case _:
+                getattr(world, name)(*details)
     world.bucket.add_mark(closed=True)
     answer = world.status(key="a")
     words = ("The project has been closed since", "and submits nothing. To open the project: ", expected_text)
@@ -229,7 +213,7 @@ def test_a_keys_history_expects_no_event_of_a_write_during_the_close(world):
 
 def test_a_keys_history_says_if_the_closed_mark_is_unreadable(world):
     # GIVEN a lost object, and a mark that cannot be read
-    upload_without_acceptance(world)
+    world.upload("a", "a", minutes_ago=60)
     world.bucket.add(StoredObject(f"{ROOT}state/closed-oss-oms-sync.json", b"?"))
 
     # WHEN the history is read, THEN it promises no submission

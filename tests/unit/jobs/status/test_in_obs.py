@@ -21,19 +21,12 @@ from support.status import (
     EARLY,
     IN_STEP,
     NOW,
-    WatchedWorld,
     change_description,
     make_status_world,
     read_verdict,
     shows_verdict,
 )
 from support.task_group import answer_group
-
-
-def test_status_says_that_obs_is_unchecked_without_a_comparison(world):
-    assert shows_verdict(world, IN_STEP, "no comparison has checked OBS yet")
-    assert world.status()["compare"] == {"last": None, "open": []}
-
 
 LACKING = "found 3 of 8 objects missing or outdated in OBS"
 ALL_THERE = (
@@ -290,13 +283,6 @@ def test_status_is_not_green_if_it_cannot_read_the_task_group(world, group):
     assert answer["verdict"]["step"] == {"job": "migrate", "options": LOOK}
 
 
-def test_status_names_the_missing_permission_to_read_a_migration(world):
-    begin_group(world)
-    world.oms.deny("oms:taskgroup:get")
-    assert shows_verdict(world, "unknown", "oms:taskgroup:get")
-    assert "oms:taskgroup:get" in world.status()["old_objects_failure"]["fix"]
-
-
 def test_status_asks_to_end_a_finished_migration(world):
     begin_group(world, {**GROUP, "status": 6})
     assert shows_verdict(world, IN_STEP, "The existing objects have been copied. To end their migration")
@@ -320,19 +306,3 @@ def test_status_asks_for_a_migration_after_a_pass_with_too_many_objects(world, j
     assert verdict["state"] == BEHIND
     assert verdict["step"] == {"job": "migrate", "options": {}}
     assert "did not submit 5 objects" in verdict["text"]
-
-
-def test_a_failed_migration_raises_a_single_alarm():
-    # GIVEN a project in step, and a running migration of existing objects
-    world = WatchedWorld()
-    begin_group(world, {**GROUP, "status": 2})
-    world.tick_often(3)
-    assert world.states == [IN_STEP]
-
-    # WHEN the migration ends with failures
-    answer_group(world, {**GROUP, "status": 5})
-    world.tick_often(5)
-
-    # THEN the end is reported once
-    assert world.states == [IN_STEP, BEHIND]
-    assert "python3 ops.py migrate --retry" in world.alarms[-1]["text"]

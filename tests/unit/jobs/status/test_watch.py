@@ -81,17 +81,6 @@ def test_status_sends_one_alarm_for_two_alternating_problems(world):
         world.tick_often(2)
 
 
-def test_status_raises_no_alarm_for_failed_keys_of_a_closed_project(world):
-    world.change_to("closed", ticks=1)
-    world.bucket.add_failed_records("CREDENTIALS", reason="CREDENTIALS")
-    world.tick_often(4 + 1, DAY / 4)
-    assert world.states == ["closed"]
-
-    # AND after the opening, it raises the alarm
-    world.change_to("broken", ticks=1)
-    assert world.states == ["closed", "broken"]
-
-
 def test_changes_after_the_close_raise_an_alarm_at_once_and_daily(world):
     world.change_to("closed", ticks=1)
     world.bucket.add_failed_records("late", reason="CLOSED")
