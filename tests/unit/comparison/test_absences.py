@@ -86,6 +86,15 @@ def test_a_new_record_or_copy_of_an_absent_key_restarts_its_absence(world, trace
     assert read_last_absences(world) == {"a": second_time}
 
 
+def test_a_listing_of_less_than_half_the_objects_begins_no_absence(world):
+    compare(world)
+    for key in KEYS[:3]:
+        world.delete(key)
+    compare(world, restart=True)
+    world.advance(DAY)
+    assert compare_again(world) == dict.fromkeys(KEYS[:3], ceil(world.clock.now().timestamp()))
+
+
 @pytest.mark.parametrize("fate", ["lost", "cut", "without a line", "refused"])
 def test_an_unreadable_list_of_absent_keys_restarts_each_absence(world, fate):
     world.delete("a")

@@ -149,16 +149,6 @@ def test_replay_counts_an_unreadable_list_once_and_reads_the_other_lists(world, 
     world.advance(60)
     assert world.count_lines()["unread_in_all"] == 1
 
-    # AND if no list can be read, the permission is missing, and no list is skipped
-    world.destination.heal()
-    world.destination.fail(oss_error(403), "get")
-    world.advance(1)
-    world.list_failed("a")
-    world.advance(HOUR)
-    assert "obs:object:GetObject" in world.count_lines()["stopped"]
-    world.destination.heal()
-    assert world.send_by_tick() == ["a"]
-
 
 def test_replay_retries_an_unreadable_list_of_failed_copies_each_hour(world):
     # GIVEN a list that is refused while others can be read, because a grant takes effect
@@ -282,23 +272,6 @@ def test_replay_leaves_most_of_its_time_to_resending_records(world):
     while runs[-1]["stopped"]:
         runs.append(world.tick("replay", timeout=240)["copies"])
     assert sum(run["gone"] for run in runs) == 100
-
-
-def test_replay_reads_a_new_list_despite_many_folders_of_older_lists(world):
-    # GIVEN many sub-tasks whose lists were read, and a destination that answers slowly
-    for number in range(80):
-        world.list_failed(f"gone {number}", sub=f"{number // 2:02}", name=str(number))
-    world.tick("replay")
-    world.destination.before = lambda kind, _: kind == "list" and world.advance(2)
-
-    # WHEN a list is written in the last sub-task, THEN its keys are submitted within a few minutes
-    world.advance(5 * 60)
-    world.put_old("a")
-    world.list_failed("a", sub="39")
-    for _ in range(3):
-        world.tick("replay", timeout=240)
-        world.advance(60)
-    assert world.take_sent_keys() == ["a"]
 
 
 @pytest.mark.parametrize("payload", [{}, {"prefix": "a"}, {"keys": ["b"]}, {"dry_run": True}])

@@ -241,30 +241,6 @@ def test_a_close_during_replay_loses_no_key_that_forward_gave_up(world, mocker):
     assert world.bucket.failed_keys() | world.bucket.keys_in_run_files() == {"a", "b"}
 
 
-def test_a_close_between_two_halves_of_a_batch_loses_no_key(world):
-    # GIVEN a batch with keys that OMS refuses slowly, and a project that is closed at the first call
-    world.put_failed(*many(10))
-    world.oms.refuse(lambda key: key < "key 00005")
-    world.oms.round_trip = 9
-
-    def close(request):
-        if request.url.startswith("https://oms."):
-            world.platform.network.after_response = lambda _: None
-            closing(world).close()
-
-    world.platform.network.after_response = close
-
-    # WHEN the run continues, THEN the last call begins within a minute of the close
-    began = world.clock.seconds
-    result = world.replay()
-    posts = [request.time - world.platform.EPOCH - began for request in world.oms.requests if request.method == "POST"]
-    assert max(posts) <= 60 + 9 + 1
-    assert CLOSED in result["stopped"]
-    assert (
-        set(many(10)) == world.bucket.failed_keys() | world.bucket.keys_in_run_files() | world.bucket.succeeded_keys()
-    )
-
-
 def test_replay_raises_an_error_if_it_cannot_record_the_keys_of_an_event(closed):
     closed.bucket.fail(NO_RIGHT, "put")
     with pytest.raises(RecordError):

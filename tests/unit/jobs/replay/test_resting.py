@@ -5,7 +5,6 @@ Replay resolves the failure of a deleted object without a resend.
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import timedelta
 from functools import partial
 
@@ -15,7 +14,7 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs.replay.resting import compute_pause_seconds
 from sandbox.inprocess.instance import InstanceKilled
 from sandbox.oss.objects import etag_of
-from support.world import DROP_BEFORE, HANG, HOUR, MINUTE, NO_RIGHT, OK, REDIRECTS, ROOT, UNAUTHORIZED, event
+from support.world import DROP_BEFORE, HANG, MINUTE, NO_RIGHT, OK, REDIRECTS, ROOT, UNAUTHORIZED, event
 from unit.jobs.replay.replay_world import CONTENTS, ReplayWorld
 
 
@@ -91,27 +90,6 @@ def test_the_pauses_between_attempts_of_a_key_double_up_to_a_day():
     assert compute_pause_seconds(10**6) == 24 * 60 * 60
 
 
-def test_replay_resends_a_copy_that_always_fails_a_few_times_a_day(world):
-    # GIVEN an object that OMS accepts, fails to copy, and lists a few minutes later, each time
-    world.fail_to_copy("a")
-    tries: Counter[int] = Counter()
-    for tick in range(4 * 24):
-        world.tick("replay")
-        if world.take_sent_keys():
-            tries[tick // 24] += 1
-            world.advance(3 * MINUTE)
-            world.list_failed("a")
-            world.advance(57 * MINUTE)
-        else:
-            world.advance(60 * MINUTE)
-
-    # THEN the first day has a few more attempts, and each later day has one
-    assert 5 <= tries[0] <= 8
-    assert [tries[day] for day in (2, 3)] == [1, 1]
-    world.tick("replay")
-    assert world.bucket.failed_keys() == {"a"}
-
-
 def test_replay_submits_other_keys_while_a_failed_copy_is_delayed(world):
     world.put_old("a", "b")
     world.list_failed("a")
@@ -132,16 +110,6 @@ def test_replay_submits_other_keys_while_a_failed_copy_is_delayed(world):
 def fail_again(world: ReplayWorld, *keys: str) -> None:
     """Write failed records of keys that failed several times, for another reason than a failed copy."""
     world.put_failed(*keys, first="2026-01-01T00:00:00Z")
-
-
-def test_replay_resolves_a_rejected_key_whose_object_was_deleted(world):
-    reject(world)
-    del world.source.objects["bad"]
-    world.advance(24 * HOUR + MINUTE)
-    assert world.tick("replay")["resolved"] == 0  # its first retry: it has failed once
-    world.advance(24 * HOUR + MINUTE)
-    world.tick("replay")
-    assert world.bucket.failed_keys() == set()
 
 
 def test_replay_resends_a_key_that_failed_once_without_a_head_request(world):

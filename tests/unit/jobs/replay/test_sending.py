@@ -156,12 +156,12 @@ def test_replay_ends_after_five_refused_batches_and_continues_after_them(world):
 @pytest.mark.parametrize("status", [403, 422, 500])
 def test_a_key_that_oms_always_refuses_delays_no_other_key(world, status):
     # GIVEN a key for which OMS, or its gateway, refuses the whole batch with an error that causes no bisection
-    world.put_failed(*many(30))
+    world.put_failed(*many(20))
     bad = quote("key 00004").encode()
     world.oms.faults.add(oms_error(status), where=lambda request: bad in request.body)
 
     # WHEN the timer runs replay, THEN in the end only this key is left
-    for _ in range(30):
+    for _ in range(20):
         world.tick("replay")
         world.advance(MINUTE)
     assert world.bucket.failed_keys() == {"key 00004"}
