@@ -45,8 +45,8 @@ def settings() -> str:
     return (
         "# Settings\n\n"
         "<!-- made by `make docs` from template/code/oss_oms_sync/settings_table.py -->\n\n"
-        "The functions' environment variables. `s.yaml` sets most of them from its `vars`; add others there, under\n"
-        "`environmentVariables`.\n\n" + _format_table(("name", "meaning", "含义", "default"), rows)
+        "`s.yaml` sets most of the functions' environment variables from its `vars`; add others under"
+        " `environmentVariables`.\n\n" + _format_table(("name", "meaning", "含义", "default"), rows)
     )
 
 
@@ -67,13 +67,13 @@ def reasons() -> str:
     return (
         "# Reasons of failed object keys\n\n"
         "<!-- made by `make docs` from template/code/oss_oms_sync/errors.py -->\n\n"
-        "The reason appears in the failed record, the log, and the output of `status` and `replay`. Every object with\n"
-        "a failed record is resent automatically, except while the project is closed.\n\n"
+        "The reason is in the failed record, in the log, and in the output of `status` and `replay`. Replay resends\n"
+        "every key with a failed record automatically, except while the project is closed.\n\n"
         + _format_table(("reason", "remedy", "处理方法"), rows)
         + "\n"
         "## Objects that OMS failed to copy\n\n"
         "<!-- made by `make docs` from template/code/oss_oms_sync/copy_codes.py -->\n\n"
-        "`COPY_FAILED` carries OMS's own code, from the lists that OMS keeps in the destination bucket.\n\n"
+        "A `COPY_FAILED` record also has OMS's own code, from OMS's lists of failures in the destination bucket.\n\n"
         + _format_table(head, copies)
     )
 
