@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -25,6 +25,7 @@ class Document:
     text: str
 
     @classmethod
+    @cache
     def read(cls, path: Path) -> Document:
         return cls(path.read_text(encoding="utf-8"))
 

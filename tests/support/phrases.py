@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 from tools.package import ROOT
@@ -15,10 +16,15 @@ CATALOGUE: dict[str, str] = json.loads(
 )
 
 
+@cache
+def parse_program(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def _phrases(path: Path) -> list[tuple[ast.Call, str]]:
     """Return each call of `t` and `translate` in a program with its phrase, or with "" if the phrase is no literal."""
     calls = []
-    for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for call in ast.walk(parse_program(path)):
         match call:
             case ast.Call(func=ast.Name("t" | "translate"), args=[ast.Constant(phrase), *_]):
                 calls.append((call, phrase))

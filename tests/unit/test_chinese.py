@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from support.phrases import CATALOGUE, is_chinese
+from support.phrases import CATALOGUE, is_chinese, parse_program
 from tools.package import ROOT
 
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "template").glob("*.md")]
@@ -47,7 +47,7 @@ def _replace_hidden_part(hidden: re.Match[str]) -> str:
 
 def find_texts_of_python(path: Path) -> Iterator[str]:
     """Yield each text in a program's source that contains Chinese; `x` replaces the values in f-strings."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parse_program(path)
     parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):
         text = ""

@@ -12,7 +12,7 @@ import pytest
 
 from support.documents import Document
 from support.former_words import CHINESE, ENGLISH
-from support.phrases import CATALOGUE, is_chinese
+from support.phrases import CATALOGUE, is_chinese, parse_program
 from tools.package import ROOT
 
 # Documents made of the programs' own sentences, which are checked in the programs.
@@ -22,7 +22,7 @@ _DOCSTRINGS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 def find_sentences_of_python(path: Path) -> Iterator[str]:
     """Yield the sentences in a program's strings, and in docstrings that are printed as help."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parse_program(path)
     docstrings = {
         id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, _DOCSTRINGS) and _has_text(node)
     }
@@ -63,7 +63,6 @@ def printed_texts() -> list[str]:
     ]
 
 
-@cache
 def written_texts() -> list[str]:
     """Return the prose of handwritten documents, without blocks, backticks and quotations."""
     paths = [path for folder in (ROOT, ROOT / "docs", ROOT / "template") for path in sorted(folder.glob("*.md"))]
@@ -71,21 +70,25 @@ def written_texts() -> list[str]:
     return [re.sub('"[^"]*"|“[^”]*”', "", text) for path in documents for text in Document.read(path).prose]
 
 
+@cache
+def find_texts(*, chinese: bool) -> list[str]:
+    """Return the printed and written texts in a language, without the names of values, which are not printed."""
+    texts = [re.sub(r"{\w+", "{", text) for text in (*printed_texts(), *written_texts())]
+    return [text for text in texts if is_chinese(text) is chinese]
+
+
 def find_former_texts(pattern: str, texts: list[str], *, chinese: bool) -> list[str]:
-    """Return the texts in one language that contain a former word, which `pattern` describes."""
+    """Return the texts that contain a former word of their language, which `pattern` describes."""
     word = re.compile(pattern if chinese else rf"\b(?:{pattern})\b|(?<=\b)(?:{pattern})(?=,)")
-    # Names of values are not printed.
-    return [text for text in texts if is_chinese(text) is chinese and word.search(re.sub(r"{\w+", "{", text))]
+    return [text for text in texts if word.search(text)]
 
 
-@pytest.mark.parametrize("pattern", ENGLISH)
-def test_no_english_text_contains_a_word_that_the_project_replaced(pattern):
-    assert find_former_texts(pattern, [*printed_texts(), *written_texts()], chinese=False) == [], ENGLISH[pattern]
-
-
-@pytest.mark.parametrize("pattern", CHINESE)
-def test_no_chinese_text_contains_a_word_that_the_project_replaced(pattern):
-    assert find_former_texts(pattern, [*printed_texts(), *written_texts()], chinese=True) == [], CHINESE[pattern]
+@pytest.mark.parametrize("pattern", [*ENGLISH, *CHINESE])
+def test_no_text_contains_a_word_that_the_project_replaced(pattern):
+    chinese = pattern in CHINESE
+    assert find_former_texts(pattern, find_texts(chinese=chinese), chinese=chinese) == [], (
+        CHINESE[pattern] if chinese else ENGLISH[pattern]
+    )
 
 
 @pytest.mark.parametrize(

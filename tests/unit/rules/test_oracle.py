@@ -181,7 +181,7 @@ def test_the_rules_of_a_certificate_ignore_the_order_of_json_fields():
             return {name: reversed_names(value[name]) for name in reversed(value)}
         return [reversed_names(part) for part in value] if isinstance(value, list) else value
 
-    for seed in range(100):
+    for seed in range(30):
         document = random_facts(seed)
         facts, other = (from_json(CutoverFacts, each) for each in (document, reversed_names(document)))
         assert judge(facts) == judge(other), f"seed {seed}"

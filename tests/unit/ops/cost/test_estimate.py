@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from functools import cache
 from itertools import groupby
 from types import SimpleNamespace
 
@@ -40,38 +41,38 @@ def prices_by_name(expenses: list[estimate.Expense]) -> dict[str, float | None]:
     return {expense.name: expense.dollars for expense in expenses}
 
 
-@pytest.mark.parametrize(("objects", "lanes"), [(10**7, 1), (10**7, 16), (10**8, 32)])
+@cache
+def simulate_first_pass(objects: int, lanes: int) -> SimulatedPass:
+    return SimulatedPass(key_spaces(objects)[0], lanes)
+
+
+@pytest.mark.parametrize(("objects", "lanes"), [(10**7, 1), (10**7, 16), (10**8, effort.MAX_LANES)])
 def test_the_estimated_duration_of_a_pass_equals_the_simulation(objects, lanes):
-    space = key_spaces(objects)[0]
-    simulated = SimulatedPass(space, lanes, SimulatedPass(space, lanes).marks)
-    reckoned = effort.pass_seconds(objects, effort.RECONCILE_SECONDS, lanes)
+    simulated = SimulatedPass(key_spaces(objects)[0], lanes, simulate_first_pass(objects, lanes).marks)
     # The estimate may be a little too low, and must not be much too high.
-    assert simulated.seconds * 0.97 <= reckoned <= simulated.seconds * 1.4
+    estimated = effort.pass_seconds(objects, effort.RECONCILE_SECONDS, lanes)
+    assert simulated.seconds * 0.97 <= estimated <= simulated.seconds * 1.4
     assert effort.reconcile_pass(objects).dollars(Prices()) == pytest.approx(simulated.dollars(), rel=0.15)
 
 
-def test_the_estimated_seconds_per_object_equal_the_benchmark():
+def test_the_estimated_time_and_cost_of_an_object_equal_the_benchmark():
     assert pytest.approx(RECONCILE.page_seconds() / comparing.PAGE) == effort.RECONCILE_SECONDS
     assert pytest.approx(COMPARE.page_seconds() / comparing.PAGE) == effort.COMPARE_SECONDS
     assert effort.reconcile_pass(1).size == (RECONCILE.cpu, RECONCILE.megabytes)
     assert effort.compare_pass(1).size == effort.standstill_pass(1).size == (COMPARE.cpu, COMPARE.megabytes)
+    obs = effort.compare_pass(10**6)
+    dollars = obs.obs_requests * DOLLARS_PER_REQUEST + obs.obs_bytes / 1024**3 * Prices().obs_egress
+    assert dollars == pytest.approx(comparing.DOLLARS_PER_MILLION_LISTED_IN_OBS, rel=0.1)
 
 
 def test_lanes_compare_100_million_objects_in_8_minutes_at_little_cost():
-    space = key_spaces(10**8)[0]
-    marks = SimulatedPass(space, effort.MAX_LANES).marks
+    space, marks = key_spaces(10**8)[0], simulate_first_pass(10**8, effort.MAX_LANES).marks
     many, alone = (SimulatedPass(space, lanes, marks, COMPARE) for lanes in (effort.MAX_LANES, 1))
     assert many.seconds <= 8 * 60
     assert effort.freeze_minutes(10**8, effort.MAX_LANES)["compare"] <= 8
     assert many.dollars() <= 1.1 * alone.dollars()
     # An account has at least 100 instances: the others are enough for forward at OMS's full rate.
     assert many.most_instances <= 80
-
-
-def test_the_estimated_cost_of_listing_obs_equals_the_benchmark():
-    obs = effort.compare_pass(10**6)
-    dollars = obs.obs_requests * DOLLARS_PER_REQUEST + obs.obs_bytes / 1024**3 * Prices().obs_egress
-    assert dollars == pytest.approx(comparing.DOLLARS_PER_MILLION_LISTED_IN_OBS, rel=0.1)
 
 
 def test_a_cost_estimate_uses_the_projects_default_settings():
@@ -121,33 +122,19 @@ def test_the_estimated_sample_has_the_object_size_limit_of_certify():
     assert costs.freeze_minutes["sample"] == math.ceil(2 * 50 * MAX_SAMPLE_OBJECT_BYTES / 30e6 / 60)
 
 
-def test_an_estimate_shows_no_number_for_an_unknown_price():
+def test_the_options_of_cost_replace_its_prices_and_none_is_invented():
     costs = estimate.estimate(PLAN)
-    once = prices_by_name(costs.once)
-    dollars = [price for price in once.values() if price is not None]
+    usual_prices = prices_by_name(costs.once)
     # Two thirds by day at 0.50 yuan a gigabyte, a third by night at 0.25.
-    assert once["egress"] == pytest.approx(200 * BILLED_GB * (2 * 0.50 + 0.25) / 3 / 7)
-    assert once["oms"] is None
-    assert max(dollars) == once["egress"]
-    assert estimate.total_dollars(costs.once) == pytest.approx(sum(dollars))
-
-
-def test_the_options_of_cost_replace_its_usual_prices():
-    plan = PLAN._replace(prices=Prices(egress=0.1, obs_egress=0.2, oms=0.05, night_egress=0.1))
-    option_prices, usual_prices = (
-        prices_by_name(estimate.estimate(plan).once),
-        prices_by_name(estimate.estimate(PLAN).once),
-    )
-    assert (option_prices["egress"], option_prices["oms"]) == (
-        pytest.approx(200 * BILLED_GB * 0.1),
-        pytest.approx(200 * BILLED_GB * 0.05),
-    )
+    assert usual_prices["egress"] == pytest.approx(200 * BILLED_GB * (2 * 0.50 + 0.25) / 3 / 7)
+    assert usual_prices["oms"] is None
+    assert max(filter(None, usual_prices.values())) == usual_prices["egress"]
+    assert estimate.total_dollars(costs.once) == pytest.approx(sum(filter(None, usual_prices.values())))
+    prices = Prices(egress=0.1, obs_egress=0.2, oms=0.05, night_egress=0.1)
+    option_prices = prices_by_name(estimate.estimate(PLAN._replace(prices=prices)).once)
+    assert option_prices["egress"] == pytest.approx(200 * BILLED_GB * 0.1)
+    assert option_prices["oms"] == pytest.approx(200 * BILLED_GB * 0.05)
     assert option_prices["backfill"] == usual_prices["backfill"]
-
-
-def test_the_estimate_bills_a_function_by_its_calls_and_resources():
-    # 75 units of calls, and an hour of half a vCPU, half a GB of memory and half a GB of disk
-    assert dollars_for_function(10_000, 3600, 0.5, 512) == pytest.approx(0.00002 * (75 + 3600 * (0.5 + 0.075 + 0.025)))
 
 
 def test_an_empty_migration_costs_only_the_timers():
@@ -166,18 +153,16 @@ def test_more_lanes_shorten_a_freeze_down_to_its_fixed_steps():
     assert steps["sample"] == math.ceil(20 * 1024**3 / 30e6 / 60)
 
 
-def test_the_estimated_effort_grows_in_proportion_to_the_objects():
-    once = Effort(1, 2, (0.1, 256), 3, 4, 5)
-    assert once.multiply(3) == Effort(3, 6, (0.1, 256), 9, 12, 15)
-    assert once.multiply(3).dollars(Prices()) == pytest.approx(3 * once.dollars(Prices()))
-
-
 def test_the_estimate_counts_the_documented_requests_of_submissions():
     # A backfill lists what any pass lists, and records each object; OMS reads and writes a part for each 50 MB.
     assert effort.backfill(10_000, 1).oss_requests == effort.reconcile_pass(10_000).oss_requests + 10_000
-    assert effort.oms_requests(10, 20 * 50_000_000) == Effort(
-        oss_requests=10 * (2 + 1) + 20, obs_requests=10 * (2 + 2) + 20
-    )
+    requests = Effort(oss_requests=10 * (2 + 1) + 20, obs_requests=10 * (2 + 2) + 20)
+    assert effort.oms_requests(10, 20 * 50_000_000) == requests
+    once = Effort(1, 2, (0.1, 256), 3, 4, 5)
+    assert once.multiply(3) == Effort(3, 6, (0.1, 256), 9, 12, 15)
+    assert once.multiply(3).dollars(Prices()) == pytest.approx(3 * once.dollars(Prices()))
+    # 75 units of calls, and an hour of half a vCPU, half a GB of memory and half a GB of disk
+    assert dollars_for_function(10_000, 3600, 0.5, 512) == pytest.approx(0.00002 * (75 + 3600 * (0.5 + 0.075 + 0.025)))
 
 
 @pytest.mark.parametrize(
@@ -190,6 +175,8 @@ def test_the_estimate_counts_the_documented_requests_of_submissions():
         (quantities.parse_size, "200TB", 200 * TB),
         (quantities.parse_size, "1.5 gib", 1.5 * 1024**3),
         (quantities.parse_size, "7B", 7),
+        # A size without a unit is in bytes.
+        (quantities.parse_size, "200000000000000", 2 * 10**14),
         (quantities.parse_size, "1P", 1000 * TB),
         (quantities.parse_daily_rate, "1M", 1_000_000),
         (quantities.parse_daily_rate, "1M/day", 1_000_000),
@@ -208,10 +195,6 @@ def test_the_command_cost_refuses_a_text_that_is_no_number_or_size(read, text):
         read(text)
 
 
-def test_the_command_cost_reads_a_size_without_a_unit_in_bytes():
-    assert quantities.parse_size("200000000000000") == 2 * 10**14
-
-
 WORDS = ("cost", "--objects", "100M", "--size", "200TB", "--rate", "1M/day")
 
 
@@ -224,18 +207,15 @@ def test_the_table_of_costs_has_every_cost_and_the_length_of_the_freeze(run):
     traffic = "traffic out of OSS, read by OMS over the internet 200 TB 11,087.17"
     total = effort.freeze_minutes(100_000_000, effort.MAX_LANES, 100 * 200 * TB / 10**8)["total"]
     assert {"OMS fee 200 TB unknown", traffic, f"total {total}"} <= {*lines}
+    # 32 lanes do the work of 30: 667 seconds instead of 400, and 10 to begin and end.
+    checking = "then checks headers as well, which takes 5 minutes and 200,000 requests more."
+    assert missing_parts(" ".join(output.split()), checking) == []
 
 
 def test_the_command_cost_prints_a_single_object_in_the_singular(run):
     _, output, _ = run(FakeCaller(), "cost", "--objects", "1", "--size", "1KB", "--lanes", "1")
     assert output.startswith("1 object with 1.00 kB in total, ")
     assert missing_parts(output, ", 1 lane; list prices", "  1 object  ", "1 objects") == ["1 objects"]
-
-
-def test_the_command_cost_prints_the_time_that_checked_headers_add(run):
-    _, output, _ = run(FakeCaller(), *WORDS)
-    # 32 lanes do the work of 30: 667 seconds instead of 400, and 10 to begin and end.
-    assert "then checks headers as well, which takes 5 minutes and 200,000 requests more." in " ".join(output.split())
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
@@ -261,9 +241,10 @@ def test_a_task_group_copies_many_small_objects_faster_than_the_project():
 def test_the_json_output_of_cost_has_the_workload_and_the_prices(run):
     code, output, _ = run(FakeCaller(), *WORDS, "--lanes", "64", "--egress-price", "0.1", "--json")
     answer = json.loads(output)
-    assert (code, answer["plan"]["objects"], answer["plan"]["lanes"]) == (0, 100_000_000, 64)
-    usual_prices = {"obs_egress": Prices().obs_egress, "oms": None}
-    assert answer["plan"]["prices"] == {"egress": 0.1, **usual_prices, "night_egress": 0.1}
+    assert code == 0
+    assert answer["plan"].items() >= {"objects": 100_000_000, "lanes": 64}.items()
+    prices = {"egress": 0.1, "obs_egress": Prices().obs_egress, "oms": None, "night_egress": 0.1}
+    assert answer["plan"]["prices"] == prices
     egress = pytest.approx(200 * BILLED_GB * 0.1)
     assert answer["once"][0] == {"name": "egress", "dollars": egress, "objects": 0, "size": 200 * TB}
     assert answer["freeze_minutes"] == effort.freeze_minutes(100_000_000, 64, 100 * 200 * TB / 10**8)

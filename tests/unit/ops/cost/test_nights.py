@@ -18,23 +18,17 @@ MIDNIGHT = 1_767_196_800
 QUARTER_HOUR = 900
 
 
-def prices_in_yuan(copies: Sequence[nights.CopyEstimate]) -> list[int]:
-    return [round(copy.dollars * 7) for copy in copies]
-
-
-def durations_in_days(copies: Sequence[nights.CopyEstimate]) -> list[int]:
-    return [round(copy.seconds / 86400) for copy in copies]
+def yuan_and_days(copies: Sequence[nights.CopyEstimate]) -> list[tuple[int, int]]:
+    """Return the price and the duration of each way to copy, in yuan and days."""
+    return [(round(copy.dollars * 7), round(copy.seconds / 86400)) for copy in copies]
 
 
 def test_copying_200_tb_day_and_night_costs_a_sixth_less_than_by_day():
     """By day, OSS charges 0.50 yuan a gigabyte of traffic; in a third of the hours, OSS charges half of this price."""
     ways = nights.compare_ways(1_000_000, 200 * TB, Prices())
-    gigabytes = 200 * TB / 2**30
-    assert prices_in_yuan(ways.day_and_night) == [round(gigabytes * (0.50 * 16 + 0.25 * 8) / 24)]
-    assert durations_in_days(ways.day_and_night) == [37]
+    assert yuan_and_days(ways.day_and_night) == [(round(200 * TB / 2**30 * (0.50 * 16 + 0.25 * 8) / 24), 37)]
     # A limit of the group, or of each of the five tasks that run at once.
-    assert prices_in_yuan(ways.nights) == [48_167, 53_321]
-    assert durations_in_days(ways.nights) == [107, 95]
+    assert yuan_and_days(ways.nights) == [(48_167, 107), (53_321, 95)]
 
 
 def test_cost_estimates_copies_at_night_also_if_oms_reads_limits_in_utc():
@@ -43,10 +37,11 @@ def test_cost_estimates_copies_at_night_also_if_oms_reads_limits_in_utc():
     assert 0.98 * by_day < in_utc.dollars < by_day
 
 
-def test_cost_shows_no_night_plan_if_traffic_costs_the_same_all_day():
-    assert nights.compare_ways(1, TB, Prices.of_region("ap-southeast-1")).nights == ()
-    assert nights.compare_ways(1, TB, Prices.of_region("cn-hongkong")).nights == ()
-    assert nights.compare_ways(1, TB, Prices.of_region("cn-hangzhou")).nights != ()
+@pytest.mark.parametrize(
+    ("region", "is_cheap"), [("ap-southeast-1", False), ("cn-hongkong", False), ("cn-hangzhou", True)]
+)
+def test_cost_shows_no_night_plan_if_traffic_costs_the_same_all_day(region, is_cheap):
+    assert (nights.compare_ways(1, TB, Prices.of_region(region)).nights != ()) is is_cheap
 
 
 @pytest.mark.parametrize(
@@ -86,19 +81,18 @@ def progress(hours: int, begin: int = 0, seconds: int = 86_400, speed: float = 6
     return CopySpeed("g", NIGHT_WINDOWS, tuple(samples))
 
 
-@pytest.mark.parametrize("begin", [0, 5 * 3600, 13 * 3600 + 1800])
-@pytest.mark.parametrize("hours", [0, 8, -8, 1, 5])
-def test_a_day_of_progress_shows_how_late_oms_applies_bandwidth_limits(hours, begin):
-    assert find_hours_late(progress(hours, begin)) == hours
-
-
 @pytest.mark.parametrize(
-    "measured",
-    [progress(8, seconds=12 * 3600), progress(8, speed=1_000_000), CopySpeed("g", NIGHT_WINDOWS, ())],
-    ids=["half a day", "slower than the limit", "no progress"],
+    ("measured", "hours"),
+    [
+        *((progress(hours, begin), hours) for begin in (0, 5 * 3600, 13 * 3600 + 1800) for hours in (0, 8, -8, 1, 5)),
+        # Half a day, a speed below the limit, and no progress.
+        (progress(8, seconds=12 * 3600), None),
+        (progress(8, speed=1_000_000), None),
+        (CopySpeed("g", NIGHT_WINDOWS, ()), None),
+    ],
 )
-def test_the_delay_of_bandwidth_limits_is_unknown_without_enough_progress(measured):
-    assert find_hours_late(measured) is None
+def test_a_day_of_progress_shows_how_late_oms_applies_bandwidth_limits(measured, hours):
+    assert find_hours_late(measured) == hours
 
 
 @pytest.mark.parametrize("hours", [8, -8, 5])
