@@ -107,41 +107,6 @@ def test_chinese_texts_of_programs_have_full_width_punctuation():
     assert [wrong for text in texts for wrong in find_half_width_marks(text)] == []
 
 
-# Former words with their replacements. A thing in a console has the word of the console.
-TERMS = {
-    "落后": "有积压",
-    "滞后": "有积压",
-    "未证明": "未能证明",
-    "未经证明": "未能证明",
-    "按类别接受": "具名认可",
-    "按名称接受": "具名认可",
-    "补发": "补交",
-    "演练": "预演",
-    "相等": "一致",
-    "应答": "响应",
-    "通道": "并行数",
-    "文件夹": "目录",
-    "失败清单": "失败对象列表",
-    "OMS 的清单": "OMS 的失败对象列表",
-    "源桶": "源 Bucket",
-    "源端桶": "源 Bucket",
-    "目的桶": "目的端桶",
-    "日志桶": "记录 Bucket",
-}
-
-
-@pytest.mark.parametrize("term", TERMS)
-def test_printed_texts_have_one_chinese_word_for_each_term(term):
-    assert [text for text in (*find_texts_of_programs(), *CATALOGUE.values()) if term in text] == [], TERMS[term]
-
-
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_the_documents_have_one_chinese_word_for_each_term(path):
-    # Quotation marks hold words of other products.
-    text = re.sub("“[^”]*”", "", find_chinese_prose(path.read_text(encoding="utf-8")))
-    assert [term for term in TERMS if term in text] == []
-
-
 @pytest.mark.parametrize(
     ("text", "is_wrong"),
     [

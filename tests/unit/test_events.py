@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oss_oms_sync import events
@@ -161,6 +161,7 @@ anything = st.recursive(
 )
 
 
+@settings(max_examples=50)
 @given(anything)
 def test_the_event_parser_never_raises_for_any_payload(value):
     assert isinstance(events.parse(json.dumps(value).encode(), SETTINGS), ParsedEvents)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import datetime, timezone
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from types import NoneType
 from typing import Any
@@ -249,6 +250,7 @@ ATOMS: dict[object, st.SearchStrategy[Any]] = {
 }
 
 
+@cache
 def generate_values(hint: Any) -> st.SearchStrategy[Any]:
     """Return a Hypothesis strategy that generates values of a type hint."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)

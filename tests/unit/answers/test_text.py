@@ -130,11 +130,8 @@ def test_each_phrase_of_the_code_is_in_the_chinese_catalogue():
     assert [(where, phrase) for where, phrase in english_phrases if phrase not in CATALOGUE] == []
 
 
-def test_the_chinese_catalogue_has_no_unused_phrase():
+def test_the_chinese_catalogue_is_sorted_and_has_no_unused_phrase():
     assert sorted(CATALOGUE.keys() - {phrase for _, _, phrase in PHRASES}) == []
-
-
-def test_the_chinese_catalogue_is_sorted():
     assert list(CATALOGUE) == sorted(CATALOGUE)
 
 
@@ -180,12 +177,14 @@ def test_a_cold_start_of_forward_does_not_read_the_chinese_catalogue():
     assert run.stdout == "[]\n"
 
 
-def test_a_phrase_without_chinese_is_printed_in_english():
-    assert Text("No such phrase, {n}", {"n": 1}).zh == "No such phrase, 1"
-
-
-def test_a_text_read_from_an_answer_is_printed_unchanged():
-    assert [Text("{n} keys", {"n": 2}, "{n} 个对象").of(language) for language in ("en", "zh")] == [
-        "2 keys",
-        "2 个对象",
-    ]
+@pytest.mark.parametrize(
+    ("text", "english", "chinese"),
+    [
+        (Text("No such phrase, {n}", {"n": 1}), "No such phrase, 1", "No such phrase, 1"),
+        # A text that was read from an answer.
+        (Text("{n} keys", {"n": 2}, "{n} 个对象"), "2 keys", "2 个对象"),
+    ],
+)
+def test_a_text_without_a_known_phrase_is_printed_unchanged(text, english, chinese):
+    assert text.of("en") == english
+    assert text.of("zh") == chinese

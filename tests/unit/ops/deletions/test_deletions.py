@@ -69,12 +69,35 @@ def test_the_command_deletions_writes_its_list_and_prints_the_next_steps(run, tm
     assert "Written: gone\nWritten: gone.json\n" in messages
 
 
-def test_the_command_deletions_writes_no_file_for_an_empty_list(run, tmp_path):
-    code, output, _ = run(FakeCaller(certify=make_page(young=3)), "deletions", "--list", "gone")
-    assert code == 0
-    assert output.startswith("There is no object to delete in OBS")
+@pytest.mark.parametrize(
+    ("answers", "code", "out", "message", "left"),
+    [
+        ([make_page(young=3)], 0, "There is no object to delete in OBS", "", []),
+        (
+            [make_page("a", after="a"), with_facts(make_page(), go="0001-go.json")],
+            2,
+            "",
+            "No list of deleted objects was made\n-> A GO was given (0001-go.json)",
+            [],
+        ),
+        # Over one percent of the objects.
+        (
+            [with_facts(make_page("a", "b"), source_objects=199, objects_before=199)],
+            2,
+            "",
+            "the limit without --max is 1",
+            ["gone.part"],
+        ),
+    ],
+    ids=["an empty list", "a refusal", "over one percent"],
+)
+def test_the_command_deletions_leaves_no_file_without_a_list(run, tmp_path, answers, code, out, message, left):
+    exit_code, output, messages = run(FakeCaller(certify=answers), "deletions", "--list", "gone")
+    assert exit_code == code
+    assert output[: len(out) or None] == out
     assert "rclone" not in output
-    assert not [*tmp_path.iterdir()]
+    assert message in messages
+    assert [path.name for path in tmp_path.iterdir()] == left
 
 
 @pytest.mark.parametrize("name", ["gone", "gone.json"])
@@ -86,15 +109,6 @@ def test_the_command_deletions_never_replaces_an_existing_file(run, tmp_path, na
     assert f"{name} exists" in messages
     assert not caller.asked
     assert (tmp_path / name).read_text() == "old"
-
-
-def test_the_command_deletions_leaves_no_file_after_a_refusal(run, tmp_path):
-    answers = [make_page("a", after="a"), with_facts(make_page(), go="0001-go.json")]
-    code, output, messages = run(FakeCaller(certify=answers), "deletions", "--list", "gone")
-    assert code == 2
-    assert output == ""
-    assert "No list of deleted objects was made\n-> A GO was given (0001-go.json)" in messages
-    assert not [*tmp_path.iterdir()]
 
 
 def test_the_command_deletions_writes_a_long_list_only_if_confirmed(run, tmp_path):
@@ -112,34 +126,21 @@ def test_the_command_deletions_writes_a_long_list_only_if_confirmed(run, tmp_pat
     assert len(caller.asked) == 1
 
 
-def test_the_command_deletions_asks_to_confirm_over_1_percent_of_objects(run):
-    answers = with_facts(make_page("a", "b"), source_objects=199, objects_before=199)
-    assert "the limit without --max is 1" in run(FakeCaller(certify=answers), "deletions", "--list", "gone")[2]
-
-
-def test_the_command_deletions_continues_an_interrupted_list(run, tmp_path):
+@pytest.mark.parametrize(
+    ("stored", "after", "listed"), [("2026-01-31T09:00:00Z", "a", "a\nb\n"), ("2026-01-31T08:00:00Z", "", "b\n")]
+)
+def test_the_command_deletions_continues_a_list_that_is_under_an_hour_old(run, tmp_path, stored, after, listed):
     # GIVEN a command that is interrupted after a page, and while it writes the next
-    code, _, messages = run(
-        FakeCaller(certify=[make_page("a", after="a"), KeyboardInterrupt()]), "deletions", "--list", "gone"
-    )
+    answers, part = [make_page("a", after="a"), KeyboardInterrupt()], tmp_path / "gone.part"
+    code, _, messages = run(FakeCaller(certify=answers), "deletions", "--list", "gone")
     assert code == 130
     assert "ops.py deletions --list gone" in messages
-    with (tmp_path / "gone.part").open("a") as part:
-        part.write('{"facts": ')
+    part.write_text(part.read_text().replace("2026-01-31T09:00:00Z", stored) + '{"facts": ')
     # WHEN it runs again, THEN it asks for the page after the last
     caller = FakeCaller(certify=make_page("b"))
     assert run(caller, "deletions", "--list", "gone")[0] == 0
-    assert caller.payloads("certify") == [{"deletions_after": "a"}]
-    assert (tmp_path / "gone").read_text() == "a\nb\n"
-
-
-def test_the_command_deletions_requests_stored_pages_again_after_an_hour(run, tmp_path):
-    run(FakeCaller(certify=[make_page("a", after="a"), KeyboardInterrupt()]), "deletions", "--list", "gone")
-    part = tmp_path / "gone.part"
-    part.write_text(part.read_text().replace("2026-01-31T09:00:00Z", "2026-01-31T08:00:00Z"))
-    caller = FakeCaller(certify=make_page("b"))
-    assert run(caller, "deletions", "--list", "gone")[0] == 0
-    assert (tmp_path / "gone").read_text() == "b\n"
+    assert caller.payloads("certify") == [{"deletions_after": after}]
+    assert (tmp_path / "gone").read_text() == listed
 
 
 def test_the_command_deletions_starts_over_after_a_newer_comparison(run, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -83,18 +84,19 @@ def test_the_command_fleet_shows_the_worst_project_first_in_80_columns(run, proj
     assert {(folder / "calls").read_text() for folder in (*folders, no_answer, other_version)} == {"status\n"}
 
 
-def test_the_command_fleet_requires_no_action_for_healthy_projects(run, project):
-    code, text, _ = ask(run, project("a", answer("in step")), project("b", answer("closed")))
-    assert code == 0
-    assert "No project needs an action." in text
-
-
-def test_the_command_fleet_requires_action_for_an_unreadable_run_file(run, project):
-    closed_answer = answer("closed")
-    closed_answer["backlog"]["unreadable_run_files"] = ["a.json"]
-    code, text, _ = ask(run, project("photos", closed_answer))
-    assert code == 1
-    assert "Action is needed in 1 of 1 project." in text
+@pytest.mark.parametrize(
+    ("states", "unreadable", "code", "text"),
+    [
+        (("in step", "closed"), [], 0, "No project needs an action."),
+        (("closed",), ["a.json"], 1, "Action is needed in 1 of 1 project."),
+    ],
+)
+def test_the_command_fleet_requires_action_for_an_unreadable_run_file(run, project, states, unreadable, code, text):
+    answers = {state.replace(" ", "-"): answer(state) for state in states}
+    answers["closed"]["backlog"]["unreadable_run_files"] = unreadable
+    exit_code, output, _ = ask(run, *(project(name, status) for name, status in answers.items()))
+    assert exit_code == code
+    assert text in output
 
 
 def test_the_page_of_fleet_links_to_the_pages_of_the_projects(run, stand_in, tmp_path):
@@ -124,42 +126,36 @@ def test_the_command_fleet_writes_the_metrics_of_all_projects(run, project, prog
 
 
 def test_the_command_fleet_queries_at_most_eight_projects_in_parallel(run, tmp_path, monkeypatch):
-    lock, eight, nine = threading.Lock(), threading.Event(), threading.Event()
-    running, max_running = 0, 0
+    eight, running, numbers = threading.Barrier(8), [], []
 
-    def run_child(_self: object, _folder: Path) -> tuple[str, str, int]:
-        nonlocal running, max_running
-        with lock:
-            running += 1
-            max_running = max(max_running, running)
-            if running == 8:
-                eight.set()
-            if running == 9:
-                nine.set()
+    def run_child(_self: object, folder: Path) -> tuple[str, str, int]:
+        running.append(folder)
+        numbers.append(len(running))
         eight.wait(30)
-        nine.wait(0.5)
-        with lock:
-            running -= 1
+        # A ninth would begin now.
+        time.sleep(0.3)
+        running.remove(folder)
         return "", "", 1
 
     monkeypatch.setattr(fleet_module._StatusPrograms, "_run", run_child)
-    for number in range(20):
-        (tmp_path / str(number)).mkdir()
-        (tmp_path / str(number) / "ops.py").touch()
-    code, _, progress = ask(run, *(tmp_path / str(number) for number in range(20)))
+    folders = [tmp_path / str(number) for number in range(16)]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "ops.py").touch()
+    code, _, progress = ask(run, *folders)
     assert code == 1
-    assert max_running == 8
-    assert progress.count(": unknown") == 20
+    assert max(numbers) == 8
+    assert progress.count(": unknown") == 16
 
 
 def test_a_status_that_fails_leaves_no_green_metrics(run, tmp_path):
     file = tmp_path / "sync.prom"
-    caller = FakeCaller(status=ANSWER)
-    assert run(caller, "status", "--prometheus", str(file))[0] == 1
-    assert 'state="behind"} 1' in file.read_text()
-    success = [line for line in file.read_text().splitlines() if line.startswith("oss_oms_sync_last_success")]
-    failing_caller = FakeCaller(status=ToolError(t("not reported by OMS"), t("Choose another file")))
-    code, _, _ = run(failing_caller, "status", "--prometheus", str(file))
-    assert code == 1
-    assert 'state="unknown"} 1' in file.read_text()
-    assert [line for line in file.read_text().splitlines() if line.startswith("oss_oms_sync_last_success")] == success
+    successes = []
+    for status, state in (
+        (ANSWER, "behind"),
+        (ToolError(t("not reported by OMS"), t("Choose another file")), "unknown"),
+    ):
+        assert run(FakeCaller(status=status), "status", "--prometheus", str(file))[0] == 1
+        assert f'state="{state}"}} 1' in file.read_text()
+        successes.append(re.findall(r"^oss_oms_sync_last_success.*$", file.read_text(), re.MULTILINE))
+    assert successes[0] == successes[1]
