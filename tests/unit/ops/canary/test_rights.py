@@ -52,11 +52,10 @@ def test_the_printed_permissions_of_canaries_match_their_requests():
                 world.obs.bucket(world.destination_bucket).has_versions = True
             assert world.canary().code == 0
             used_permissions |= {required_permission(world, request) for request in world.sent}
-            first_part = next(n for n, request in enumerate(world.sent) if "partNumber" in request.url)
-        with CanaryWorld() as world:
-            world.cut_short(first_part + 1)
-            assert world.canary("--remove").code == 0
-            used_permissions |= {required_permission(world, request) for request in world.sent}
+    with CanaryWorld() as interrupted_world:
+        interrupted_world.cut_short(next(n for n, request in enumerate(world.sent, 1) if "partNumber" in request.url))
+        assert interrupted_world.canary("--remove").code == 0
+        used_permissions |= {required_permission(interrupted_world, request) for request in interrupted_world.sent}
     # WHEN the printed documents are read
     text = show(project(), "--canary")
     documents = [json.loads(part.partition("\n")[2]) for part in text.split("# ")[1:] if "{" in part]

@@ -69,7 +69,7 @@ def test_migrate_restores_and_copies_archived_objects_after_a_yes(world, words, 
     assert (code, copied_keys) == (0, 3), output
 
 
-@pytest.mark.parametrize(("words", "typed"), [([], "yes\n\n"), ([], "yes\n"), ([], "yes\nno\n"), (["--yes"], "")])
+@pytest.mark.parametrize(("words", "typed"), [([], "yes\n\n"), ([], "yes\n"), (["--yes"], "")])
 def test_migrate_restores_no_archived_object_without_a_yes(world, words, typed):
     code, output, copied_keys = migrate_archived(world, *words, typed=typed)
     assert "2 copied, 0 skipped, 1 failed" in output, output
@@ -172,29 +172,14 @@ def test_migrate_changes_no_resource_if_it_refuses_to_begin(world, name):
 
 
 def test_migrate_begins_no_migration_before_doctor_passes(world):
-    failing_answer = {**DOCTOR_OK, "ok": False}
-    with patch.object(
-        Caller, "ask", lambda self, job, payload: failing_answer if job == "doctor" else ASK(self, job, payload)
-    ):
+    with patch.dict(DOCTOR_OK, ok=False):
         expect_exit(world.migrate(), 1, "The migration did not start")
     assert world.oms.groups.list_all() == []
 
 
-ASK = Caller.ask
-
-
 def test_migrate_begins_no_migration_if_the_project_is_closed_meanwhile(world):
     world.fill(10)
-    payloads = []
-
-    def ask(self, job, payload):
-        answer = ASK(self, job, payload)
-        if job == "certify" and not payloads:
-            payloads.append(payload)
-            ASK(self, "certify", {"close": True})
-        return answer
-
-    with patch.object(Caller, "ask", ask):
+    with patch("ops.migrate.preparation.confirm", lambda *_: world.run("close")):
         expect_exit(world.migrate(), 2, "The project is closed")
     assert world.oms.groups.list_all() == []
     assert world.is_finished() is True
@@ -347,7 +332,7 @@ def test_setup_continues_if_it_cannot_delete_a_migrations_access_keys(world):
 
 def test_certify_issues_no_go_during_an_unfinished_migration(world):
     def judge_oms():
-        document = ASK(Caller(world), "certify", {})
+        document = Caller(world).ask("certify", {})
         (oms_check,) = [check for check in document["checks"] if check["id"] == "OMS_FINISHED"]
         return oms_check["result"], oms_check["actual"], oms_check["step"], document["shown"]["migrations"]
 

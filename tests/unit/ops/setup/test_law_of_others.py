@@ -7,7 +7,7 @@ setup, which may be killed at any request.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -22,7 +22,7 @@ MARK = f"oss-oms-sync:{NAME}:photos"
 # Marks for another source bucket, for another purpose, and none.
 OTHER_MARKS = (f"oss-oms-sync:{NAME}:videos", "mine", "")
 _OTHER_IN_IAM = json.dumps({**OTHER, "Version": "5.0"})
-Thing = tuple[str, str]
+Resource = tuple[str, str, str]
 
 
 class Others:
@@ -35,13 +35,12 @@ class Others:
     def __init__(self, world: SetupWorld) -> None:
         self.world = world
         # The state of each resource after its creation, by kind and name.
-        self.things: dict[Thing, Any] = {}
-        self.replaces = True
+        self.states: dict[tuple[str, str], Any] = {}
 
-    def make(self, kind: str, name: str, mark: str) -> None:
-        """Create a resource that replaces any resource with this name. A user gets an access key."""
+    def create(self, kind: str, name: str, mark: str) -> None:
+        """Create a resource, unless a resource has this name. A user gets an access key."""
         world, ram = self.world, self.world.ram.entities
-        if (kind, name) in self.things or not self._delete_by_hand(kind, name):
+        if (kind, name) in world.snapshot():
             return
         {
             "roles": lambda: ram.create_role(name, trust_policy("ecs"), mark),
@@ -54,53 +53,26 @@ class Others:
             "tasks": lambda: self._make_task(name, mark),
             "secrets": lambda: world.secrets.update({name: mark}),
         }[kind]()
-        self._store_state(kind, name)
+        self.states[kind, name] = world.snapshot()[kind, name]
 
-    def work(self, acts: Sequence[Callable[[Others], None]], late: int | None) -> None:
-        """Perform the acts now, or after the next command has received `late` responses.
+    def work(self, resources: Sequence[Resource], late: int | None) -> None:
+        """Create the resources now, or after the next command has received `late` responses."""
 
-        Late acts replace no resource: clouds identify resources by name, so no command could notice a replacement
-        between its check and its change.
-        """
-        self.replaces = late is None
+        def create_all() -> None:
+            for resource in resources:
+                self.create(*resource)
+
         self.world.meanwhile = {}
         if late is None:
-            self._act(acts)
+            create_all()
         else:
-            self.world.meanwhile[self.world.asked + late] = lambda: self._act(acts)
+            self.world.meanwhile[self.world.asked + late] = create_all
 
     def check(self) -> None:
         """Assert that the resources of the other users are unchanged in both accounts."""
         now = self.world.snapshot()
-        for resource, expected_state in self.things.items():
+        for resource, expected_state in self.states.items():
             assert now.get(resource) == expected_state, resource
-
-    def _act(self, acts: Sequence[Callable[[Others], None]]) -> None:
-        for act in acts:
-            act(self)
-
-    def _store_state(self, kind: str, name: str) -> None:
-        self.things[kind, name] = self.world.snapshot()[kind, name]
-
-    def _delete_by_hand(self, kind: str, name: str) -> bool:
-        """Delete the project's resource; return False if an attachment prevents this."""
-        world = self.world
-        if not self.replaces:
-            return (kind, name) not in world.snapshot()
-        resources_by_kind: Any = {
-            **world.ram.entities.state,
-            "iam users": world.iam.users,
-            "iam policies": world.iam.policies,
-        }
-        for resource_id, resource in [*resources_by_kind.get(kind, {}).items()]:
-            fields = resource["fields"]
-            if name in (fields.get("user_name"), fields.get("policy_name"), resource_id):
-                holders = [*world.ram.entities.roles.values(), *world.ram.entities.users.values()]
-                holders += world.iam.users.values()
-                if resource.get("attached") or any(resource_id in holder["attached"] for holder in holders):
-                    return False
-                del resources_by_kind[kind][resource_id]
-        return True
 
     def _make_iam_user(self, name: str, mark: str) -> None:
         user = self.world.iam.create_user(Arguments((), {"name": name, "description": mark}, {}))
@@ -131,8 +103,7 @@ RESOURCES = [
     *((kind, name, mark) for kind, names in _NAMES.items() for name in names for mark in OTHER_MARKS),
     *((kind, "theirs", MARK) for kind in _NAMES),
 ]
-creations = st.sampled_from(RESOURCES).map(lambda thing: lambda others: others.make(*thing))
-interferences = st.lists(creations, max_size=5)
+interferences = st.lists(st.sampled_from(RESOURCES), max_size=5)
 ends = st.none() | st.tuples(st.sampled_from(["dies_after", "loses"]), st.integers(1, 90))
 _HALVES = [("--only", "alibaba"), ("--remove", "--only", "huawei")]
 commands = st.sampled_from([(), (), ("--new-key",), ("--remove",), *_HALVES])
@@ -143,12 +114,12 @@ commands = st.sampled_from([(), (), ("--new-key",), ("--remove",), *_HALVES])
 @given(steps=st.lists(st.tuples(interferences, commands, ends, st.none() | st.integers(1, 90)), min_size=1, max_size=4))
 @settings(max_examples=max(5, schedules(10) // 2))
 def test_setup_changes_no_resource_of_others(
-    steps: list[tuple[list[Callable[[Others], None]], tuple[str, ...], tuple[str, int] | None, int | None]],
+    steps: list[tuple[list[Resource], tuple[str, ...], tuple[str, int] | None, int | None]],
 ) -> None:
     with SetupWorld() as world:
         other_users = Others(world)
-        for acts, command, end, interruption in steps:
-            other_users.work(acts, interruption)
+        for resources, command, end, interruption in steps:
+            other_users.work(resources, interruption)
             with world.cut_off(*(end or ("loses", 10**6))):
                 world.setup(*command, typed="yes\nagree\n")
             other_users.check()
