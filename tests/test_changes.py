@@ -176,7 +176,7 @@ CHANGES = {
     "a term in Chinese": Change(
         "a term in Chinese",
         (),
-        ("tests/unit/test_chinese.py", "tests/unit/answers", "tests/unit/ops/report/test_words.py"),
+        ("tests/unit/test_former_words.py", "tests/unit/answers", "tests/unit/ops/report/test_words.py"),
         {"object key": "对象名称"},
         most=1,
     ),
