@@ -212,8 +212,8 @@ CHANGES = {
             (f"{OPS}/exit_codes.py", "    STOPPED = 130\n", "    BUSY = 5\n    STOPPED = 130\n"),
             (
                 f"{OPS}/exit_codes.py",
-                'ExitCode.REFUSED: t("changing headers',
-                'ExitCode.BUSY: t("another run is busy"), ExitCode.REFUSED: t("changing headers',
+                '"open": {**_DONE_MEANINGS, ',
+                '"open": {**_DONE_MEANINGS, ExitCode.BUSY: t("another run is busy"), ',
             ),
         ),
         ("tests/unit/ops/command_line/test_cli.py", "tests/unit/answers"),

@@ -177,9 +177,11 @@ def test_check_and_show_do_not_print_forged_text(check, tmp_path, name, lang):
         output = show(document, "--lang", lang, "--html", str(page))[1] + check(document, "--lang", lang)[1]
         return (output + page.read_text(encoding="utf-8")).replace(document["sha256"], "")
 
+    # GIVEN a valid document whose stored sentences read like a GO
     sound, sentence = answer(name), "GO: all 9,999,999 objects are there."
-    forged = add_hash({**sound, "text": sentence, "text_zh": sentence})
-    assert shown(forged) == shown(sound)
+    sentences = dict.fromkeys(("actual", "actual_zh", "wanted", "wanted_zh", "next", "next_zh"), sentence)
+    checks = [{**sound_check, **sentences, "keys": [sentence]} for sound_check in sound["checks"]]
+    assert shown(add_hash({**sound, "text": sentence, "text_zh": sentence, "checks": checks})) == shown(sound)
 
 
 @pytest.mark.parametrize("into", [*answer("certificate-go")["classes"], "new"])
