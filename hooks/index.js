@@ -258,7 +258,7 @@ function checkAnswers({ properties, required }, answers, areSecretsStored) {
       problems.push(`${label}${choose(` is${answerText}, not text: put it in quotes`, `的值${answerText} 不是文本，请加引号`)}`);
     } else if (choices && !choices.includes(answer)) {
       const choiceList = choices.join(choose(", ", "、"));
-      problems.push(`${label}${choose(` cannot be${answerText}. One of: ${choiceList}`, `不能是${answerText}。可选值：${choiceList}`)}`);
+      problems.push(`${label}${choose(` cannot be${answerText}. Choose one of: ${choiceList}`, `不能是${answerText}。可选值：${choiceList}`)}`);
     } else if (pattern && !new RegExp(pattern).test(answer)) {
       problems.push(`${label}${choose(` cannot be${answerText}.`, `不能是${answerText}。`)}${meaning}`);
     }
@@ -415,7 +415,7 @@ function keepSecrets(answers, areSecretsStored) {
   const [, home] = /s-home: (.*?),/.exec(runTool("-v").stdout) || [];
   const secrets = path.join(home || "", "secrets.yaml");
   if (home && fs.existsSync(secrets)) fs.chmodSync(secrets, 0o600);
-  else printText(`Make sure that nobody else can read the tool's secrets.yaml.`, "请确认其他用户无法读取工具的 secrets.yaml。");
+  else printText(`Make sure that no other user can read the tool's secrets.yaml.`, "请确认其他用户无法读取工具的 secrets.yaml。");
 }
 
 /** Run the tool that runs this hook. The arguments are in the environment: every user can read a command line. */
@@ -461,13 +461,13 @@ function printRequirements() {
   printText(
     `
 oss-oms-sync submits every object written to an OSS bucket to a sync task of Huawei's OMS, which copies it to OBS.
-It needs
+It needs:
   - the source bucket, and another bucket in the same region, for the records
   - the destination bucket in OBS
   - the SYNC_URL of an OMS sync task (OMS console > Synchronization Tasks > the task > its details)
   - the AK/SK of a Huawei Cloud IAM user with the permissions oms:synctask:createEvent, oms:synctask:get,
     oms:synctask:statistics and oms:taskgroup:get
-SYNC_URL, AK/SK and the bucket for the records can be left empty: \`python3 ops.py setup\` creates them.
+SYNC_URL, AK/SK and the bucket for the records can be left empty: \`python3 ops.py setup\` then creates them.
 `,
     `
 oss-oms-sync 将写入 OSS Bucket 的每个对象提交给华为云 OMS 同步任务，由其复制到 OBS。

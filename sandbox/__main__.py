@@ -74,16 +74,18 @@ def make_parser() -> argparse.ArgumentParser:
         description="Run simulated clouds on this machine (OSS, OMS, OBS and Function Compute) with the project in"
         " them, until Ctrl-C. Upload an object with the printed program, and watch the functions.",
     )
-    parser.add_argument("--runtime", choices=runtimes.NAMES, default="python3.12")
     parser.add_argument(
-        "--oms-rate", type=parse_rate, metavar="N", help="OMS accepts N calls a second and throttles the others"
+        "--runtime", choices=runtimes.NAMES, default="python3.12", help="the functions' runtime (default python3.12)"
+    )
+    parser.add_argument(
+        "--oms-rate", type=parse_rate, metavar="N", help="OMS accepts N calls a second, and throttles all others"
     )
     parser.add_argument(
         "--trouble",
         type=parse_probability,
         default=0.0,
         metavar="P",
-        help="share of the calls to OMS that fail, 0 to 1 (default 0)",
+        help="share of the calls to OMS that fail, from 0 to 1 (default 0)",
     )
     return parser
 

@@ -135,7 +135,7 @@ class Prompt(cmd.Cmd):
                 cloud.add_credentials(key, secret)
             else:
                 raise _UsageError("Write revoked or well.")
-        self._print_line("The access key is deleted." if state == "revoked" else "The access key exists.")
+        self._print_line(f"The functions' access key is {'revoked' if state == 'revoked' else 'restored'}.")
 
     def do_later(self, line: str) -> None:
         """later 90s|15m|2h|1d: advance the clock, then fire the timers"""

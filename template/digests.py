@@ -1,9 +1,9 @@
-"""The digest of a bucket's listing, which compare also reports, computed with only the vendor's SDK.
+"""The digest of a bucket's listing, computed with only the vendor's SDK, to verify the digest that compare reports.
 
-The output is the number of objects, their bytes and their digest: the sum, modulo 2^256, of the SHA-256 of each
-object's key, a zero byte, and its size in decimal. In OBS, OMS's own lists (class oms_own) are also counted separately,
-as in a certificate. Objects of canaries (`ops.py canary`) and copies of this project's records in OBS are left out, as
-compare does.
+The output is the number of objects, their total bytes and their digest: the sum, modulo 2^256, of the SHA-256 of each
+object, over its key, a zero byte and its size in decimal. In OBS, OMS's own lists (class oms_own) are also counted
+separately, as in a certificate. Like compare, this program leaves out the objects of canaries (`ops.py canary`) and,
+in OBS, copies of this project's records.
 
 Before the first run: pip install oss2 esdk-obs-python
 """
@@ -54,13 +54,16 @@ def totals(objects: list[tuple[str, int]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    credentials = "OSS_AK, OSS_SK and OSS_REGION (such as cn-hangzhou), or OBS_AK and OBS_SK in the environment"
+    credentials = (
+        "the bucket's cloud; set OSS_AK, OSS_SK and OSS_REGION (such as cn-hangzhou), or OBS_AK and OBS_SK in the"
+        " environment"
+    )
     required_variables = {"oss": ("OSS_AK", "OSS_SK", "OSS_REGION"), "obs": ("OBS_AK", "OBS_SK")}
     parser.add_argument("cloud", choices=["oss", "obs"], help=credentials)
-    parser.add_argument("endpoint", help="such as https://oss-cn-hangzhou.aliyuncs.com")
+    parser.add_argument("endpoint", help="the cloud's endpoint, such as https://oss-cn-hangzhou.aliyuncs.com")
     parser.add_argument("bucket")
-    parser.add_argument("prefix", nargs="?", default="")
-    parser.add_argument("--suffix", default="", help="the project's objectSuffix")
+    parser.add_argument("prefix", nargs="?", default="", help="the project's objectPrefix (default: empty)")
+    parser.add_argument("--suffix", default="", help="the project's objectSuffix (default: empty)")
     options = parser.parse_args()
     if options.prefix.startswith("/"):
         parser.error(f'no object key begins with "/": write {options.prefix.lstrip("/")!r}')

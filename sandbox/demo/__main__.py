@@ -32,14 +32,19 @@ def main() -> int:
         prog="python -m sandbox.demo", description="Show a whole migration between two simulated clouds."
     )
     options.add_argument(
-        "--certificate", type=Path, metavar="FILE", default=CERTIFICATE, help="file of the last certificate"
+        "--certificate",
+        type=Path,
+        metavar="FILE",
+        default=CERTIFICATE,
+        help="file for the last certificate (default: dist/demo-certificate.json)",
     )
-    options.add_argument("--picture", type=Path, metavar="FILE", help="draw the last act as SVG")
+    options.add_argument("--picture", type=Path, metavar="FILE", help="also draw the last act, as an SVG file")
     arguments = options.parse_args()
     console = Console(highlight=False, record=True, width=WIDTH) if arguments.picture else Console(highlight=False)
     console.print(
         choose(
-            "[bold]This machine simulates both clouds: OSS and Function Compute, OMS and OBS. The project runs there.",
+            "[bold]This machine simulates both clouds: OSS and Function Compute, OMS and OBS. The project runs in"
+            " these clouds.",
             "[bold]两家云（OSS 和函数计算，OMS 和 OBS）都在本机模拟，项目在其中运行。",
         )
     )

@@ -132,8 +132,8 @@ def play_recovery(box: Sandbox, console: Console) -> Inventory:
     print_line(
         console,
         choose(
-            f"An hour later the timer invokes reconcile: {answer['scanned']} objects in OSS,"
-            f" {answer['submitted']} without a success record submitted, {answer['accepted']} accepted by OMS.",
+            f"An hour later, the timer invokes reconcile: of {answer['scanned']} objects in OSS, it submits the"
+            f" {answer['submitted']} without a success record; OMS accepts {answer['accepted']}.",
             f"一小时后，定时触发器调用 reconcile：OSS 中 {answer['scanned']} 个对象，"
             f"补交没有成功记录的 {answer['submitted']} 个，OMS 接受 {answer['accepted']} 个。",
         ),

@@ -47,7 +47,9 @@ tolerate() {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Print the project's policies, and the commands for its RAM roles.")
+    parser = argparse.ArgumentParser(
+        description="Print the permissions that the project needs, and the commands that create its RAM roles."
+    )
     exclusive_options = parser.add_mutually_exclusive_group()
     exclusive_options.add_argument(
         "--remove", action="store_true", help="print the commands that remove roles and policies"
@@ -62,10 +64,10 @@ def main() -> int:
         "--migrate", action="store_true", help="print the permissions that an administrator needs for a migration"
     )
     exclusive_options.add_argument(
-        "--checklist", action="store_true", help="print the permissions to read the settings of both buckets"
+        "--checklist", action="store_true", help="print the permissions that an administrator needs for a checklist"
     )
     exclusive_options.add_argument(
-        "--headers", action="store_true", help="print the permissions to change headers in OBS"
+        "--headers", action="store_true", help="print the permissions that the functions need to change headers in OBS"
     )
     options = parser.parse_args()
     settings = FOLDER.parent / "s.yaml"
@@ -144,7 +146,7 @@ def creation_commands(roles: list[Role], settings: Mapping[str, str]) -> Iterato
     for grant_place, policy in policies_by_role(functions_policy, settings):
         yield f"# {grant_place[0].upper()}{grant_place[1:]}:"
         yield f"#   {json.dumps(policy)}"
-    yield "\n# Alibaba Cloud: pipe this script to bash, with permissions to create RAM roles and policies."
+    yield "\n# Alibaba Cloud: pipe this script to bash, as a user who can create RAM roles and policies."
     yield "# You can run the script again."
     yield SHELL_CODE
     for name, same_name_roles in group_roles(roles):
@@ -152,7 +154,7 @@ def creation_commands(roles: list[Role], settings: Mapping[str, str]) -> Iterato
         trust_document = json.dumps(trust_policy(same_name_roles))
         yield ram_command("EntityAlreadyExist", "CreateRole", RoleName=name, AssumeRolePolicyDocument=trust_document)
         for role in same_name_roles:
-            yield f"\n# Permissions of {join_purposes([role])}. RAM keeps five versions; the oldest is replaced."
+            yield f"\n# Permissions of {join_purposes([role])}. RAM keeps five versions: a sixth replaces the oldest."
             yield from (f"#   {permission.en}" for permission in list_permissions(role.document))
             yield f"document={shlex.quote(json.dumps(role.document))}"
             document_option = ' --PolicyDocument "$document"'
