@@ -20,7 +20,7 @@ from oss_oms_sync.answers.task_group import TaskGroup
 from sandbox.oms.copier import CopyFault
 from sandbox.oms.group import Status
 from sandbox.server.faults import Fault
-from support.administrator import draw_interruptions, draw_requests
+from support.administrator import draw_interruptions
 from support.law import EXTRAS
 from support.migration import Caller, MachineClock
 from support.ops import DOCTOR_OK, OPS, compare_answer, make_class_counts
@@ -548,26 +548,6 @@ def test_the_printed_commands_complete_an_interrupted_migration(state, command):
             assert command == "--remove" or world.count_copies() == 50
         if not is_reached:  # the command ended before this request
             break
-
-
-@pytest.mark.part
-@pytest.mark.long
-@pytest.mark.parametrize("block", range(4))
-def test_two_concurrent_migrate_commands_create_one_task_group(block):
-    for number in draw_requests(range(44), 1 if EXTRAS else 3)[block::4]:
-        with MigrateWorld() as world:
-            world.fill(50)
-            other_results = []
-            world.meanwhile[world.asked + number] = lambda: other_results.append(world.migrate("--yes", typed=""))  # noqa: B023
-            code, output = world.migrate()
-            if not other_results:  # the command ended before this request
-                break
-            assert {code, other_results[0][0]} <= {0, 2}, (number, output, other_results)
-            expect_success(world.migrate("--look"))
-            assert (world.count_copies(), world.is_finished()) == (50, True), number
-            runs = [group.settings.description for group in world.oms.groups.list_all()]
-            assert len({*runs}) == len(runs), "two groups of one migration"
-    assert number > 30
 
 
 def test_two_simultaneous_migrate_commands_begin_one_migration(world):
