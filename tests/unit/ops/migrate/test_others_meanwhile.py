@@ -162,13 +162,13 @@ def test_migrate_refuses_other_options_than_those_of_a_running_migration(world, 
 
 def test_lists_older_than_a_retry_hide_no_failed_object_of_the_retry(world, mocker):
     # GIVEN more failures than replay takes, and fewer after a retry, whose list comes after the long list
-    mocker.patch("oss_oms_sync.answers.task_group.MAX_RESENT_OBJECTS", 30)
-    world.fill(100)
+    mocker.patch("oss_oms_sync.answers.task_group.MAX_RESENT_OBJECTS", 150)
+    world.fill(500)
     often: Counter[str] = Counter()
 
     def fails(key):
         often[key] += 1
-        return (often[key] == 1 and key < "old/000060") or (often[key] == 2 and "old/000050" <= key < "old/000060")
+        return (often[key] == 1 and key < "old/000300") or (often[key] == 2 and "old/000250" <= key < "old/000300")
 
     world.oms.groups.prepare = lambda group: group.failures.add(FAILURE, where=fails)
     expect_exit(world.migrate(), 1)
@@ -188,7 +188,7 @@ def test_lists_older_than_a_retry_hide_no_failed_object_of_the_retry(world, mock
     # THEN replay has the keys of all failures once status says so
     assert world.answer("status")[1]["old_objects"]["resent"]
     world.advance(60)
-    assert world.count_copies() == 100
+    assert world.count_copies() == 500
 
 
 def test_an_interrupted_end_of_a_migration_keeps_its_counts(world):
