@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -20,7 +20,6 @@ from oss_oms_sync.clouds import calls
 from sandbox import Sandbox
 from sandbox.control import VARIABLE, serve_control
 from support.instance import SandboxClock
-from support.ops import run_ops
 from tools.render import render
 
 RUNTIMES = ["python3.12", "python3.10"]
@@ -98,30 +97,6 @@ def ops(box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     with serve_control(box) as address:
         monkeypatch.setenv(VARIABLE, address)
         yield ops
-
-
-class Bare(NamedTuple):
-    """The simulated clouds and a project before `ops.py setup`; commands of `ops.py` run in their own process."""
-
-    box: Sandbox
-    folder: Path
-    environment: Mapping[str, str]
-
-    def ops(self, *words: str, python: Sequence[str] = (sys.executable,)) -> str:
-        return run_ops(python, self.folder, self.environment, *words)
-
-    def agree(self, *words: str, **options: Any) -> None:
-        """Run `ops.py setup` with these options, and confirm its plan."""
-        plan = json.loads(self.ops("setup", *words, "--plan", "--json", **options))["plan"]
-        self.ops("setup", *words, "--yes", plan, **options)
-
-
-@pytest.fixture
-def bare(tmp_path: Path) -> Iterator[Bare]:
-    with Sandbox(bare=True, forks=True) as box, serve_control(box) as address:
-        render({**box.answers(), "SYNC_URL": "", "HW_AK": "", "HW_SK": ""}, tmp_path)
-        (tmp_path / "answers.json").write_text("{}")
-        yield Bare(box, tmp_path, {VARIABLE: address, **box.administrators()})
 
 
 @pytest.fixture

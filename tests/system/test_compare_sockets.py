@@ -263,7 +263,7 @@ def test_the_count_script_counts_the_objects_of_a_certificate(box, vendor_digest
 @pytest.mark.long
 def test_compare_submits_each_object_whose_class_requires_it_over_sockets(box, deploy_lanes, vendor_digests):
     # GIVEN objects of every class, with every combination that matches several rows of the table
-    classes = fill_buckets(box, 24_000)
+    classes = fill_buckets(box, 16_000)
     expected = sums(box, classes)
     copies = box.obs.objects(box.destination_bucket)
     in_lists = CountCheck.of({key: stored.size for key, stored in copies.items() if key.startswith(OMS_LISTS)})
@@ -304,5 +304,5 @@ def test_compare_submits_each_object_whose_class_requires_it_over_sockets(box, d
     assert answer["accepted"] == len(due)
     assert answer["failed"] == 0
     # AND many workers took part: a range of over four such pages splits while a lane is free, and three splits use
-    # at most twelve of the 23 or more pages
+    # at most twelve of the 15 or more pages
     assert answer["ranges"]["done"] >= 4

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 from benchmarks import costs
 from ops.cost import effort
+from sandbox import Sandbox
 from sandbox.server.faults import Fault
 
 
@@ -15,6 +17,7 @@ def to_oss(requests: Counter[str]) -> int:
 
 def test_a_pass_makes_as_many_requests_as_the_benchmark_counts(monkeypatch):
     monkeypatch.setattr(costs, "OBJECTS", 6_000)
+    monkeypatch.setattr(costs, "Sandbox", partial(Sandbox, forks=True))
     job = costs.reconcile()
     # A hundredth is missing, and recorded. Besides, there is what a pass is begun and ended with.
     listed = effort.reconcile_pass(6_000).oss_requests

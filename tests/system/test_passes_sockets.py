@@ -54,32 +54,23 @@ def count(box: Sandbox) -> tuple[dict[str, int], set[str]]:
     return {**counts, "submitted": len(missing), "accepted": len(missing)}, missing
 
 
-def slow_down_pages(box: Sandbox, seconds: float, times: int | None = None) -> None:
-    """Slow down the pages of the source's listing, and no other requests."""
-
-    def is_page(request: Request) -> bool:
-        return parse_address(request).bucket == box.source_bucket and request.params.get("max-keys") == "1000"
-
-    box.oss.faults.add(Fault.slow(seconds), times, is_page)
-
-
 def totals(box: Sandbox) -> list[dict[str, Any]]:
     stored = box.oss.objects(box.log_bucket).copy()
     return [json.loads(piece.data) for name, piece in stored.items() if "/passes/" in name and name.endswith("/total")]
 
 
-def nonzero_counts(total: dict[str, Any]) -> dict[str, int]:
-    return {name: number for name, number in total["passed"]["counts"].items() if number}
-
-
 @pytest.mark.long
 def test_a_reconcile_pass_counts_all_objects_despite_killed_processes(box, deploy_lanes):
-    # GIVEN 60,000 objects, eight instances, and death of two in five invocations
-    fill_buckets(box, 60_000)
+    # GIVEN 32,000 objects, eight instances, and death of two in five invocations
+    fill_buckets(box, 32_000)
     expected, missing = count(box)
     # With a short timeout, a tick waits only briefly for lost workers.
     deploy_lanes(8, timeout=25)
-    slow_down_pages(box, 0.3)
+
+    def is_page(request: Request) -> bool:
+        return parse_address(request).bucket == box.source_bucket and request.params.get("max-keys") == "1000"
+
+    box.oss.faults.add(Fault.slow(0.3), where=is_page)
     box.fc.kill_at_random(0.4, max_seconds=1, seed=14, name="reconcile")
 
     # WHEN ticks come, an hour apart, until the pass ends
@@ -95,26 +86,11 @@ def test_a_reconcile_pass_counts_all_objects_despite_killed_processes(box, deplo
     assert box.oms.accepted.keys() == missing
     # AND each object is counted once: as submitted, or as covered if its worker died before it wrote its piece
     (total,) = totals(box)
-    counts = nonzero_counts(total)
+    counts = {name: number for name, number in total["passed"]["counts"].items() if number}
     sent_before = expected["submitted"] - counts["submitted"]
     assert sent_before >= 0
     sent = dict.fromkeys(("submitted", "accepted"), counts["submitted"])
     assert counts == {**expected, **sent, "covered": expected["covered"] + sent_before}
     # AND many workers took part, and many died
-    assert [invocation.outcome for invocation in box.fc.invocations].count("crashed") >= 5
-    assert total["ranges_done"] >= 4
-
-
-def test_a_reconcile_pass_needs_only_one_timer_event(box, deploy_lanes):
-    fill_buckets(box, 6_000)
-    expected, missing = count(box)
-    deploy_lanes(4)
-    # Slow enough to split before the end of the listing.
-    slow_down_pages(box, 1.1, times=3)
-
-    assert not box.tick("reconcile").value["finished"]
-    box.wait_idle(TIMEOUT)
-
-    (total,) = totals(box)
-    assert nonzero_counts(total) == expected
-    assert box.oms.accepted.keys() == missing
+    assert [invocation.outcome for invocation in box.fc.invocations].count("crashed") >= 3
+    assert total["ranges_done"] >= 3

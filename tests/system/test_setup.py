@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from sandbox import Sandbox
+from sandbox.control import VARIABLE, serve_control
 from support.machine import find_python
+from support.ops import run_ops
+from tools.render import render
 
 
-@pytest.fixture(params=["3.10", pytest.param("3.13", marks=pytest.mark.extras)])
-def python(request):
-    return find_python(request.param)
-
-
-def test_setup_creates_and_removes_resources_by_the_hash_of_a_plan(bare, python):
+@pytest.mark.parametrize("version", ["3.10", pytest.param("3.13", marks=pytest.mark.extras)])
+def test_setup_creates_and_removes_resources_by_the_hash_of_a_plan(tmp_path, version):
     # Without installed packages.
-    alone = {"python": [python, "-S"]}
-    bare.agree("--agree", **alone)
-    assert "All resources exist." in bare.ops("setup", "--plan", **alone)
-    assert len(bare.box.oms.tasks) == 1
-    bare.agree("--remove", **alone)
-    assert not (bare.box.oms.tasks or bare.box.iam.users or bare.box.ram.entities.users)
+    python = [find_python(version), "-S"]
+    with Sandbox(bare=True, forks=True) as box, serve_control(box) as address:
+        render({**box.answers(), "SYNC_URL": "", "HW_AK": "", "HW_SK": ""}, tmp_path)
+        (tmp_path / "answers.json").write_text("{}")
+        environment = {VARIABLE: address, **box.administrators()}
+        for option, number_of_tasks in (("--agree", 1), ("--remove", 0)):
+            plan = run_ops(python, tmp_path, environment, "setup", option, "--plan", "--json")
+            run_ops(python, tmp_path, environment, "setup", option, "--yes", json.loads(plan)["plan"])
+            assert len(box.oms.tasks) == number_of_tasks
+        assert not (box.iam.users or box.ram.entities.users)

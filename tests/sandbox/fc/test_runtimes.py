@@ -12,7 +12,6 @@ from support.machine import find_python, skip_or_fail
 from tools.package import ROOT
 from tools.render import render
 
-TIMEOUT = 30
 CODE = ROOT / "template" / "code"
 # These tests are of other code: documents, the vendor's signer, commands of the user's machine.
 IGNORED_PATHS = [

@@ -54,17 +54,6 @@ def test_the_virtual_sandbox_repeats_all_requests_for_the_same_seed():
     assert record_requests(2) != first_run
 
 
-def test_instances_of_the_virtual_sandbox_share_no_module_state():
-    with VirtualSandbox() as box:
-        call_instance, other_instance = box.instance(LOG_BUCKET="one"), box.instance(LOG_BUCKET="other")
-        names = [
-            instance.load_module()._instance().settings.log_bucket
-            for instance in (call_instance, other_instance, call_instance)
-        ]
-    assert names == ["one", "other", "one"]
-    assert call_instance.load_module()._instance() is call_instance.load_module()._instance()
-
-
 def act_at_request(world, number, action):
     """Call `action` on the instance that sends the request with this number, before the request is sent.
 

@@ -155,19 +155,6 @@ def test_a_late_request_to_the_simulated_oss_overwrites_later_writes(world):
     assert read_contents(world.oss.objects(world.source_bucket)) == {"put": b"old"}
 
 
-def test_the_faults_of_a_simulated_service_occur_in_order(world):
-    bucket = world.bucket(world.source_bucket)
-    world.oss.faults.then(Fault.status(500), None, Fault.drop_before())
-    world.oss.faults.add(Fault.status(503), times=1)
-    world.oss.faults.then(None)
-
-    outcomes = [try_change(bucket, key) for key in "abcdef"]
-
-    assert outcomes == [(500, ""), 200, "ConnectionError", (503, ""), 200, 200]
-    assert list(world.oss.objects(world.source_bucket)) == ["b", "e", "f"]
-    assert world.oss.faults.used == {"status": 2, "drop_before": 1}
-
-
 def test_a_copy_that_the_simulated_oms_accepted_first_can_end_last(world, oms):
     for key in "ab":
         world.oss.put(world.source_bucket, key, key.encode())
@@ -199,49 +186,6 @@ def test_a_copy_of_the_simulated_oms_reads_the_source_when_it_begins(world, oms)
         assert list_copied_keys(world) == {"a": data}
     assert world.task.withheld_copies == []
     assert world.task.success_object == 2
-
-
-def test_a_copy_of_the_simulated_oms_reads_the_destination_when_it_begins(world, oms):
-    world.oss.put(world.source_bucket, "a", b"source")
-    world.obs.put(world.destination_bucket, "a", b"there!")
-    world.task.copy_faults.add(CopyFault.withheld())
-    oms("", "a")
-    (copy,) = world.task.withheld_copies
-
-    world.task.begin(copy)
-    world.obs.put(world.destination_bucket, "a", b"another size")
-    world.task.end(copy)
-
-    assert list_copied_keys(world) == {"a": b"another size"}
-    assert world.task.skip_object == 1
-
-
-@pytest.mark.parametrize(("merges_copies", "copies"), [(False, 3), (True, 1)])
-def test_the_simulated_oms_can_merge_copies_of_a_key_that_have_not_begun(world, oms, merges_copies, copies):
-    world.task.merges_copies = merges_copies
-    world.task.copy_faults.add(CopyFault.withheld())
-    oms("", "a")
-    oms("", "a", "a")
-
-    assert [copy.key for copy in world.task.withheld_copies] == ["a"] * copies
-    world.task.begin(*world.task.withheld_copies)
-    oms("", "a")
-
-    assert len(world.task.withheld_copies) == copies + 1
-    assert world.task.acceptance_request == 4
-
-
-def test_the_simulated_oms_can_lose_accepted_keys(world, oms):
-    world.oss.put(world.source_bucket, "a", b"")
-    world.task.copy_faults.then(CopyFault.lost())
-    oms("", "lost", "a")
-    world.wait_idle(TIMEOUT)
-
-    assert list_copied_keys(world) == {"a": b""}
-    assert [line[1] for _, line in read_lists(world)] == ["a"]
-    assert world.task.acceptance_request == 2
-    assert world.task.success_object == 1
-    assert world.task.failure_object == 0
 
 
 def read_counts(oms, query_time):

@@ -10,10 +10,6 @@ BUCKET = "photos-obs"
 NAMESPACE = "{http://obs.cn-north-4.myhuaweicloud.com/doc/2015-06-30/}"
 
 
-def parse_keys(answer):
-    return [element.text for element in ElementTree.fromstring(answer.content).iter(f"{NAMESPACE}Key")]
-
-
 def test_the_simulated_obs_requires_the_bucket_in_the_host_name(obs_requests, refusal):
     answer = obs_requests.send(host="obs.cn-north-4.myhuaweicloud.com", path=f"/{BUCKET}/a")
     assert refusal(answer) == (403, "VirtualHostDomainRequired")
@@ -71,16 +67,3 @@ def test_the_simulated_obs_computes_the_etag_of_an_upload_in_parts(box, size, pa
     md5s = b"".join(hashlib.md5(data[start : start + 4]).digest() for start in range(0, size, 4))
     expected = f"{hashlib.md5(md5s).hexdigest()}-{parts}" if parts else hashlib.md5(data).hexdigest()
     assert box.obs.put(BUCKET, "a", data, part_size=4).etag == expected
-
-
-def test_the_simulated_obs_refuses_a_key_of_over_1024_bytes(box):
-    box.obs.put(BUCKET, "k" * 1024, b"")
-    with pytest.raises(ValueError, match="1024"):
-        box.obs.put(BUCKET, "k" * 1025, b"")
-
-
-@pytest.mark.parametrize("data", [b"", b"hello"])
-def test_the_simulated_obs_returns_the_length_without_contents_for_head(box, obs_requests, data):
-    box.obs.put(BUCKET, "a", data)
-    answer = obs_requests.send("HEAD", "a")
-    assert (answer.headers["Content-Length"], answer.content) == (str(len(data)), b"")

@@ -8,7 +8,6 @@ import pytest
 from huaweicloudsdkoms import v2
 
 from sandbox import Sandbox
-from sandbox.oms.copier import PART_SIZE
 from support.oms_sdk import DESTINATION, KEYS, SOURCE, catch_refusal, drop_action
 
 BUCKETS = {"src_bucket": "photos", "src_region": "cn-hangzhou", "dst_bucket": "photos-obs", "dst_region": "cn-north-4"}
@@ -61,44 +60,6 @@ def test_a_simulated_sync_task_with_minimum_permissions_copies_objects(
     assert task.object_overwrite_mode == "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
 
 
-@pytest.mark.parametrize("action", [name for statement in SOURCE[:2] for name in statement["Action"]])
-def test_the_simulated_oms_creates_no_task_without_source_permissions(create, ram_key, action):
-    assert catch_refusal(lambda: create(ram_key(*drop_action(SOURCE, action)))) == (400, "OMS.0072")
-
-
-@pytest.mark.parametrize("action", [name for statement in DESTINATION[:2] for name in statement["Action"]])
-def test_the_simulated_oms_creates_no_task_without_obs_permissions(create, iam_key, action):
-    assert catch_refusal(lambda: create(destination_key=iam_key(*drop_action(DESTINATION, action)))) == (
-        400,
-        "OMS.0072",
-    )
-
-
-@pytest.mark.parametrize(
-    ("source_statements", "destination_statements", "size"),
-    [
-        (drop_action(SOURCE, "oss:GetObject"), DESTINATION, 1),
-        (SOURCE, drop_action(DESTINATION, "obs:object:putObject"), 1),
-        (SOURCE, drop_action(DESTINATION, "obs:object:getObject"), 1),
-        (SOURCE, drop_action(DESTINATION, "obs:object:listMultipartUploadParts"), PART_SIZE + 1),
-    ],
-    ids=["read", "write", "head", "parts"],
-)
-def test_a_copy_of_the_simulated_oms_fails_without_object_permissions(
-    box, create, is_copied_by, ram_key, iam_key, source_statements, destination_statements, size
-):
-    assert not is_copied_by(create(ram_key(*source_statements), iam_key(*destination_statements)), "a", bytes(size))
-    assert box.oms.tasks[-1].failure_object == 1
-
-
-def test_the_simulated_oms_copies_no_object_with_a_deleted_access_key(box, create, is_copied_by, ram_key, iam_key):
-    task_id = create(ram_key(*SOURCE), iam_key(*DESTINATION))
-    assert is_copied_by(task_id, "a")
-    [key] = box.ram.entities.users["user"]["keys"]
-    box.ram.entities.delete_access_key("user", key)
-    assert not is_copied_by(task_id, "b")
-
-
 @pytest.mark.parametrize(
     "keys",
     [
@@ -132,12 +93,6 @@ def test_the_simulated_oms_creates_a_task_only_with_valid_access_keys(create, ke
 )
 def test_the_simulated_oms_refuses_wrong_parameters_of_a_new_task(create, parameters):
     assert catch_refusal(lambda: create(**parameters)) == (400, "OMS.0001")
-
-
-def test_the_simulated_oms_allows_five_tasks_an_account(create):
-    for _ in range(4):
-        create()
-    assert catch_refusal(create) == (400, "OMS.0001")
 
 
 def test_the_simulated_oms_creates_a_task_only_after_the_agreement(box, client, create):

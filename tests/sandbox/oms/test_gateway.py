@@ -69,15 +69,6 @@ def test_the_simulated_oms_refuses_a_wrong_signature(box, huawei, assert_refused
     assert_refused(huawei.submit("a", **details), 401, "APIGW.0301")
 
 
-@pytest.mark.parametrize(
-    ("extra_headers", "credentials"), [({"X-Project-Id": "p"}, None), ({"X-Security-Token": "right"}, TEMPORARY)]
-)
-def test_the_simulated_oms_accepts_an_additional_signed_header(box, huawei, extra_headers, credentials):
-    box.oms.add_credentials(*TEMPORARY, "right")
-
-    assert huawei.submit("a", headers={**JSON, **extra_headers}, credentials=credentials).status_code == 200
-
-
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_simulated_oms_accepts_a_date_up_to_15_minutes_off(box, huawei, sign, assert_refused):
     box.oms.clock_offset = sign * 14 * 60
@@ -110,11 +101,6 @@ def test_the_simulated_oms_refuses_a_body_that_differs_from_the_signed(
     sent_headers = {name: value for name, value in headers.items() if name not in extra_headers}
 
     assert_refused(http.post(box.task.sync_url, headers=sent_headers, data=body), 401, "APIGW.0301")
-
-
-@pytest.mark.parametrize(("method", "path"), [("GET", ""), ("POST", "/more")])
-def test_the_simulated_oms_answers_404_for_an_unknown_api(box, huawei, method, path, assert_refused):
-    assert_refused(huawei.call(method, box.task.sync_url + path), 404, "APIGW.0101")
 
 
 def test_the_simulated_oms_throttles_calls_beyond_its_rate(box, huawei, assert_refused):

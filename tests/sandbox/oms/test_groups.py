@@ -304,19 +304,3 @@ def test_a_simulated_task_group_that_loses_an_object_never_ends(virtual_groups):
     box.advance(86_400)
     assert group.status == Status.MONITORING
     assert group.success_count == 1
-
-
-def test_a_simulated_task_group_paused_before_its_listing_starts_over(virtual_groups):
-    box, huawei, create_group = virtual_groups
-    box.oss.fill("photos", [f"{number:06}" for number in range(20_000)], size=1)
-    group = create_group()
-    box.advance(1)
-    assert group.status is Status.CREATING
-    assert call_groups(box, huawei, "PUT", f"/{group.group_id}/stop").status_code == 200
-    box.advance(60)
-    assert group.status == Status.PAUSED
-    assert list_copied_keys(box) == []
-    assert call_groups(box, huawei, "PUT", f"/{group.group_id}/start", make_access_keys(box)).status_code == 200
-    box.advance(60)
-    assert group.status == Status.DONE
-    assert len(list_copied_keys(box)) == 20_000

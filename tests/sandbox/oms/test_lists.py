@@ -5,8 +5,6 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from sandbox.oms.copier import Copy
-
 ROOT = "oms/sync_task/"
 
 
@@ -51,11 +49,3 @@ def test_a_line_of_a_simulated_failure_list_has_the_key_encoded_and_raw(box, cop
     assert reason == "GET_SRC_OBJ_META_FAILURE"
     assert unquote(encoded_key) == "山 a.jpg"
     assert raw_key == "山 a.jpg"
-
-
-def test_simulated_lists_of_the_same_millisecond_have_different_names(box, read_lists, monkeypatch):
-    monkeypatch.setattr(box.oms, "now", lambda: 1_767_225_600)
-    for copy in (Copy("missing"), Copy("missing"), Copy("missing")):
-        box.task.begin(copy)
-        box.task.end(copy)
-    assert len(read_lists()) == 3

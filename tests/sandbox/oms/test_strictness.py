@@ -74,11 +74,10 @@ def send(request, box, huawei):
     return call
 
 
-@pytest.mark.parametrize("surplus", [{"more_params": [("surplus", "1")]}, {"more_fields": {"surplus": 1}}])
-def test_the_simulated_oms_refuses_an_undocumented_parameter_or_field(send, assert_refused, surplus):
-    answer = send(**surplus)
-    assert_refused(answer, 400, "OMS.0001")
-    assert "surplus" in answer.json()["error_msg"]
+def test_the_simulated_oms_refuses_an_undocumented_parameter_or_field(send, assert_refused):
+    for answer in (send(more_params=[("surplus", "1")]), send(more_fields={"surplus": 1})):
+        assert_refused(answer, 400, "OMS.0001")
+        assert "surplus" in answer.json()["error_msg"]
     # AND the call is accepted without the surplus
     assert send().status_code == 200
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sandbox.oms.copier import CopyFault, SourceObject
+from sandbox.oms.copier import SourceObject
 
 
 @pytest.mark.parametrize(
@@ -34,16 +34,6 @@ def test_the_simulated_oms_refuses_a_body_without_a_list_of_keys(box, huawei, as
     assert_refused(huawei.call("POST", box.task.sync_url, body, headers=headers), 400, "OMS.0001")
 
 
-def test_a_simulated_sync_task_for_raw_keys_accepts_keys_unchanged(box, huawei):
-    source = {"a b/照片+100%.jpg": SourceObject(b"data", "", 0)}
-    box.task = box.oms.create_task("project", "raw", source.get, box.obs.create_bucket("copies"), key_encoding="raw")
-
-    assert huawei.submit(*source).status_code == 200
-
-    box.oms.wait_until_copied(10)
-    assert box.task.destination.keys() == source.keys()
-
-
 def test_the_simulated_oms_answers_404_for_an_unknown_task(box, huawei):
     for name in (box.task_id, box.project_id):
         url = box.task.sync_url.replace(name, "another")
@@ -52,14 +42,6 @@ def test_the_simulated_oms_answers_404_for_an_unknown_task(box, huawei):
 
 def now_ms(box):
     return int(box.oms.now() * 1000)
-
-
-def test_the_wait_for_copies_raises_an_error_after_its_timeout(box, huawei):
-    box.task.copy_faults.add(CopyFault.late(60))
-    huawei.submit("a")
-
-    with pytest.raises(TimeoutError):
-        box.oms.wait_until_copied(0.01)
 
 
 @pytest.mark.parametrize(

@@ -16,25 +16,9 @@ def test_the_simulated_oss_creates_a_private_bucket_in_its_storage_class(box, ca
     assert bucket.get_bucket_info().bucket_encryption_rule.sse_algorithm == "KMS"
 
 
-def test_the_simulated_oss_refuses_to_create_a_bucket_with_an_acl(box, catch_refusal):
-    assert catch_refusal(lambda: box.bucket("new").create_bucket(oss2.BUCKET_ACL_PRIVATE)) == (400, "NotImplemented")
-    assert "new" not in box.oss.buckets
-
-
 @pytest.mark.parametrize("name", ["photo_s", "photos-"])
 def test_the_simulated_oss_refuses_an_invalid_bucket_name(oss_requests, refusal, name):
     assert refusal(oss_requests.send("PUT", "", bucket=name)) == (400, "InvalidBucketName")
-
-
-@pytest.mark.parametrize(
-    ("configuration", "code"),
-    [
-        (b"<Wrong/>", "MalformedXML"),
-        (b"<CreateBucketConfiguration><Other/></CreateBucketConfiguration>", "NotImplemented"),
-    ],
-)
-def test_the_simulated_oss_refuses_an_unknown_bucket_configuration(oss_requests, refusal, configuration, code):
-    assert refusal(oss_requests.send("PUT", "", configuration, bucket="new")) == (400, code)
 
 
 def test_the_simulated_oss_lets_only_the_owner_create_a_bucket_again(box, catch_refusal):

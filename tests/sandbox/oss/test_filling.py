@@ -1,9 +1,6 @@
 """Tests of the method `fill`, which stores many objects in a simulated bucket at once."""
 
 import oss2
-import pytest
-
-from sandbox.oss.errors import OssError
 
 
 def test_the_sandboxs_method_fill_stores_objects_like_uploaded_objects(box, photos):
@@ -18,19 +15,3 @@ def test_the_sandboxs_method_fill_stores_objects_like_uploaded_objects(box, phot
     photos.put_object("a", b"new")
     photos.delete_object("b")
     assert [entry.size for entry in oss2.ObjectIterator(photos)] == [3, 0]
-
-
-def test_the_sandboxs_method_fill_calls_no_trigger(box):
-    events = []
-    box.oss.add_trigger("all", "photos", ["oss:ObjectCreated:PutObject"], "", "", events.append)
-
-    box.oss.fill("photos", ["a"])
-
-    assert events == []
-
-
-def test_the_sandboxs_method_fill_refuses_names_that_oss_refuses(box):
-    with pytest.raises(OssError, match="InvalidObjectName"):
-        box.oss.fill("photos", ["a", "/b"])
-
-    assert not box.oss.objects("photos")

@@ -45,14 +45,3 @@ def test_the_simulated_oss_can_deny_a_permission_for_some_keys(box, photos, catc
     assert list(box.oss.objects("photos")) == ["shut/b"]
     assert ("oss:DeleteObject", "photos", "shut/b", 403) in box.oss.actions
     assert box.bucket("photos-oms-log").put_object("shut/b", b"").status == 200
-
-
-def test_the_simulated_oss_continues_a_listing_after_a_deleted_key(box, photos):
-    for key in ["a", "b", "c"]:
-        box.oss.put("photos", key, b"")
-    page = photos.list_objects_v2(max_keys=2)
-    photos.batch_delete_objects(["a", "b"])
-
-    next_page = photos.list_objects_v2(continuation_token=page.next_continuation_token)
-
-    assert [entry.key for entry in next_page.object_list] == ["c"]

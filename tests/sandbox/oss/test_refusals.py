@@ -16,16 +16,6 @@ def check_unchanged(box):
     assert list(box.oss.objects("photos")) == ["a"]
 
 
-@pytest.mark.parametrize("header", ["x-oss-storage-class", "x-oss-tagging", "x-oss-unknown", "If-None-Match", "Range"])
-def test_the_simulated_oss_refuses_an_unsupported_header_of_any_upload(photos, catch_refusal, header):
-    for call in (
-        lambda headers: photos.put_object("a", b"second", headers=headers),
-        lambda headers: photos.copy_object("photos", "a", "b", headers=headers),
-        lambda headers: photos.init_multipart_upload("b", headers=headers),
-    ):
-        assert catch_refusal(lambda call=call: call({header: "x"})) == (400, "NotImplemented")
-
-
 @pytest.mark.parametrize(
     ("method", "key", "params", "headers"),
     [
@@ -49,11 +39,6 @@ def test_the_simulated_oss_refuses_an_undocumented_header_or_parameter(
     oss_requests, refusal, method, key, params, headers
 ):
     assert refusal(oss_requests.send(method, key, params=params, headers=headers)) == (400, "NotImplemented")
-
-
-def test_the_simulated_oss_refuses_versions_in_a_deletion_of_many_keys(photos, catch_refusal):
-    versions = oss2.models.BatchDeleteObjectVersionList([oss2.models.BatchDeleteObjectVersion("a", "null")])
-    assert catch_refusal(lambda: photos.delete_object_versions(versions)) == (400, "NotImplemented")
 
 
 def test_the_simulated_oss_refuses_metadata_of_over_eight_kilobytes(photos):

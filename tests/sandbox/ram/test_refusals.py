@@ -199,18 +199,6 @@ def test_the_simulated_ram_accepts_parameters_only_once_and_in_the_query(refusal
     assert refusal("GetUser", before=headers, data=b"UserName=a", method="POST")[1] == "NotImplemented"
 
 
-def test_a_call_without_a_user_name_concerns_the_callers_access_keys(box, send, refusal):
-    send("CreateUser", {"UserName": "me"})
-    new_key = send("CreateAccessKey", {"UserName": "me"}).json()["AccessKey"]
-    send("CreatePolicy", {"PolicyName": "keys", "PolicyDocument": document({**ALLOW, "Action": "ram:*AccessKey*"})})
-    send("AttachPolicyToUser", {"UserName": "me", "PolicyName": "keys", "PolicyType": "Custom"})
-    credentials = (new_key["AccessKeyId"], new_key["AccessKeySecret"])
-    keys = send("ListAccessKeys", credentials=credentials).json()["AccessKeys"]["AccessKey"]
-    assert [key["AccessKeyId"] for key in keys] == [credentials[0]]
-    box.ram.add_credentials("LTAIROOT", "secret", holder="root")
-    assert refusal("CreateAccessKey", credentials=("LTAIROOT", "secret")) == (400, "NotImplemented")
-
-
 @pytest.mark.parametrize("kind", ["ImplicitDeny", "ExplicitDeny"])
 def test_the_simulated_ram_names_a_missing_permission_and_its_denial(box, send, kind):
     box.ram.deny("ram:CreateRole", kind)

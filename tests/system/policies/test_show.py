@@ -138,7 +138,18 @@ def test_the_policy_of_a_role_has_only_the_permissions_of_its_functions(project)
 
 
 def test_the_commands_that_show_py_prints_run_in_bash_repeatedly(aliyun):
+    # GIVEN a RAM that refuses to create a policy, which ends the commands
+    aliyun.state = aliyun.state | {"denied": ["CreatePolicy"]}
+    done = aliyun.run()
+    assert done.returncode == 1, done.stderr
+    assert "ErrorCode: NoPermission" in done.stderr
+    assert aliyun.state["policies"] == {}
+    assert "trigger" not in done.stdout
+    # A terminal continues with the pasted lines, and stays open.
+    assert "my-sync-trigger" in aliyun.run(shell="bash --norc -i").stdout
+
     # GIVEN roles and policies that the commands made
+    aliyun.state = aliyun.state | {"denied": []}
     done = aliyun.run()
     assert done.returncode == 0
     assert done.stderr == ""
@@ -172,9 +183,15 @@ def test_the_commands_that_show_py_prints_run_in_bash_repeatedly(aliyun):
 
 
 def test_the_commands_that_show_py_prints_remove_all_but_a_role_in_use(aliyun):
-    # GIVEN roles and policies, of which one policy has two versions, and another project's policy on one of the roles
+    # GIVEN roles and policies; a refusal ends the commands. A policy has two versions, and a role another project's
     assert aliyun.run().returncode == 0
-    state = aliyun.state
+    aliyun.state = state = aliyun.state | {"denied": ["DeletePolicy"]}
+    done = aliyun.run("--remove")
+    assert done.returncode == 1, done.stderr
+    assert "ErrorCode: NoPermission" in done.stderr
+    assert len(aliyun.state["policies"]) == 2
+    assert "trigger" not in done.stdout
+    state["denied"] = []
     versions = state["policies"]["my-sync-function"]["versions"]
     versions["v2"] = versions["v1"]
     state["policies"]["other-forward"] = state["policies"]["my-sync-function"]
@@ -192,27 +209,6 @@ def test_the_commands_that_show_py_prints_remove_all_but_a_role_in_use(aliyun):
     assert list(aliyun.state["policies"]) == ["other-forward"]
     assert aliyun.policies_by_role() == {"my-sync-function": ["other-forward"]}
     assert "DeleteRole --RoleName my-sync-function: DeleteConflict.Role.Policy" in first.stdout
-
-
-def test_a_refusal_of_ram_ends_the_commands_that_create_roles(aliyun):
-    aliyun.state = aliyun.state | {"denied": ["CreatePolicy"]}
-    done = aliyun.run()
-    assert done.returncode == 1, done.stderr
-    assert "ErrorCode: NoPermission" in done.stderr
-    assert aliyun.state["policies"] == {}
-    assert "trigger" not in done.stdout
-    # A terminal continues with the pasted lines, and stays open.
-    assert "my-sync-trigger" in aliyun.run(shell="bash --norc -i").stdout
-
-
-def test_a_refusal_of_ram_ends_the_commands_that_remove_roles(aliyun):
-    assert aliyun.run().returncode == 0
-    aliyun.state = aliyun.state | {"denied": ["DeletePolicy"]}
-    done = aliyun.run("--remove")
-    assert done.returncode == 1, done.stderr
-    assert "ErrorCode: NoPermission" in done.stderr
-    assert len(aliyun.state["policies"]) == 2
-    assert "trigger" not in done.stdout
 
 
 @pytest.mark.parametrize(
