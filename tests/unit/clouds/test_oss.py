@@ -89,12 +89,6 @@ def test_an_oss_client_distinguishes_another_region_from_denied_access(world):
         assert problem.startswith("OSS_ENDPOINT may name another region than that of LOG_BUCKET")
 
 
-def test_an_oss_client_names_the_missing_permission_to_list(world):
-    world.oss.deny("oss:ListObjects", world.log_bucket)
-    with pytest.raises(StorageError, match="lacks oss:ListObjects on photos-oms-log"):
-        world.invocation(30).log_bucket.find_all(["a"])
-
-
 def test_an_oss_client_reads_user_headers_even_if_other_requests_fail(world):
     headers = {"Content-Type": "text/html", "Cache-Control": "max-age=60", "x-oss-meta-Team": "山 %E6%B5%B7 100%"}
     world.bucket.add(StoredObject("a", b"12345", headers))

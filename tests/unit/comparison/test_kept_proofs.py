@@ -58,15 +58,6 @@ def test_a_deep_comparison_reads_an_object_again_only_after_a_change(world):
     assert count_new_reads(world) == 5  # objects with parts of two bytes are not read, because OMS uses no such size
 
 
-def test_a_deep_comparison_ignores_proofs_of_deleted_objects(world):
-    write_in_parts(world, *"abcd")
-    compare(world, deep=True)
-    for key in "ac":
-        world.play([("delete", key), ("remove", key)])
-    world.advance(HOUR)
-    assert compare(world) == {"equal_contents": ["b", "d"]}
-
-
 @pytest.mark.parametrize("end", ["it dies", "OSS fails"])
 def test_a_deep_comparison_continues_with_the_proofs_it_stored(world, end):
     # GIVEN a deep comparison that fails after it has read two of four objects
@@ -129,26 +120,6 @@ def test_a_deep_comparison_ends_if_a_refusal_affects_all_objects(world, status, 
     world.source.fail(oss_error(status, code), "get")
     with pytest.raises(StorageError, match=code):
         world.compare(deep=True)
-
-
-def test_a_deep_comparison_proves_rewritten_contents_in_parts_equal(world):
-    # GIVEN an object in parts that is rewritten with equal contents, and a task that compares CRC64s
-    world.task.overwrite_mode = "CRC64_COMPARISON_OVERWRITE"
-    write_in_parts(world, "a")
-    write_in_parts(world, "b")
-    world.put("a", "parts", "Appendable", "copied")
-    # THEN the object is older in OBS, and OMS skips each submission
-    for _ in range(2):
-        world.advance(HOUR)
-        assert compare(world) == {"older": ["a"], "equal_size": ["b"]}
-        world.copy_all()
-    # AND the answer has the remedy
-    remedy = world.compare(look=True)["remedies"]["older"]["en"]
-    assert "1 object of the same size" in remedy
-    assert "To find out, read the object" in remedy
-    # WHEN the object is read, THEN it is equal, also in later comparisons
-    world.advance(HOUR)
-    assert compare(world, deep=True) == compare(world) == {"equal_contents": ["a", "b"]}
 
 
 @pytest.mark.parametrize("again", [True, False])

@@ -49,17 +49,6 @@ def test_oms_progress_allows_ten_minutes_for_the_copy_of_an_object():
     assert [finished.may_still_copy(HOUR - 10 * MINUTE - more) for more in (0, 1)] == [True, False]
 
 
-def test_a_lost_object_is_missing_if_oms_has_only_newer_unfinished_objects(world):
-    accept(world, "a", fault=CopyFault.late(1))
-    world.advance(12 * MINUTE)
-    world.remove("a")
-    accept(world, "b")
-    # OMS has been idle for less than half an hour, so it might still copy both objects.
-    world.advance(12 * MINUTE)
-    assert find_class(world, "a") == "missing"
-    assert find_class(world, "b") == "in_flight"
-
-
 def test_compare_classifies_an_object_as_in_flight_while_oms_is_busy(world):
     accept(world, "1", "2", "3", "a")
     for _ in range(3):

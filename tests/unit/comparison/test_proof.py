@@ -74,14 +74,6 @@ def test_a_deep_comparison_classifies_objects_by_their_contents(world, data, the
     assert world.accepted_keys() == set()
 
 
-def test_a_deep_comparison_submits_an_object_that_is_older_in_obs(world):
-    world.write("a", "the old bytes!")
-    world.advance(HOUR)
-    world.lose_events_of("a", data="the new bytes!", kind="Appendable")
-    assert compare_deeply(world) == ("older", {"different": 1, "bytes": 14})
-    assert world.accepted_keys() == {"a"}
-
-
 @pytest.mark.parametrize(
     ("there", "part", "read"),
     [
@@ -141,14 +133,6 @@ def test_a_deep_comparison_classifies_a_changing_object_as_moving(world, before,
     write_flipped(world)
     world.source.after = once(before, lambda: world.play([meanwhile]))
     assert compare_deeply(world) == ("moving", {"changed": 1})
-
-
-def test_a_deep_comparison_classifies_a_new_object_in_obs_as_moving(world):
-    # The listing of OBS may be older than that of the source, so nothing is proven yet.
-    world.lose_events_of("a", data="five!", kind="Appendable")
-    world.write("a", "FIVE!")
-    assert compare_deeply(world, overwrite=True)[0] == "moving"
-    assert world.accepted_keys() == set()
 
 
 def slow_down_reading(world: World, seconds: float):
@@ -268,14 +252,6 @@ def test_a_deep_comparison_submits_a_difference_only_if_oms_would_copy_it(world,
     # AND with the option `overwrite` the object is submitted, if OMS would copy it
     world.compare(deep=True, overwrite=True)
     assert world.accepted_keys() == ({"a", "b"} if is_sent else {"b"})
-
-
-def test_compare_names_a_remedy_for_suspicious_objects(world):
-    put(world, "five!", "FIVE!", kind="form")
-    world.put_in_both("b", data="12", in_obs="123")
-    remedies = world.compare()["remedies"]
-    assert remedies.keys() == {"suspicious"}
-    assert ": python3 ops.py compare --deep. If an object differs: OMS skips" in remedies["suspicious"]["en"]
 
 
 def test_a_recheck_uses_the_results_of_a_new_read(world):

@@ -68,13 +68,6 @@ def test_the_sender_returns_the_unsubmitted_keys_at_the_end_of_its_time():
     assert world.sender.stopped.why == "the time is up"
 
 
-def test_the_sender_names_a_lack_of_time_as_its_reason_to_stop():
-    world = SenderWorld(timeout=20, round_trip=3.0)
-    world.oms.refuse(lambda key: True)
-    assert world.send(*KEYS)
-    assert world.sender.stopped.why == "the time is up"
-
-
 def test_the_sender_starts_no_call_after_its_share_of_the_time():
     # GIVEN a sender that may use 120 s of ten minutes, and that makes a call each 80 s
     world = SenderWorld(rate=1 / 80)
@@ -116,12 +109,6 @@ def test_the_sender_returns_only_failed_keys_that_it_could_not_record(world, lin
     ]
 
 
-def test_the_sender_logs_each_failed_key(world, lines):
-    world.oms.faults.then(FROZEN)
-    world.send("a")
-    assert {"key": "a", "reason": "ACCOUNT", "message": "frozen"} in lines()
-
-
 @pytest.mark.parametrize(("timeout", "recorded_at"), [(12, 6), (18, 9), (60, 50)])
 def test_the_sender_reserves_ten_seconds_or_half_its_time_for_records(timeout, recorded_at):
     world = SenderWorld(timeout=timeout)
@@ -142,17 +129,10 @@ def test_the_sender_divides_keys_differently_after_whole_batches_failed(world, r
     assert len(world.recorded_keys("success")) == 30
 
 
-def test_the_sender_keeps_its_calls_within_the_rate():
-    assert SenderWorld(rate=4, round_trip=0.001).measure_seconds(80) == pytest.approx(7 * 0.25, abs=0.02)
-
-
-def test_the_sender_counts_the_calls_of_a_bisection_against_the_rate():
-    world = SenderWorld(rate=10)
-    world.oms.refuse("k0".__eq__)
-    world.send(*KEYS)
-    calls = len(world.oms.calls)
-    world.send("another")
-    assert world.clock.seconds >= calls / 10
+@pytest.mark.parametrize(("rate", "calls"), [(4, 8), (0.5, 3)])
+def test_the_sender_keeps_its_calls_within_the_rate(rate, calls):
+    world = SenderWorld(rate=rate, round_trip=0.001)
+    assert world.measure_seconds(10 * calls) == pytest.approx((calls - 1) / rate, abs=0.02)
 
 
 def test_the_sender_halves_its_rate_after_a_throttled_batch():
@@ -178,7 +158,7 @@ def test_the_sender_compensates_for_at_most_two_seconds_of_waiting():
         world = SenderWorld(rate=10, round_trip=0.001)
         world.send(*KEYS)
         world.clock.sleep(waited)
-        assert world.measure_seconds(400) == pytest.approx(40 / 10 - made_up, abs=0.2)
+        assert world.measure_seconds(250) == pytest.approx(25 / 10 - made_up, abs=0.2)
 
 
 def test_the_sender_makes_parallel_calls_to_reach_its_rate():
@@ -192,13 +172,6 @@ def test_the_sender_records_the_keys_of_an_abandoned_submission_as_failed(world,
     assert world.send("a", "b") == []
     assert world.recorded_keys("failed") == {"a", "b"}
     assert world.sender.failed == {"TIMEOUT": 2}
-
-
-def test_the_sender_keeps_a_rate_below_one_call_a_second():
-    world = SenderWorld(rate=0.5)
-    world.oms.faults.then(BUSY)
-    world.send(*KEYS, "another")
-    assert world.clock.seconds >= 2 / 0.5
 
 
 def test_the_sender_stops_after_five_refused_batches_in_a_row(world):
@@ -263,9 +236,10 @@ def test_the_sender_reports_the_oldest_failure_of_keys_that_failed_again(world):
     assert world.sender.oldest_failure == "2023-01-01"
 
 
-def test_the_sender_stops_at_an_error_that_concerns_all_keys(world):
+def test_the_sender_logs_and_stops_at_an_error_that_concerns_all_keys(world, lines):
     world.oms.faults.then(FROZEN)
     assert world.send(*KEYS, "another") == ["another"]
+    assert {"key": "k0", "reason": "ACCOUNT", "message": "frozen"} in lines()
     assert world.sender.stopped.why == f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"
 
 
@@ -278,30 +252,6 @@ def test_the_sender_submits_no_key_in_a_closed_project(world):
         "The project has been closed since 2026-01-02T00:00:00Z (Li Lei: cut over) and submits nothing. For the"
         " next step: python3 ops.py status"
     )
-
-
-def test_the_sender_reads_the_closed_mark_first_and_after_each_minute(world):
-    # GIVEN a run that has read the mark
-    world.send("a")
-    world.send("b")
-    assert world.bucket.calls["get"] == 1
-
-    # WHEN the project is closed, THEN the run goes on for a minute at most
-    ProjectState(world.invocation()).close()
-    world.clock.sleep(59)
-    assert world.send("c") == []
-    world.clock.sleep(1)
-    assert world.send("d") == ["d"]
-    assert world.sender.stopped.why.startswith("The project has been closed since")
-
-
-def test_the_sender_does_not_read_the_closed_mark_without_keys():
-    world = SenderWorld(timeout=20)
-    assert world.send() == []
-    world.clock.sleep(10)
-    assert world.send("a") == ["a"]
-    assert world.sender.stopped.why == "the time is up"
-    assert world.bucket.calls["get"] == 0
 
 
 def test_the_sender_submits_no_key_if_it_cannot_read_the_closed_mark(world):

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState, read_all
-from oss_oms_sync.ledger.waiting import RunFiles
 from support.world import ROOT, World
 
 
@@ -22,20 +18,6 @@ def state(world: World, **key_filter: str) -> JobState:
     """Return the state of the jobs of a project with this filter."""
     settings = replace(world.settings, key_filter=KeyFilter(**key_filter))
     return JobState(replace(world.invocation(), settings=settings))
-
-
-def test_each_stored_state_of_a_job_is_json(world):
-    state(world).store("replay", {"after": "a"})
-    state(world).read_installation_time(store_missing=True)
-    RunFiles(world.invocation()).create([FailedKey(ObjectChange("a"))], [], 60)
-    patterns = [
-        r"replay/oss-oms-sync/20260102T000000Z-[0-9a-f]{8}\.json",
-        r"state/installed\.json",
-        r"state/replay\.json",
-    ]
-    for (name, stored), pattern in zip(world.bucket.objects.items(), patterns, strict=True):
-        assert re.fullmatch(ROOT + pattern, name)
-        assert stored.headers == {"content-type": "application/json"}
 
 
 def test_an_unreadable_state_of_a_job_is_logged_and_replaced(world, lines):

@@ -8,10 +8,8 @@ from itertools import chain, product
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from sandbox.oss.objects import etag_of
-from sandbox.server.faults import Fault
 from support.passes import LONG, adds_up, counts
-from support.world import HOUR, OSS_HEADERS, ROOT, World, record_name
+from support.world import HOUR, ROOT, World, record_name
 
 
 def write_vendors_record(world: World, key: str) -> None:
@@ -121,17 +119,6 @@ def test_reconcile_submits_objects_written_while_the_project_was_closed(world):
     world.advance(HOUR)
     world.reconcile()
     assert count_new_objects(world) == (0, 0)
-
-
-def test_reconcile_ignores_a_record_of_a_long_key_without_a_time(world):
-    world.put_accepted(LONG)
-    world.advance()
-    undated_headers = {**OSS_HEADERS, "x-oss-meta-etag": etag_of(b"A")}
-    world.bucket.fail(
-        Fault.status(200, LONG.encode(), undated_headers), "get", lambda name: "success_object_long" in name
-    )
-    world.reconcile()
-    assert world.accepted_keys() == {LONG}
 
 
 def test_reconcile_never_submits_records_in_the_source_bucket(world):

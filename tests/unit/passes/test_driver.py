@@ -94,25 +94,6 @@ def list_called_ranges(world: World) -> list[str]:
 # Starts of passes.
 
 
-def test_two_timer_calls_in_a_period_begin_the_same_pass(world, walk):
-    # GIVEN a timer call that another timer call overtakes
-    first, second = make_driver(world, walk), make_driver(world, walk)
-    world.clock.ahead = timedelta(hours=3)
-
-    def overtake() -> None:
-        walk.meanwhile = lambda: None
-        world.clock.ahead = timedelta(hours=5)
-        second.handle_timer(USUAL, DAY)
-
-    walk.meanwhile = overtake
-    first.handle_timer(USUAL, DAY)
-
-    # THEN there is a single pass, whose name contains the day
-    assert len(walk.began) == 2
-    (name,) = world.store.iter_names()
-    assert name.endswith("-20260102T000000000000Z")
-
-
 def test_a_pass_stores_the_name_of_the_last_finished_pass_of_its_scope(world, walk):
     ended_state, _ = make_driver(world, walk).begin(USUAL)
     walk.kinds[""] = make_resting_piece()
@@ -149,26 +130,17 @@ def test_a_timer_call_continues_a_range_and_calls_workers_for_others(world, walk
     assert stopped is None
 
 
-def test_a_timer_call_whose_range_makes_no_progress_calls_no_worker(world, walk):
+@pytest.mark.parametrize(("how", "called"), [("timer", [[], ["r0"]]), ("by hand", [[], []])])
+def test_a_range_without_progress_does_not_block_the_other_ranges(world, walk, how, called):
     split_pass(world, walk)
     walk.kinds["m"] = make_resting_piece()
-    world.advance(LOST)
-    state, stopped = make_driver(world, walk).handle_timer(USUAL, DAY)
-    assert stopped == NO_SPACE
-    assert not bool(state.ended)
-    assert list_called_ranges(world) == []
-    assert len(walk.began) == 1
-
-
-@pytest.mark.parametrize("how", ["timer", "by hand"])
-def test_a_range_without_progress_does_not_block_the_other_ranges(world, walk, how):
-    split_pass(world, walk)
-    walk.kinds["m"] = make_resting_piece()
-    for _ in range(2):
+    for called_ranges in called:
         world.advance(LOST)
-        _, stopped = call_driver(make_driver(world, walk), how)
+        state, stopped = call_driver(make_driver(world, walk), how)
+        assert stopped == NO_SPACE
+        assert not state.ended
+        assert list_called_ranges(world) == called_ranges
     assert world.passes()[0].ranges_done == 1
-    assert stopped == NO_SPACE
 
 
 def test_a_pass_that_reached_its_size_limit_blocks_no_other_pass(world, walk, mocker):
@@ -226,14 +198,6 @@ def test_the_start_of_a_pass_reads_the_other_stored_passes_only_once(world, walk
     # The search for names begins at the first name, and continues after the only pass.
     assert state.ended == ""
     assert counter["each pass"] == 2
-
-
-def test_a_manual_call_does_the_work_of_all_ranges_without_workers(world, walk):
-    split_pass(world, walk)
-    state, stopped = make_driver(world, walk).handle_request(USUAL, restart=False)
-    assert bool(state.ended)
-    assert stopped is None
-    assert walk.began == [("", "m"), ("m", "")]
 
 
 def test_a_manual_call_waits_for_other_workers(world, walk):

@@ -10,7 +10,6 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Scope
-from support.law import HOSTILE
 from support.passes import LONG, counts, limit_pages
 from support.world import NO_RIGHT, TASK, World
 
@@ -24,13 +23,6 @@ def make_merged_listing(world: World, after: str) -> MergedListing:
     invocation, now = world.invocation(), world.clock.now()
     classifier = Classifier(world.settings, Scope(KeyFilter(), None, everything=False), now, now)
     return MergedListing(invocation, classifier.needs_records, "", after)
-
-
-def test_reconcile_distinguishes_keys_with_unusual_characters(world):
-    world.put_accepted(*HOSTILE[::2])
-    world.lose_events_of(*HOSTILE[1::2])
-    world.reconcile()
-    assert world.accepted_keys() == set(HOSTILE[1::2])
 
 
 @pytest.mark.parametrize(

@@ -6,17 +6,14 @@ A worker is an invocation that works on a range of keys.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs import reconcile
-from oss_oms_sync.passes.pieces import PASS_NAME_PATTERN, PieceKind, Tree, identity_prefix, parse_requests
-from support.world import HOUR, payload
+from oss_oms_sync.passes.pieces import PASS_NAME_PATTERN, identity_prefix
+from support.world import HOUR
 from unit.passes.pass_world import PREFIX, PassWorld, pass_world
 
 KEYS = [f"{letter}{number}" for number in range(4) for letter in "abc"]
@@ -71,51 +68,6 @@ def test_calls_by_the_timer_finish_a_pass_whose_worker_was_killed(world, before)
     world.check()
 
 
-def test_a_call_by_hand_finishes_a_pass_that_lacks_only_its_total(world):
-    stop_worker(world, "/total")
-    world.advance()
-    # A manual call continues the open pass of its scope, which is the timer's pass.
-    assert call_by_hand(world)["finished"]
-
-
-@pytest.mark.parametrize("name", ["r/end", "total", "r/x", "foreign"])
-def test_a_worker_ignores_an_event_for_another_object_of_the_log_bucket(world, pass_name, name):
-    calls, event = world.bucket.calls["put"], payload(f"{PREFIX}{pass_name}/{name}")
-    reconcile.run(event, world.invocation())
-    assert world.bucket.calls["put"] == calls
-    assert parse_requests(event, PREFIX) == ([], [])
-    assert parse_requests(b"{}", PREFIX) is None
-
-
-def test_the_store_of_passes_raises_an_error_for_a_bucket_with_versioning(world, pass_name):
-    world.versioning()
-    with pytest.raises(StorageError, match="versioning"):
-        world.store.read_last_pieces(pass_name, Tree(["r/0000"]))
-
-
-def test_a_new_pass_begins_if_the_progress_of_a_pass_is_unreadable(world):
-    # GIVEN a timer call that is about to write a piece where an unreadable piece exists
-    world.fire_timer(stops_before="/r/0000")
-    world.fire_timer(stops_before="/r/0000")
-    world.run(1)
-    pass_name = find_only_pass(world)
-    for name in list(world.bucket.names(PREFIX)):
-        if not name.endswith("/r/0000"):
-            del world.bucket.objects[name]
-    world.bucket.add(StoredObject(f"{PREFIX}{pass_name}/r/0000", b"?"))
-
-    # WHEN the call continues, THEN its own piece has no effect
-    world.run(0)
-    assert list_written(world) == ["r/0000"]
-    assert world.store.read_state(pass_name) is None
-
-    # AND the next pass can begin
-    world.advance(timedelta(days=1).total_seconds())
-    world.fire_timer()
-    assert world.totals[-1][0] != f"{PREFIX}{pass_name}/total"
-    world.check()
-
-
 def test_a_pass_whose_progress_was_deleted_blocks_no_new_pass(world):
     # GIVEN a timer's pass that lacks only the total, and then also its last piece
     slow_down(world)
@@ -147,17 +99,6 @@ def test_the_store_of_passes_ignores_foreign_objects(world, pass_name):
     assert world.store.find_newest_name(pass_name) == pass_name
     assert PASS_NAME_PATTERN.fullmatch(pass_name)
     assert world.store.read_state(pass_name).ended
-
-
-def test_a_range_of_a_pass_pauses_after_a_call_without_progress(world):
-    stop_worker(world, "/r/0000")
-    world.settings = replace(world.settings, piece_seconds=0.5)
-    slow_down(world)
-    call_by_hand(world)
-    piece = world.store.read_piece(find_only_pass(world), "r", 0)
-    assert piece.kind == PieceKind.RESTING
-    assert piece.after == ""
-    assert piece.stopped.stop == Stop.NO_PROGRESS
 
 
 def test_a_pass_stores_its_progress_no_more_often_than_its_limit(world, mocker):

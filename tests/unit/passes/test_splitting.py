@@ -220,12 +220,6 @@ def test_neighbouring_sampled_keys_count_similar_numbers_of_objects(some, times)
     assert max((mark.objects for mark in marks), default=0) <= fair_share + max(counts, default=0)
 
 
-def test_the_sampled_keys_of_many_keys_have_nearly_equal_distances():
-    marks = list(make_marks(0, 100_000))
-    assert len(marks) > MAX_MARKS / 2 - 2
-    assert max(mark.objects for mark in marks) <= 2.1 * 100_000 / MAX_MARKS
-
-
 @pytest.fixture
 def split_early():
     """Keep the limits of production, by replacing the fixture of this name that lowers them."""

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from support.passes import limit_pages
-from support.world import DAY, HOUR, World
+from support.world import HOUR, World
 
 KEYS = ("a/1", "a/2", "b")
 
@@ -113,20 +112,6 @@ def test_certify_uses_only_a_comparison_that_began_after_the_freeze(world):
     assert find_answering() is None
 
 
-def test_a_plain_comparison_uses_the_proofs_of_a_deep_comparison(world):
-    # GIVEN an object whose ETag is that of parts, so that only a read can prove it equal
-    world.lose_events_of("parts", kind="Multipart")
-    world.write("parts", "A")
-    world.advance(HOUR)
-    frozen = format_now(world)
-    assert ask(world, "compare", deep=True)["classes"]["equal_contents"]["source"]["objects"] == 4
-    # WHEN a comparison without reads follows, THEN the certificate uses it, and the object is proven
-    plain_comparison = ask(world, "compare", restart=True)
-    document = ask(world, "certify", frozen_since=frozen)
-    assert document["passes"]["compare"]["pass"] == plain_comparison["pass"]
-    assert document["classes"]["equal_contents"]["source"]["objects"] == 4
-
-
 def read_standstill_digest(world: World) -> str:
     return str(ask(world, "compare", restart=True, standstill=True)["state"])
 
@@ -162,11 +147,3 @@ def test_the_state_digest_leaves_out_objects_outside_the_filter():
     before = read_compare_digest(world)
     world.delete("a.tmp")
     assert read_standstill_digest(world) == before == read_compare_digest(world)
-
-
-def test_a_pass_over_many_calls_has_the_digest_of_a_pass_in_one_call(world, mocker):
-    before = read_standstill_digest(world)
-    mocker.patch("oss_oms_sync.passes.work.MIN_SPLIT_OBJECTS", 1)
-    world.advance(DAY)
-    with limit_pages(1):
-        assert read_standstill_digest(world) == before == read_compare_digest(world)
