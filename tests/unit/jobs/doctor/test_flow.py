@@ -173,21 +173,6 @@ def test_doctor_does_not_judge_the_permission_to_submit_by_some_records(box, run
     assert "among the first 0 keys" in find_check(report, "arrival of records")["actual"]
 
 
-def test_doctor_does_not_pass_a_project_whose_submissions_all_failed(box, project_folder, run_doctor):
-    deploy(box, project_folder)
-    run_doctor()
-    install_long_ago(box)
-    box.oms.faults.add(Fault.status(400))
-    work_an_hour(box)
-    box.oms.faults.clear()
-    report = run_doctor()
-    assert not report["ok"]
-    assert report["text"] == "Some checks could not run"
-    assert states(report, "unknown") == [RIGHT]
-    assert "(REFUSED)" in find_check(report, RIGHT)["actual"]
-    verify_check(report, "arrival of records", "warning")
-
-
 @pytest.mark.parametrize("job", PASSES)
 def test_doctor_warns_of_a_job_that_fails_at_each_timer_event(box, run_doctor, run_job, job):
     # GIVEN a project that was just deployed, and a job without a permission
@@ -242,18 +227,6 @@ def test_doctor_reports_no_fault_for_writes_to_a_closed_project(box, run_doctor)
     # No remedy asks for an upload, which would raise an alarm.
     for name in (RIGHT, "arrival of records"):
         verify_check(report, name, "skipped", "closed")
-
-
-def test_doctor_does_not_take_records_of_reconcile_for_arriving_events(box, run_doctor, run_job):
-    # GIVEN objects without events
-    lose_events_of_a_day(box)
-    verify_check(run_doctor(), "arrival of records", "fault")
-
-    # WHEN reconcile has submitted them, THEN the flow of records is unknown
-    assert run_job("reconcile")["submitted"]
-    report = run_doctor()
-    assert not report["ok"]
-    assert states(report, "unknown") == ["arrival of records"]
 
 
 def test_doctor_takes_failed_records_that_replay_resent_as_signs_of_events(box, project_folder, run_doctor, run_job):

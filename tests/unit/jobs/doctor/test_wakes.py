@@ -69,10 +69,9 @@ def test_doctor_considers_a_timer_dead_after_two_periods_of_oss_time(box, run_do
     assert set(list_timer_checks(*TIMED)) - set(list_timer_checks(*dead)) <= set(states(report, "ok"))
 
 
-@pytest.mark.parametrize("ahead", [0, 10 * MINUTE, -10 * MINUTE])
-def test_doctor_reports_a_timer_that_never_fired_after_two_periods(box, run_doctor, ahead):
-    # GIVEN a project that was just deployed, without a stored time
-    box.oss.clock_offset = ahead
+def test_doctor_reports_a_timer_that_never_fired_after_two_periods(box, run_doctor):
+    # GIVEN a project that was just deployed, without a stored time, and a fast clock of OSS
+    box.oss.clock_offset = 10 * MINUTE
     ages = {0: (), 2 * MINUTE: (), 4 * MINUTE: ["replay"], 22 * MINUTE: ["replay", *PASSES], 32 * MINUTE: TIMED}
     for age, before in zip(ages, [0, *ages], strict=False):
         box.advance(age - before)

@@ -51,18 +51,20 @@ def count_changes(world: World) -> int:
     return sum((name, status) == accepted for name, _, _, status in world.obs.actions)
 
 
-@pytest.fixture(
-    params=[False, True], ids=["headers keep the modification time", "headers change the modification time"]
-)
+@pytest.fixture
 def world(request) -> World:
-    """Return a world with an object whose headers were lost, and an object with equal headers."""
-    world = make_world(moves=request.param)
+    """Return a world with an object whose headers were lost, and an object with equal headers.
+
+    A change of headers updates LastModified in OBS, unless the test has the parameter False.
+    """
+    world = make_world(moves=getattr(request, "param", True))
     put_in_both(world, "a/lost", SOURCE, LOST)
     put_in_both(world, "b/equal", SOURCE, WANTED)
     world.advance()
     return world
 
 
+@pytest.mark.parametrize("world", [False, True], indirect=True)
 def test_a_headers_pass_mends_lost_headers_once_and_then_writes_nothing(world):
     answer = world.headers()
     assert answer["finished"] is True
@@ -214,6 +216,7 @@ def test_a_headers_pass_names_the_version_to_change_in_a_versioned_bucket(world)
     assert (headers_in_obs(world, "v"), world.obs_bucket.objects["v"].version_id) == (WANTED, first.version_id)
 
 
+@pytest.mark.parametrize("world", [False, True], indirect=True)
 def test_a_headers_pass_makes_no_request_for_a_recorded_object(world):
     for number in range(20):
         put_in_both(world, f"c/{number}", SOURCE, LOST)
@@ -292,7 +295,7 @@ KINDS = [
 def test_a_headers_pass_makes_all_headers_equal_despite_faults_and_kills(moves):
     world, dice = make_world(moves=moves), random.Random(0)
     assert len(KINDS) == 40
-    for number in range(200):
+    for number in range(120):
         key, kind = f"{number % 7}/{number:04}", KINDS[number % 40]
         carried = {name: value for name, value in kind.items() if value.isalnum() and value.isascii()}
         there = {f"x-obs-{name[6:]}" if name.lower().startswith("x-oss-") else name: v for name, v in carried.items()}
@@ -302,7 +305,7 @@ def test_a_headers_pass_makes_all_headers_equal_despite_faults_and_kills(moves):
     steps = iter(range(10**9))
 
     def strike(*_: object) -> None:
-        if next(steps) % 401 == 400:
+        if next(steps) % 241 == 240:
             world.die()
 
     world.destination.before = world.bucket.before = strike
@@ -318,11 +321,11 @@ def test_a_headers_pass_makes_all_headers_equal_despite_faults_and_kills(moves):
     world.oss.faults.clear()
     answer = world.headers(restart=True)
     assert answer["finished"]
-    assert answer["outcomes"].get("not_ascii") == 5
-    assert sum(answer["outcomes"].get(name, 0) for name in ("recorded", "equal", "mended")) == 195
+    assert answer["outcomes"].get("not_ascii") == 3
+    assert sum(answer["outcomes"].get(name, 0) for name in ("recorded", "equal", "mended")) == 117
     made = count_changes(world)
-    assert world.headers(restart=True)["outcomes"] == {"recorded": 195, "not_ascii": 5}
+    assert world.headers(restart=True)["outcomes"] == {"recorded": 117, "not_ascii": 3}
     assert count_changes(world) == made
     undone = world.headers("undo")
-    assert undone["outcomes"].get("restored", 0) > 100
+    assert undone["outcomes"].get("restored", 0) > 60
     assert {key: headers_in_obs(world, key) for key in world.destination.objects} == before

@@ -100,37 +100,6 @@ def test_reconcile_finishes_the_pass_of_an_empty_bucket_at_once(world):
     }
 
 
-def test_reconcile_with_a_limit_stores_no_pass_and_reports_no_rate(world):
-    result = world.reconcile(limit=1)
-    nothing = ("pass", "ranges", "started", "objects", "objects_per_minute", "share", "minutes_left")
-    assert [result[name] for name in nothing] == [None] * 7
-    assert [*world.store.iter_names()] == []
-
-
-def test_reconcile_reports_progress_rate_and_next_step_of_an_open_pass(single_lane):
-    # GIVEN 1500 objects, submitted at 600 a minute
-    single_lane.fill(1500)
-    single_lane.oms.round_trip = 1.0
-
-    # WHEN the first piece is done, and the state is queried a minute later
-    single_lane.tick("reconcile")
-    single_lane.advance(60)
-    result = single_lane.reconcile(look=True)
-
-    # THEN the rate counts from the start, with two minutes of work in three, and the number of objects is unknown
-    assert result["next"].startswith("The pass continues by itself: ")
-    expected = {
-        "finished": False,
-        "ranges": {"open": 1, "done": 0},
-        "started": "2026-01-02T01:00:00Z",
-        "scanned": pytest.approx(1200, abs=20),
-        "objects_per_minute": pytest.approx(400, abs=10),
-        "share": None,
-        "minutes_left": None,
-    }
-    assert {name: result[name] for name in expected} == expected
-
-
 def test_reconcile_estimates_the_progress_of_a_pass_by_the_last_pass(single_lane):
     # GIVEN a pass over 1500 objects, and a second pass in progress after all objects were written again
     keys = [f"{number:04}" for number in range(1500)]
@@ -148,17 +117,6 @@ def test_reconcile_estimates_the_progress_of_a_pass_by_the_last_pass(single_lane
     assert 0 < walked < 1500
     assert result["share"] == pytest.approx(walked / 1500, abs=0.001)
     assert result["minutes_left"] == -(-(1500 - walked) // result["objects_per_minute"])
-
-
-@limit_pages(7)
-def test_reconcile_counts_the_open_and_finished_ranges_of_a_pass(world):
-    world.fill(40)
-    assert world.tick("reconcile")["ranges"] == {"open": 2, "done": 0}
-    done = world.reconcile()
-    assert done["finished"] is True
-    assert done["scanned"] == 40
-    assert done["ranges"]["open"] == 0
-    assert done["ranges"]["done"] > 2
 
 
 def refuse_account(world: World) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator
 from itertools import count, pairwise
 
@@ -29,9 +29,9 @@ def test_a_pass_stops_before_its_timeout_and_the_timer_continues_it(single_lane)
 
 
 def test_a_pass_stores_its_progress_at_least_every_piece_seconds():
-    # GIVEN 1000 objects, submitted at ten a second
-    world = World.installed(LANES="1", PIECE_SECONDS="20")
-    world.fill(1000)
+    # GIVEN 500 objects, submitted at ten a second
+    world = World.installed(LANES="1", PIECE_SECONDS="10")
+    world.fill(500)
     world.oms.round_trip = 1.0
 
     # WHEN a call by hand works on them
@@ -45,9 +45,9 @@ def test_a_pass_stores_its_progress_at_least_every_piece_seconds():
     assert world.reconcile()["finished"]
 
     # THEN a piece is written after PIECE_SECONDS of work, plus at most a batch
-    assert max(end - start for start, end in zip(begun, kept, strict=True)) < 22
+    assert max(end - start for start, end in zip(begun, kept, strict=True)) < 12
     # AND because no event arrives, the call soon does the next piece itself
-    assert max(later - earlier for earlier, later in pairwise(kept)) < 22 + 13
+    assert max(later - earlier for earlier, later in pairwise(kept)) < 12 + 13
     assert len(kept) == 5
 
 
@@ -148,44 +148,16 @@ def test_reconcile_continues_a_pass_whose_option_since_has_a_fraction(world):
     assert len(world.passes()) == 1
 
 
-@pytest.fixture
-def slow_world(small_pages) -> World:
-    """Return a world with slow listings, in which a call handles only a part of the objects.
-
-    It has 60 new objects in two folders, and an old object.
-    """
+def test_reconcile_with_other_options_replaces_the_open_pass(small_pages):
+    # GIVEN slow listings, so that a call handles only a part of the objects
     world = World.installed(LANES="2", PIECE_SECONDS="10")
     world.oss.set_latency()
     slow_down_listings(world.source, 4.0)
     world.upload("a/old", minutes_ago=60 * 24 * 30)
     world.lose_events_of(*(f"{folder}/{number:02}" for folder in "ab" for number in range(30)))
-    return world
 
-
-def test_concurrent_passes_of_different_prefixes_cover_all_their_keys(slow_world):
-    # WHEN the calls alternate until each has ended
-    world, prefixes = slow_world, deque(["", "a/", "b/"])
-    scanned, calls = {}, 0
-    while prefixes:
-        prefix, calls = prefixes.popleft(), calls + 1
-        result = world.reconcile(prefix=prefix, timeout=50)
-        assert adds_up(result)
-        assert calls < 50
-        if result["finished"]:
-            scanned[prefix] = result["scanned"]
-        else:
-            prefixes.append(prefix)
-
-    # THEN each prefix has a single pass, which counts its own keys
-    assert scanned == {"": 60, "a/": 30, "b/": 30}
-    assert calls > 2 * 3
-    assert len(world.passes()) == 3
-    assert len(world.accepted_keys()) == 60
-
-
-def test_reconcile_with_other_options_replaces_the_open_pass(slow_world):
     # WHEN calls with different options for the same keys alternate, and no pass has ended meanwhile
-    world, payloads = slow_world, [{}, {"all": True}, {"since": "1970-01-01"}]
+    payloads = [{}, {"all": True}, {"since": "1970-01-01"}]
     results = [world.invoke("reconcile", payload, timeout=50) for payload in payloads]
     assert [result["stop"] for result in results] == ["time"] * 3
 
