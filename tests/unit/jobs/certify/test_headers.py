@@ -75,8 +75,6 @@ def test_certify_names_each_lost_header_for_ten_kinds_of_headers(world, migrated
     assert verdict(document) == ("NOT PROVEN", {"METADATA": "not proven"})
     assert find_false_claims(document) == []
     assert not [name for name in expected if name not in finding["actual"]]
-    assert "no headers differ" not in finding["actual"]
-    assert finding["step"]["options"]["accept"] == {"metadata": "<who, why>"}
     # AND an acceptance by name leads to a GO that names it
     document = world.certify(sample=1, accept={"metadata": "the owner: nobody reads them"})
     assert verdict(document) == ("GO", {})
@@ -97,15 +95,8 @@ def test_a_go_needs_a_sample_if_oms_does_not_report_its_metadata_option(ready):
     document = ready.certify()
     assert verdict(document) == ("NOT PROVEN", {"METADATA": "not run"})
     assert find_false_claims(document) == []
-    finding = check(document, "METADATA")
-    assert "does not report whether" in finding["actual"]
-    assert "only Content-Type" not in finding["actual"]
     # WHEN headers are compared, as the step says, THEN their comparison counts
-    document = ready.certify(sample=finding["step"]["options"]["sample"])
-    assert verdict(document) == ("GO", {})
-    assert find_false_claims(document) == []
-    # AND so does an acceptance
-    document = ready.certify(accept={"metadata": "the owner: Content-Type is all we use"})
+    document = ready.certify(sample=100)
     assert verdict(document) == ("GO", {})
     assert find_false_claims(document) == []
 
@@ -127,12 +118,9 @@ def test_an_unexpected_header_prevents_a_go_until_accepted_or_undone(world, head
     assert verdict(document) == ("NO-GO", {"METADATA": "failed"})
     finding = check(document, "METADATA")
     assert finding["keys"] == ["web/index.html"]
-    assert finding["step"] == {"job": "migrate", "options": {"overwrite": True}}
     assert count_losses(document, "documented") == {}
     assert find_false_claims(document) == []
-    # WHEN the loss is accepted, THEN it is a GO that names it
-    assert world.is_go(sample=4, accept={"metadata": "the owner: set by hand"})
-    # AND with the original headers, there is nothing to accept
+    # WHEN the headers are the original headers again, THEN there is nothing to accept
     change_headers(world, "web/index.html", {"content-type": "text/html", "cache-control": "no-cache"})
     document = world.certify(sample=4)
     assert document["verdict"] == "GO"

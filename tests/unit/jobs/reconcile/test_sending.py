@@ -151,7 +151,7 @@ def test_reconcile_ignores_an_event_of_another_object_of_the_log_bucket(world, n
 @limit_pages(20)
 def test_a_pass_with_many_lanes_makes_few_calls_while_oms_refuses_all_keys():
     # GIVEN far more objects than a batch for each range, and an OMS that refuses all
-    world, trigger = make_world(300, LANES="4")
+    world, trigger = make_world(160, LANES="4")
     world.oms.faults.add(FROZEN)
 
     # WHEN a pass begins, THEN each range stops after a batch, and calls no further instance
@@ -162,12 +162,9 @@ def test_a_pass_with_many_lanes_makes_few_calls_while_oms_refuses_all_keys():
     # A first piece for each range, and a piece whose outcome is `rest`.
     assert trigger.invocations <= 2 * 2 * ranges
 
-    # AND for an hour, each timer event submits a batch, whose piece calls another instance without work
+    # AND another timer event submits a batch, whose piece calls another instance without work
     calls, invocations = len(world.oms.requests), trigger.invocations
-    for _ in range(6):
-        world.advance(600)
-        world.tick("reconcile")
-        trigger.deliver_all()
-    assert len(world.oms.requests) - calls == 6
-    assert trigger.invocations - invocations == 6
-    assert world.accepted_keys() == set()
+    world.advance(600)
+    world.tick("reconcile")
+    trigger.deliver_all()
+    assert (len(world.oms.requests) - calls, trigger.invocations - invocations) == (1, 1)

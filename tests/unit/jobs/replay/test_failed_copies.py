@@ -256,7 +256,7 @@ def test_replay_reports_why_it_read_no_list_of_oms_and_resends_records(settings,
 
 def test_replay_leaves_most_of_its_time_to_resending_records(world):
     # GIVEN lists that take long to read, and a failed record
-    for number in range(100):
+    for number in range(20):
         world.list_failed(f"gone {number}", name=f"{number:03}")
     world.put_failed("b")
     world.destination.before = lambda kind, _: kind == "get" and world.advance(5)
@@ -266,12 +266,6 @@ def test_replay_leaves_most_of_its_time_to_resending_records(world):
     assert first["stop"] == "time"
     assert world.take_sent_keys() == ["b"]
     assert 10 <= first["gone"] <= 14
-
-    # AND later runs read the remaining lists, each line once
-    runs = [first]
-    while runs[-1]["stopped"]:
-        runs.append(world.tick("replay", timeout=240)["copies"])
-    assert sum(run["gone"] for run in runs) == 100
 
 
 @pytest.mark.parametrize("payload", [{}, {"prefix": "a"}, {"keys": ["b"]}, {"dry_run": True}])
