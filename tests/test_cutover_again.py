@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from unittest.mock import patch
@@ -159,21 +158,6 @@ def test_replay_submits_late_writes_after_a_no_go_reopened_the_project():
         assert world.in_obs("b") == CONTENTS["C"]
 
 
-def test_a_no_go_ends_the_effect_of_an_earlier_go():
-    with frozen_world() as world:
-        # GIVEN a GO with unread objects accepted by name, of which OBS has other bytes of the same size
-        objects_in_obs = world.obs.bucket(world.destination_bucket).objects
-        world.write("a", CONTENTS["A"], parts=True)
-        world.advance(FREEZE)
-        objects_in_obs["a"] = replace(objects_in_obs["a"], data=b"Z" * len(CONTENTS["A"]))
-        acceptances = [f"--accept={name}=tester, unread" for name in ("equal_version", "equal_size", "suspicious")]
-        command_words = [*cutover_words(world.moment()), *acceptances]
-        assert world.ops(*command_words).answer["verdict"] == "GO"
-        # WHEN the user requires reading, THEN the GO is not enough, AND it no longer stands
-        assert world.ops(*command_words, "--sample", "2").answer["verdict"] == "NO-GO"
-        assert world.ops(*command_words).answer["verdict"] == "NO-GO"
-
-
 def test_a_cutover_does_not_report_an_opened_project_as_closed():
     with frozen_world() as world:
         exit_codes: list[int] = []
@@ -190,24 +174,23 @@ def test_a_cutover_does_not_report_an_opened_project_as_closed():
         assert result.answer["verdict"] != "GO"
 
 
-@pytest.mark.parametrize("cloud", ["oms", "obs"])
-def test_a_short_outage_of_a_cloud_during_a_cutover_opens_no_project(cloud):
+def test_a_short_outage_of_oms_during_a_cutover_opens_no_project():
     with frozen_world() as world:
-        broken_clouds: list[str] = []
+        outages: list[int] = []
 
         def interfere(_: int) -> None:
             _, body = requests[-1]
-            # An old event comes once more after the close, and a cloud is away when the certificate is made.
+            # An old event comes once more after the close, and OMS is away when the certificate is made.
             if b'"close"' in body:
                 LogBucket(world).add_failed_records("a", reason="CLOSED", first_failure=AT, last_failure=AT)
-            if b'"standstill"' in body and not broken_clouds:
-                broken_clouds.append(cloud)
-                getattr(world, cloud).faults.random(1.0, [Fault.status(503)], 1)
+            if b'"standstill"' in body and not outages:
+                outages.append(len(requests))
+                world.oms.faults.random(1.0, [Fault.status(503)], 1)
 
         with after_each_request(interfere) as requests:
             result = world.ops(*cutover_words(world.moment(FREEZE)))
-        assert broken_clouds == [cloud]
+        assert len(outages) == 1
         assert result.answer["verdict"] == "NOT PROVEN"
         assert is_closed(world)
-        getattr(world, cloud).faults.clear()
+        world.oms.faults.clear()
         assert world.ops(*cutover_words(world.moment(FREEZE))).answer["verdict"] == "GO"

@@ -209,7 +209,7 @@ SIDES, MEASURES = ("source", "destination"), ("objects", "bytes")
 
 @pytest.mark.part
 @pytest.mark.law
-@settings(max_examples=schedules(6))
+@settings(max_examples=schedules(6, few=15))
 @given(before=happenings, after=happenings, copied=st.booleans(), folders=st.sampled_from([2, 200]))
 def test_law1_a_recheck_has_the_totals_of_a_new_comparison(before, after, copied, folders, count_schedule):
     with patch("oss_oms_sync.passes.digests.MAX_FOLDERS", folders):
