@@ -1,18 +1,15 @@
-"""Changes in a project's life: another sync task, a second project, closing and opening."""
+"""Changes in a project's life: another sync task, and a second project."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from oss_oms_sync.ledger.closing import ProjectState
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
-from support.instance import Instance
 from support.uploads import PATIENCE, records, upload
-from support.world import HOUR, payload
+from support.world import HOUR
 from tools.render import render
 
 
@@ -70,58 +67,3 @@ def test_two_projects_each_submit_their_own_keys(box, deploy):
     box.wait_idle(PATIENCE)
     assert set(box.task.destination) == {f"{folder}/{number}" for folder in "ab" for number in (1, 2, 3)}
     assert records(box, "failed_object/") == {}
-
-
-CLOSED = "and submits nothing. For the next step: python3 ops.py status"
-
-
-@pytest.fixture(params=["python3.12", "python3.10"])
-def project(request, box, tmp_path) -> Sandbox:
-    """Return a project with a single instance of each function, which therefore handles all calls of a test.
-
-    An instance remembers for a minute whether the project is closed.
-    """
-    render(box.answers() | {"runtime": request.param}, tmp_path)
-    box.deploy_project(tmp_path, instances=1)
-    return box
-
-
-def closing(box: Sandbox) -> ProjectState:
-    return ProjectState(Instance(box).invocation())
-
-
-def reasons(box: Sandbox) -> dict[str, str]:
-    """Return the reasons in the failed records, by key."""
-    return {key: json.loads(body)["reason"] for key, body in records(box, "failed_object/").items()}
-
-
-def test_a_closed_project_submits_no_key_until_it_is_open(project):
-    box = project
-    # GIVEN a closed project, and an event that waited in the queue
-    box.oss.lose_events(lambda key: key == "lost")
-    closing(box).close("Li Lei", "cut over")
-    assert box.fc.invoke("forward", payload("waited")).value is False
-
-    # WHEN objects are uploaded, and all jobs run
-    upload(box, "a", "b", "lost")
-    box.advance(HOUR)
-    asked = [("replay", b""), ("replay", b'{"keys": ["a"]}'), ("reconcile", b"{}")]
-    stopped = [box.fc.invoke(job, payload).value["stopped"] for job, payload in asked]
-    box.wait_idle(PATIENCE)
-
-    # THEN OMS is not called, each key is recorded, and each job reports the closed project
-    assert box.oms.calls == []
-    assert reasons(box) == dict.fromkeys(["waited", "a", "b"], "CLOSED")
-    assert all(CLOSED in answer for answer in stopped)
-    verdict = box.fc.invoke("status", b"").value["verdict"]
-    assert verdict["state"] == "closed"
-    assert "(Li Lei: cut over)" in verdict["text"]
-
-    # WHEN it is opened, THEN all keys are submitted, and the destination equals the source
-    closing(box).open("Li Lei")
-    assert box.tick("replay").value["accepted"] == 3
-    assert box.fc.invoke("reconcile", b"{}").value["accepted"] == 1
-    box.wait_idle(PATIENCE)
-    assert box.task.destination.keys() == box.oss.objects(box.source_bucket).keys()
-    assert reasons(box) == {}
-    assert box.fc.invoke("forward", payload("after")).value is True

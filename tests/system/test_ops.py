@@ -84,27 +84,6 @@ def asked_functions(box: Sandbox, calls_before: int) -> set[str]:
     return {invocation.function for invocation in box.fc.invocations[calls_before:]}
 
 
-def test_a_cutover_that_cannot_succeed_ends_before_its_comparison(ops, project_with_copies):
-    # GIVEN a file that cannot be written, and an invalid option: no function is called
-    before = len(project_with_copies.fc.invocations)
-    assert ops("cutover", "--frozen-since", "now", "--out", "nowhere/certificate.json")[0] == 2
-    assert asked_functions(project_with_copies, before) == set()
-    with pytest.raises(SystemExit):
-        ops("cutover", "--frozen-since", "now", "--sample", "301")
-    assert asked_functions(project_with_copies, before) == set()
-
-    # GIVEN a revoked key: only the checks run
-    project_with_copies.oms.remove_credentials(project_with_copies.huawei_credentials[0])
-    code, _, messages = ops("cutover", "--frozen-since", "now")
-    assert code == 1
-    assert "access key" in messages
-    assert (
-        {"certify", "doctor"}
-        <= asked_functions(project_with_copies, before)
-        <= {"certify", "doctor", "compare", "reconcile"}
-    )
-
-
 def test_a_cutover_closes_the_project_after_the_remedy_of_a_no_go(ops, project_with_copies, tmp_path):
     # GIVEN an object that was overwritten in OBS
     project_with_copies.obs.put(project_with_copies.destination_bucket, "a/2", b"somebody else's")

@@ -178,18 +178,6 @@ def test_each_call_for_a_simulated_task_group_needs_its_permission(box, client, 
     assert catch_refusal(lambda: call(client, create)) == (403, "APIGW.0302")
 
 
-def test_the_simulated_oms_lists_task_groups_by_pages(client, create):
-    first_id, second_id = create(), create()
-
-    def list_groups(**query):
-        answer = client.list_task_group(v2.ListTaskGroupRequest(**query))
-        return [taskgroup.group_id for taskgroup in answer.taskgroups], answer.count
-
-    assert list_groups() == ([first_id, second_id], 2)
-    assert list_groups(limit=1, offset=1) == ([second_id], 2)
-    assert catch_refusal(lambda: list_groups(limit=101)) == (400, "OMS.0001")
-
-
 def test_a_simulated_task_group_lists_and_retries_only_failed_objects(box, migrate, call_group, show_group):
     put(box, a=b"hello", b=b"hello", c=b"hello")
     failure = CopyFailure("GET_SRC_OBJ_FAILURE", "com.aliyun.oss.ClientException: Connection reset")

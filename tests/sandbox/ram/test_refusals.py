@@ -193,12 +193,6 @@ def test_the_simulated_ram_refuses_a_wrong_or_unsupported_policy(refusal, statem
     assert answer == (400, "MalformedPolicyDocument")
 
 
-def test_the_simulated_ram_accepts_parameters_only_once_and_in_the_query(refusal):
-    assert refusal("GetUser", [("UserName", "a"), ("UserName", "a")])[1] == "NotImplemented"
-    headers = {"x-acs-content-sha256": hashlib.sha256(b"UserName=a").hexdigest()}
-    assert refusal("GetUser", before=headers, data=b"UserName=a", method="POST")[1] == "NotImplemented"
-
-
 @pytest.mark.parametrize("kind", ["ImplicitDeny", "ExplicitDeny"])
 def test_the_simulated_ram_names_a_missing_permission_and_its_denial(box, send, kind):
     box.ram.deny("ram:CreateRole", kind)
