@@ -43,21 +43,21 @@ class HeadersOutcome(Enum):
     EQUAL = "equal", True, t("equal")
     MENDED = "mended", True, t("changed in OBS to the source's headers")
     RESTORED = "restored", True, t("restored in OBS to the previous headers")
-    UNTOUCHED = "untouched", True, t("never changed")
+    UNTOUCHED = "untouched", True, t("headers never changed by this project")
     # The outcome if the pass does not change headers.
     DIFFERS = "differs", False, t("headers that differ and can be corrected in OBS")
     # The pass did not change the object, or does not know whether it did.
     OTHER_CLASS = "other_class", False, t("contents not proven equal: headers left unchanged")
     CHANGED = "changed", False, t("written during the run: headers left unchanged")
     ARCHIVED = "archived", False, t("archived in OBS, which does not change headers of archived objects")
-    NOT_ASCII = "not_ascii", False, t("with values outside US-ASCII, which OBS refuses")
-    TOO_LARGE = "too_large", False, t("with more than 8 KB of user metadata, or of headers to save for --undo")
-    REMOVAL = "removal", False, t("with a header in OBS that the source object lacks")
+    NOT_ASCII = "not_ascii", False, t("header values outside US-ASCII, which OBS refuses")
+    TOO_LARGE = "too_large", False, t("more than 8 KB of user metadata, or of headers to save for --undo")
+    REMOVAL = "removal", False, t("a header in OBS that the source object lacks")
     UNREADABLE = "unreadable", False, t("headers not readable: a cloud refused the request")
     REFUSED = "refused", False, t("headers not changed: OBS refused the request")
     UNCONFIRMED = "unconfirmed", False, t("change not confirmed: the next run checks the headers")
     # Only in a standstill pass, if too many objects have no record.
-    UNREAD = "unread", False, t("not read, because too many objects have no record")
+    UNREAD = "unread", False, t("headers not read, because too many objects have no record")
 
     def __init__(self, title: str, is_settled: bool, text: Text) -> None:
         self.title = title

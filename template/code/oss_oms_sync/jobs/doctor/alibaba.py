@@ -70,8 +70,8 @@ def check_source_names(context: CheckContext) -> Finding:
     number = len(page.objects)
     return (fault if own_names else unknown)(
         t(
-            "{objects} checked under {folder} in the source bucket, {mine} of them in scope, such as {example}: no"
-            " object under {folder} is ever forwarded",
+            "in the source bucket, {mine} of {objects} under {folder} (such as {example}) are in scope:"
+            " no object under {folder} is ever forwarded",
             objects=t("the first {n:object|objects}", n=number) if page.has_more else t("{n:object|objects}", n=number),
             folder=RECORDS,
             example=printable_line((own_names or [page.objects[0].name])[0]),

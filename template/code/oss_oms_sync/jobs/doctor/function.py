@@ -37,7 +37,10 @@ def check_libraries(_: object) -> Finding:
     if version_numbers < _MIN_OSS2_FOR_V4:
         return fault(
             text,
-            t("oss2 before 2.16.0 has no V4 signatures: set runtime to python3.12 or python3.10 in s.yaml"),
+            t(
+                "the runtime's oss2 is older than 2.16.0 and has no V4 signatures: set runtime to python3.12"
+                " or python3.10 in s.yaml"
+            ),
         )
     return ok(text)
 
