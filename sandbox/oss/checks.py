@@ -11,7 +11,7 @@ from sandbox.oss.answers import make_checksum_headers, make_last_modified_header
 from sandbox.oss.call import Call
 from sandbox.oss.errors import OssError, invalid_argument, malformed_xml
 from sandbox.oss.objects import OssObject
-from sandbox.server.message import Request
+from sandbox.server.message import Request, parse_http_date
 
 
 def check_body(request: Request) -> None:
@@ -35,13 +35,9 @@ def check_overwrite(call: Call) -> None:
 
 def check_conditions(oss_object: OssObject, headers: Mapping[str, str]) -> None:
     if headers.get("if-match", oss_object.etag).strip('"') != oss_object.etag:
-        raise OssError(
-            412,
-            "PreconditionFailed",
-            "At least one of the pre-conditions you specified did not hold.",
-            ec="0017-00001001",
-            Condition="If-Match",
-        )
+        raise _make_precondition_error("If-Match")
+    if (date := headers.get("if-unmodified-since")) and parse_http_date(date) < oss_object.last_modified:
+        raise _make_precondition_error("If-Unmodified-Since")
     if headers.get("if-none-match", "").strip('"') == oss_object.etag:
         raise OssError(
             304,
@@ -49,6 +45,16 @@ def check_conditions(oss_object: OssObject, headers: Mapping[str, str]) -> None:
             "Not Modified",
             {**make_checksum_headers(oss_object), **make_last_modified_header(oss_object)},
         )
+
+
+def _make_precondition_error(condition: str) -> OssError:
+    return OssError(
+        412,
+        "PreconditionFailed",
+        "At least one of the pre-conditions you specified did not hold.",
+        ec="0017-00001001",
+        Condition=condition,
+    )
 
 
 def parse_number(params: Mapping[str, str], name: str, default: int, minimum: int, maximum: int) -> int:

@@ -47,9 +47,9 @@ from sandbox.oss.writing import (
 )
 from sandbox.server.message import Request, Response
 
-_CONDITION_HEADERS = {"if-match", "if-none-match"}
+_CONDITION_HEADERS = {"if-match", "if-none-match", "if-unmodified-since"}
 # Headers that change the meaning of a request, beside OSS's own headers.
-_REQUEST_HEADERS = {*_CONDITION_HEADERS, "if-modified-since", "if-unmodified-since", "range"}
+_REQUEST_HEADERS = {*_CONDITION_HEADERS, "if-modified-since", "range"}
 _COPY_SOURCE = "x-oss-copy-source"
 _FORBID_OVERWRITE, _METADATA = "x-oss-forbid-overwrite", "x-oss-meta-"
 _SIGNING_HEADERS = {"x-oss-content-sha256", "x-oss-date", "x-oss-security-token"}
