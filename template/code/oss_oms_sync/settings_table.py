@@ -72,8 +72,8 @@ SETTINGS = {
     "OMS_RATE": Setting(
         "20",
         t(
-            "maximum number of OMS requests per second, for each of replay, reconcile and compare; lower while OMS"
-            " throttles consecutive batches"
+            "maximum number of requests per second to OMS, for each of replay, reconcile and compare,"
+            " which lower it while OMS throttles consecutive batches"
         ),
     ),
     "RECONCILE_PERIOD": Setting(
@@ -111,8 +111,8 @@ SETTINGS = {
     "PROJECT": Setting(
         "oss-oms-sync",
         t(
-            "name of the function `forward`, with which the other functions' names begin; passes, run files"
-            " of replay, and the mark of a closed project are stored under this name"
+            "name of the function `forward`, with which the other functions' names begin; the data of"
+            " passes, replay's run files and the mark of a closed project are stored under this name"
         ),
     ),
     "LANES": Setting(

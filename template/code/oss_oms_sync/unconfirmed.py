@@ -87,7 +87,7 @@ UNCONFIRMED = {
         confirming_values=("50 MB", "50 MiB"),
     ),
     "copies in one part": Assumption(
-        t("whether OMS writes smaller objects in one part, so that their ETag in OBS is an MD5"),
+        t("whether OMS writes objects up to its part size in one part, so that their ETag in OBS is an MD5"),
         _YES,
         t("the number of objects that a comparison proves equal without reading"),
         ("objects.between.etag",),
@@ -112,7 +112,7 @@ UNCONFIRMED = {
     "delay of lists": Assumption(
         t("delay of OMS's lists"),
         t("at most an hour"),
-        t("only a comparison finds later failures"),
+        t("only a comparison finds failures that OMS lists later"),
         ("lists.written_after",),
         confirming_values=_HOUR_WORDS,
     ),
@@ -127,7 +127,7 @@ UNCONFIRMED = {
     "keys in events": Assumption(
         t("whether keys in OSS events arrive without URL encoding"),
         _YES,
-        t("if they are encoded, no key with special characters arrives: `MISSING` fails"),
+        t("if they are encoded, no object whose key has special characters arrives: `MISSING` fails"),
         ("objects.hostile name.event",),
         confirming_values=_HOUR_WORDS,
     ),
@@ -156,7 +156,7 @@ UNCONFIRMED = {
         setting="OMS_RATE",
     ),
     "instances": Assumption(
-        t("start rate of instances in Function Compute"),
+        t("how fast Function Compute starts instances"),
         t("as documented"),
         t("only the duration of a pass"),
         setting="LANES",
