@@ -201,15 +201,6 @@ def test_forward_records_every_key_of_a_closed_project_in_a_new_instance(world):
     assert "closed since 2026-01-02T00:00:00Z (Li Lei)" in read_failed_record(world, "a")["message"]
 
 
-def test_forward_submits_keys_for_a_minute_after_it_read_an_open_mark(world):
-    world.forward(payload("a"))
-    closing(world).close()
-    for second in range(10, 100, 10):
-        world.clock.sleep(10)
-        world.forward(payload(f"{second}"))
-    assert submitted_keys(world) == [["a"], ["10"], ["20"], ["30"], ["40"], ["50"]]
-
-
 def test_forward_counts_the_minute_from_its_request_for_the_closed_mark(world):
     world.oss.round_trip = 4.0
     assert world.forward(payload("a")) is True
@@ -236,15 +227,6 @@ def test_forward_submits_nothing_after_a_close_if_its_clock_is_set_back(world):
         world.clock.ahead = timedelta(minutes=ahead)
         assert world.forward(payload("b")) is False
     assert submitted_keys(world) == [["a"]]
-
-
-def test_forward_reads_the_mark_once_for_a_large_event_of_a_closed_project(world):
-    closing(world).close()
-    looked = count_mark_reads(world)
-    assert world.forward(payload(*KEYS)) is False
-    assert submitted_keys(world) == []
-    assert count_mark_reads(world) - looked == 1
-    assert {read_failed_record(world, key)["reason"] for key in KEYS} == {"CLOSED"}
 
 
 def test_forward_records_batches_after_a_close_during_a_long_event(world):
@@ -291,11 +273,3 @@ def test_a_failed_record_names_the_missing_permission_to_read_the_mark(world):
     world.oss.deny("oss:GetObject", world.log_bucket)
     world.forward(payload("a"))
     assert "lacks oss:GetObject on photos-oms-log: grant it" in read_failed_record(world, "a")["message"]
-
-
-def test_forward_raises_for_a_key_neither_submitted_nor_recorded(world):
-    closing(world).close()
-    world.oss.deny("oss:PutObject", world.log_bucket)
-    with pytest.raises(RecordError, match="1 failed keys are not recorded"):
-        world.forward(payload("a"))
-    assert not world.oms.requests

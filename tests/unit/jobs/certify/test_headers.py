@@ -82,16 +82,12 @@ def test_certify_names_each_lost_header_for_ten_kinds_of_headers(world, migrated
     assert "not all are equal in OBS (accepted by name)" in document["text"]
 
 
-def hide_metadata_setting(world: World) -> None:
-    """Let OMS omit the option to copy metadata from its description of the sync task."""
-    summary = world.task.summarize
-    world.task.summarize = lambda: {
+def test_a_go_needs_a_sample_if_oms_does_not_report_its_metadata_option(ready):
+    # GIVEN a description of the sync task without the option to copy metadata
+    summary = ready.task.summarize
+    ready.task.summarize = lambda: {
         name: setting for name, setting in summary().items() if name != "enable_metadata_migration"
     }
-
-
-def test_a_go_needs_a_sample_if_oms_does_not_report_its_metadata_option(ready):
-    hide_metadata_setting(ready)
     document = ready.certify()
     assert verdict(document) == ("NOT PROVEN", {"METADATA": "not run"})
     assert find_false_claims(document) == []

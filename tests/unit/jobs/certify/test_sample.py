@@ -101,17 +101,6 @@ def test_a_sampled_object_that_differs_prevents_a_go_in_later_samples(ready, ask
     assert finding["keys"] == ["b"] == first["sample"]["differing"]
 
 
-def test_a_difference_in_a_sample_prevents_a_go_after_a_new_comparison(ready):
-    tamper(ready)
-    ready.advance(20 * MINUTE)
-    ready.prove()
-    assert results(ready.certify(sample=3)) == {"SAMPLE": "failed"}
-    ready.write("b", "b")
-    ready.advance(20 * MINUTE)
-    ready.prove()
-    assert ready.is_go(sample=3)
-
-
 @pytest.mark.parametrize("cause_fault", [lambda world: world.remove("b"), lambda world: world.write("b", "x")])
 def test_a_sampled_object_changed_in_obs_since_the_comparison_is_a_no_go(ready, cause_fault):
     cause_fault(ready)

@@ -133,22 +133,16 @@ def test_certify_issues_a_go_with_a_record_of_an_object_proven_equal(world, mock
     assert world.is_go()
 
 
-def write_copied_objects(world: World, number: int) -> list[str]:
-    """Write this number of objects with equal contents to both buckets; return their keys."""
-    keys = [f"x/{each:05}" for each in range(number)]
-    for key in keys:
-        world.upload(key, "A")
-        world.write(key, "A")
-    return keys
-
-
 def test_certify_checks_as_many_failed_records_as_a_comparison_can_recheck():
     assert gathering.MAX_RECORDS == recheck.MAX_KEYS
 
 
 def test_many_listed_failures_of_equal_objects_do_not_prevent_a_go(world):
     # GIVEN a closed project, and more failures of objects that are equal in OBS than certify reads at the same time
-    keys = write_copied_objects(world, gathering._PARALLEL_LOOKUPS + 1)
+    keys = [f"x/{number:05}" for number in range(gathering._PARALLEL_LOOKUPS + 1)]
+    for key in keys:
+        world.upload(key, "A")
+        world.write(key, "A")
     world.get_ready()
     world.bucket.add_failed_records(*keys, reason="COPY_FAILED")
     # THEN it is a GO, because each object was checked

@@ -56,13 +56,6 @@ def test_compare_never_overwrites_an_object_that_may_be_equal(world):
     assert sorted(world.accepted_keys()) == MISSING
 
 
-def test_a_prefix_limits_the_comparison_in_both_buckets(world):
-    answer = world.compare(prefix="b/")
-    assert answer["source"]["objects"] == 2
-    assert answer["destination"]["objects"] == 1
-    assert world.accepted_keys() == {"b/1"}
-
-
 def test_compare_reports_that_its_scope_has_no_source_objects(world):
     assert not world.compare()["has_no_objects"]
     world = World.holding_copies(OBJECT_SUFFIX=".jpg", LANES="1")

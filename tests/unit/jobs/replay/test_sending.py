@@ -134,25 +134,6 @@ def test_replay_submits_the_keys_of_a_partly_unreadable_event_then_raises(world)
     assert world.oms.accepted.keys() == {"a"}
 
 
-def test_replay_ends_after_five_refused_batches_and_continues_after_them(world):
-    # GIVEN hundreds of bad keys at the front
-    bad, good = many(120), [f"later {n}" for n in range(10)]
-    world.put_failed(*bad, *good)
-    world.oms.refuse(set(bad).__contains__)
-
-    # WHEN runs follow each other
-    first = world.replay()
-    assert first["failed"] == 50
-    assert first["finished"] is False
-    assert len(world.oms.calls) <= 5 * 19
-    for _ in range(4):
-        world.replay()
-
-    # THEN the good keys behind them are submitted, and no key was marked REJECTED
-    assert set(good) <= world.oms.accepted.keys()
-    assert {world.bucket.failed_record(key)["reason"] for key in world.bucket.failed_keys()} <= {"REFUSED", "THROTTLED"}
-
-
 @pytest.mark.parametrize("status", [403, 422, 500])
 def test_a_key_that_oms_always_refuses_delays_no_other_key(world, status):
     # GIVEN a key for which OMS, or its gateway, refuses the whole batch with an error that causes no bisection
