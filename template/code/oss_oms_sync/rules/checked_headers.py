@@ -69,8 +69,8 @@ def _describe_headers(
     recorded_objects = headers.outcomes.get(HeadersOutcome.RECORDED, 0)
     checked_objects, unread_objects = sum(headers.outcomes.values()), unsettled_counts.get(HeadersOutcome.UNREAD, 0)
     yield t(
-        "The standstill pass checked the headers of {n:object|objects}: {recorded} by records, each as of the"
-        " record's time, and {read} by reading both sides",
+        "The standstill pass checked the headers of {n:object|objects}: {recorded} by records (as of each"
+        " record's time), and {read} by reading both sides",
         n=checked_objects,
         recorded=recorded_objects,
         read=checked_objects - recorded_objects - unread_objects,

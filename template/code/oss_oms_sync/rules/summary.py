@@ -58,7 +58,7 @@ def summarize(
 
 
 def _summarize_all_headers(headers: CheckedHeaders, sample_headers: Headers) -> Text:
-    result_text = t("all are equal in OBS, each as of its record or check")
+    result_text = t("all were equal in OBS when they were recorded or checked")
     if headers.unsettled_counts or sample_headers.documented or sample_headers.unexpected:
         result_text = t("not all are equal in OBS (accepted by name)")
     number = sum(headers.outcomes.values())
