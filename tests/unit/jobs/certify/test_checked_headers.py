@@ -81,7 +81,7 @@ def test_the_check_metadata_needs_no_sample_if_all_objects_have_records(world):
     assert finding["result"] == "passed"
     assert finding["gates"] is True
     assert asked == []
-    assert "headers of 4 objects were compared: all are equal in OBS, each as of its record" in document["text"]
+    assert "headers of 4 objects were compared: all were equal in OBS when they were recorded" in document["text"]
 
 
 def test_a_standstill_pass_reads_headers_without_a_record_only_once(world):
