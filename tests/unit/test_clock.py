@@ -86,34 +86,22 @@ TIMES = {
     "2026-01-31T02:30+08": "2026-01-30T18:30:00Z",
     "0001-01-01": "0001-01-01T00:00:00Z",
     "9999-12-31T23:59:59Z": "9999-12-31T23:59:59Z",
+    # Texts without a time.
+    **dict.fromkeys(
+        (
+            *("", "yesterday", "2026-01-32", "2026-0131", "26-01-31", "2026-01-31\n", "2026-01-31T24:00:00Z"),
+            *("2026-01-31T12.5Z", "2026-01-31Z", "2026-01-31T12:30:45+99:00", "2026-W05-6", "２０２６-01-31"),
+            *("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-02:00"),
+        )
+    ),
 }
-NO_TIMES = [
-    "",
-    "yesterday",
-    "2026-01-32",
-    "2026-0131",
-    "26-01-31",
-    "2026-01-31\n",
-    "2026-01-31T24:00:00Z",
-    "2026-01-31T12.5Z",
-    "2026-01-31Z",
-    "2026-01-31T12:30:45+99:00",
-    "2026-W05-6",
-    "２０２６-01-31",
-    "0001-01-01T00:00:00+14:00",
-    "9999-12-31T23:59:59-02:00",
-]
 
 
 @pytest.mark.parametrize(("text", "time"), TIMES.items())
 def test_parse_time_and_timestamp_convert_iso_8601_times_to_utc(text, time):
-    assert timestamp(parse_time(text)) == time
-    assert parse_time(text).tzinfo is timezone.utc
-
-
-@pytest.mark.parametrize("text", NO_TIMES)
-def test_parse_time_returns_none_for_a_text_without_a_time(text):
-    assert parse_time(text) is None
+    parsed = parse_time(text)
+    assert (parsed and timestamp(parsed)) == time
+    assert parsed is None or parsed.tzinfo is timezone.utc
 
 
 @pytest.mark.parametrize("version", ["3.10", "3.12"])
@@ -122,10 +110,10 @@ def test_each_python_version_reads_times_alike(version):
     code = "import json, sys; from oss_oms_sync.clock import *; t = [*map(parse_time, json.load(sys.stdin))]"
     read = subprocess.run(
         [find_python(version), "-c", f"{code}; print(json.dumps([one and timestamp(one) for one in t]))"],
-        input=json.dumps([*TIMES, *NO_TIMES]),
+        input=json.dumps([*TIMES]),
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert json.loads(read.stdout) == [*TIMES.values(), *[None] * len(NO_TIMES)]
+    assert json.loads(read.stdout) == [*TIMES.values()]
