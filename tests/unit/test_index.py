@@ -104,11 +104,6 @@ def test_the_timeout_in_the_context_sets_the_deadline_of_an_invocation(world, in
     assert usual_read == 10.0
 
 
-def test_the_replay_handler_returns_its_report(world, index):
-    assert index.replay_handler(b"", CONTEXT).items() >= {"taken": 0, "finished": True}.items()
-    assert list(world.bucket.objects) == [f"{ROOT}state/replay.json"]
-
-
 def test_the_reconcile_handler_lists_the_source_bucket_and_reports(world, index):
     # GIVEN an object, and the record of the installation in the log bucket
     world.source.add(StoredObject("a", b"a"))

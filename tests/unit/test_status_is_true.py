@@ -1,4 +1,4 @@
-"""Claims of status, compared with the answers of other functions: finished copies, late changes and old run files."""
+"""Claims of status, compared with the answers of other functions: failed copies behind objects of equal size."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from sandbox.oms.copier import CopyFailure, CopyFault
-from support.log_bucket import LogBucket
-from support.world import DAY, HOUR, ROOT, World, payload
+from support.world import HOUR, World, payload
 
 # The ETag of an object in parts: only the contents distinguish such an object from another version of equal size.
 ETAG = "0123456789ABCDEF0123456789ABCDEF-2"
@@ -71,46 +70,3 @@ def test_status_resolves_no_failed_copy_by_a_comparison_without_a_proof(world):
     assert report["compare"]["last"]["classes"]["equal_version"]["source"]["objects"] == 1
     assert report["verdict"]["state"] == "behind"
     assert report["copying"]["failed"] == 1
-
-
-def test_a_write_after_the_close_raises_an_alarm_until_acknowledged(world):
-    # GIVEN a closed project, in which only a key that failed before the close waits
-    world.bucket.add(StoredObject(f"{ROOT}failed_object/before", b'{"reason": "THROTTLED"}'))
-    world.bucket.add_mark(closed=True)
-    world.start()
-    assert world.invoke("status", {})["verdict"]["text"].endswith(" Recorded but not submitted: 1 object key.")
-
-    # WHEN an application writes to the source, THEN status names it, and a closed project is still closed
-    world.forward(payload("late"))
-    verdict = world.invoke("status", {})["verdict"]
-    assert verdict["state"] == "closed"
-    assert verdict.get("alarm")
-    assert "1 object changed after the close, the last at 2026-01-02T" in verdict["text"]
-    assert "关闭后又有 1 个对象发生变更" in verdict["text_zh"]
-
-    # AND after it is acknowledged, only later writes are alarms
-    for options in ({"acknowledge": True}, {}):
-        assert not world.invoke("status", options)["verdict"]["alarm"]
-    world.advance(2)
-    world.forward(payload("later"))
-    assert "1 object changed after the close" in world.invoke("status", {})["verdict"]["text"]
-
-
-def test_status_names_only_run_files_of_projects_that_no_longer_run(world):
-    # GIVEN two other projects of the task, and a renamed project among them
-    for project in ("renamed", "alive-timer-b"):
-        LogBucket(world, project).add_run_file("a")
-        world.bucket.add_json(f"state/replay-timer-{project}.json", {})
-    world.invoke("reconcile", {})
-    world.advance(DAY - 2)
-    assert "renamed" not in world.invoke("status", {})["verdict"]["text"]
-
-    # WHEN no timer has called the renamed project for over a day
-    world.bucket.add_json("state/replay-timer-alive-timer-b.json", {})
-    world.advance(10)
-
-    # THEN nothing is in step, and its files are named
-    verdict = world.invoke("status", {})["verdict"]
-    assert verdict["state"] == "behind"
-    assert f"renamed ({ROOT}replay/renamed/: 1)" in verdict["text"]
-    assert "alive" not in verdict["text"]

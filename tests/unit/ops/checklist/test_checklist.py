@@ -107,12 +107,6 @@ def test_the_checklist_reports_rules_that_it_cannot_store_for_doctor(world):
     expect_success(world.run("checklist"), "The number of OBS's back-to-source rules was not stored for doctor: ")
 
 
-def test_the_checklist_is_available_in_chinese(world):
-    source_documents(world)["cors"] = CORS
-    page = "https://help.aliyun.com/zh/oss/developer-reference/getbucketcors"
-    expect_exit(world.run("checklist", "--lang", "zh"), 1, "仅源端有", page)
-
-
 def test_the_printed_permissions_suffice_for_the_checklist(world):
     # GIVEN two users with the permissions that policies/show.py --checklist prints
     documents = statements.checklist_policies(world.variables())

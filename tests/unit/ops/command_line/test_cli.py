@@ -144,16 +144,6 @@ def test_a_command_with_json_prints_only_the_answer(run, words, answer, code):
     assert re.fullmatch(r"[ -~\n]+", output)
 
 
-def test_a_command_with_html_writes_a_page_and_prints_its_text(run, tmp_path):
-    page = tmp_path / "status.html"
-    code, output, messages = run(FakeCaller(status=report()), "status", "--html", str(page))
-    assert code == 1
-    assert output.splitlines()[0] == "Behind"
-    assert messages == f"Written: {page}\n"
-    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
-    assert run(FakeCaller(status=report()), "status", "--html", str(tmp_path / "no" / "x"))[0] == 2
-
-
 def test_a_command_that_fails_keeps_a_dangling_link_to_its_page(run, tmp_path):
     link, page = tmp_path / "link.html", tmp_path / "status.html"
     link.symlink_to(page)

@@ -28,7 +28,6 @@ from support.ops import (
     invoke_output,
     make_class_counts,
     missing_parts,
-    open_pass_answer,
 )
 from support.process import allow_interrupts, start_process
 from unit.ops.certificates import certificate
@@ -109,15 +108,6 @@ def test_ops_runs_serverless_devs_in_the_projects_folder(environment, stand_in):
     (stand_in.folder / "s").write_text(f"#!/bin/sh\npwd > {stand_in.folder}/where\n")
     run(environment, "doctor")
     assert (stand_in.folder / "where").read_text().strip() == str(TEMPLATE)
-
-
-def test_ops_prints_only_the_answer_to_standard_output_without_a_terminal(environment, stand_in):
-    stand_in.plan({"*": {"before": "warning\n", "err": "(node) Warning\n", "out": invoke_output(compare_answer())}})
-    result = run(environment, "compare")
-    assert result.returncode == 0
-    assert result.stdout.startswith("All objects are in OBS with equal contents.\n")
-    assert "\x1b" not in result.stdout
-    assert result.stderr == ""
 
 
 def test_ops_prints_states_in_colours_on_a_terminal(environment, stand_in):
@@ -212,15 +202,6 @@ def test_a_rehearsal_runs_on_a_terminal_in_chinese(environment, stand_in):
     assert missing_parts(terminal.output, "3. 比对两侧的桶 …", "函数计算中没有该函数") == []
     jobs = [job for job, *_, event in stand_in.calls if "look" not in event]
     assert jobs == ["doctor", "replay", "compare", "compare", "compare", "certify"]
-
-
-def test_ops_prints_no_traceback_if_its_pipe_is_closed(environment, stand_in):
-    stand_in.answers(open_pass_answer(finished=True, missing=["k" * 200] * 2_000))
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with start_process([*PROGRAM, "reconcile"], env=environment, **pipes) as process:
-        process.stdout.readline()
-        process.stdout.close()
-        assert "Traceback" not in process.stderr.read()
 
 
 def run_into_closed_pipe(environment, folder: Path) -> tuple[int, str]:

@@ -24,7 +24,6 @@ ANSWER = json.loads((ROOT / "tests" / "answers" / "made" / "status.json").read_t
 STATUS = from_json(StatusOverview, ANSWER)
 ANSWER_TIME = 1_767_312_000  # 2026-01-02T00:00:00Z, the time of the answer
 RULES = yaml.safe_load((MONITORING / "alerts.yaml").read_text())["groups"][0]["rules"]
-_CONVENTION = re.compile(r"oss_oms_sync_([a-z_]+_objects|[a-z_]+_seconds|verdict|alarm)")
 _EXPRESSION = re.compile(r'(time\(\) - )?(\w+)(?:\{(\w+)="([^"]+)"\})? (==|>) (\d+)')
 
 
@@ -47,13 +46,6 @@ def samples(text: str) -> dict[tuple[str, ...], float]:
 
 def test_the_metrics_equal_those_of_the_golden_file():
     assert metrics.format_metrics([member(), member("videos", None)]) == GOLDEN.read_text()
-
-
-def test_each_metric_has_a_help_text_and_a_conventional_name():
-    families = list(text_string_to_metric_families(GOLDEN.read_text()))
-    assert all(family.documentation and family.type == "gauge" for family in families)
-    odd = [name for name in (family.name for family in families) if not _CONVENTION.fullmatch(name)]
-    assert odd == []
 
 
 def test_the_metrics_contain_the_time_of_the_go_certificate():
