@@ -101,7 +101,7 @@ def test_the_timer_finishes_the_older_of_two_passes_over_old_objects(world, firs
     ("period", "options", "minutes_ago"), [("1d", {"since": "1970-01-01"}, 60 * 24 * 30), ("off", {}, 0)]
 )
 def test_the_timer_continues_a_pass_by_hand_but_no_call_with_a_limit(period, options, minutes_ago):
-    world = World.installed(RECONCILE_PERIOD=period)
+    world = World.installed(RECONCILE_PERIOD=period, LANES="1")
     world.fill(60, minutes_ago=minutes_ago)
     # WHEN the timer fires, THEN it continues no call with a limit, but a pass that was begun by hand
     for begin, sent in (
