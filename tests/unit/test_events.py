@@ -112,9 +112,27 @@ def test_the_event_parser_returns_only_the_newest_event_of_a_repeated_key(twice)
     assert [(change.key, change.etag) for change in parsed.changes] == [("a", "AE"), ("b", "0123456789ABCDEF")]
 
 
-def test_the_event_parser_ignores_events_of_the_log_bucket_and_of_records():
-    ours = event("a", bucket="photos-oms-log"), event("oms_source_record/t/success_object/a")
-    assert summarize(parse_events(*ours, event("ok"))) == (["ok"], {"log bucket": 1, "record": 1}, 0)
+@pytest.mark.parametrize(
+    ("deliveries", "environment", "keys", "skipped"),
+    [
+        (
+            [event("a", bucket="photos-oms-log"), event("oms_source_record/t/success_object/a"), event("ok")],
+            {},
+            ["ok"],
+            {"log bucket": 1, "record": 1},
+        ),
+        ([event("a", bucket="videos")], {"SOURCE_BUCKET": ""}, ["a"], {}),
+        (
+            [event("in/a.jpg"), event("out/a.jpg"), event("in/a.png")],
+            {"OBJECT_PREFIX": "in/", "OBJECT_SUFFIX": ".jpg"},
+            ["in/a.jpg"],
+            {"outside OBJECT_PREFIX and OBJECT_SUFFIX": 2},
+        ),
+    ],
+    ids=["the log bucket and records", "any bucket without SOURCE_BUCKET", "outside the filter"],
+)
+def test_the_event_parser_skips_events_that_are_not_of_the_project(deliveries, environment, keys, skipped):
+    assert summarize(parse_events(*deliveries, **environment)) == (keys, skipped, 0)
 
 
 def test_the_event_parser_reports_an_event_of_another_bucket():
@@ -124,17 +142,6 @@ def test_the_event_parser_reports_an_event_of_another_bucket():
         "ObjectCreated:PutObject: the event is of bucket 'videos', but SOURCE_BUCKET is 'photos'."
         " Correct SOURCE_BUCKET, or remove that bucket's trigger"
     ]
-
-
-def test_the_event_parser_reads_any_buckets_events_without_source_bucket():
-    assert summarize(parse_events(event("a", bucket="videos"), SOURCE_BUCKET="")) == (["a"], {}, 0)
-
-
-def test_the_event_parser_ignores_keys_outside_the_projects_filter():
-    parsed = parse_events(
-        event("in/a.jpg"), event("out/a.jpg"), event("in/a.png"), OBJECT_PREFIX="in/", OBJECT_SUFFIX=".jpg"
-    )
-    assert summarize(parsed) == (["in/a.jpg"], {"outside OBJECT_PREFIX and OBJECT_SUFFIX": 2}, 0)
 
 
 @pytest.mark.parametrize(
@@ -170,53 +177,57 @@ def test_the_event_parser_never_raises_for_any_payload(value):
 A, B = json.dumps(event("a")), json.dumps(event("b"))
 
 
-@pytest.mark.parametrize(
-    "payload",
-    [
-        f'{{"events": [{A}], "events": [{B}]}}',
-        f'{{"requestContext": {{}}, "requestPayload": {A}, "requestPayload": {B}}}',
-        f'{{"requestContext": {{}}, "requestPayload": {{"events": [{A}], "events": [{B}]}}}}',
-        f'{{"type": "oss:ObjectCreated:PutObject", "data": {A}, "data": {B}}}',
-        json.dumps({"Message": f'{{"events": [{A}], "events": [{B}]}}'}),
-        '{"Message": "e30=", "Message": "e30="}',
-        '{"events": [{"eventName": "ObjectCreated:PutObject", "oss": {"object": {"key": "a", "key": "b"}}}]}',
-        f'{{"events": [{A[:-1]}, "eventName": "ObjectRemoved:DeleteObject"}}]}}',
-        f'{{"events": [{A[:-1]}, "oss": {{"object": {{"key": "b"}}}}}}]}}',
-    ],
-)
-def test_the_event_parser_reports_an_event_with_a_repeated_json_name(payload):
-    assert summarize(events.parse(payload.encode(), SETTINGS)) == ([], {}, 1)
-
-
 EVENTS = f'{{"events": [{A}]}}'
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        A,
-        f"[{A}]",
-        f'{{"requestContext": {{}}, "requestPayload": {A}}}',
-        base64.b64encode(EVENTS.encode()).decode(),
-        base64.encodebytes(EVENTS.encode()).decode(),
-        json.dumps({"Message": base64.encodebytes(EVENTS.encode()).decode()}),
-        json.dumps({"type": "oss:ObjectCreated:PutObject", "data": EVENTS}),
-        f'{{"type": "oss:x", "data": {EVENTS}}}',
-        # A form that is not documented yet.
-        EVENTS.replace("PutObject", "Teleport"),
-        EVENTS.replace('"bucket"', '"barrel"'),
-        # A repeated name with equal values, or in a part that is not read.
-        EVENTS.replace('"eventVersion": "1.0"', '"eventVersion": "1.0", "eventVersion": "1.0"'),
-        EVENTS.replace('"size": 9', '"objectMeta": {"x": 1, "x": 2}, "size": 9'),
-    ],
-)
-def test_the_event_parser_reads_an_event_in_any_envelope(text):
-    assert summarize(events.parse(text.encode(), SETTINGS)) == (["a"], {}, 0)
+TWO_NAMES = f'{{"events": [{A}, {{"eventName": "x", "eventName": "y"}}, {B}]}}'
+OTHER_SERVICES = ("mns:Queue:SendMessage", "anything", "ecs:Instance:StateChange")
+# Payloads with the keys of the parsed changes, and with the number of problems.
+TEXTS = [
+    # Any envelope.
+    *(
+        (text, ["a"], 0)
+        for text in (
+            A,
+            f"[{A}]",
+            f'{{"requestContext": {{}}, "requestPayload": {A}}}',
+            base64.b64encode(EVENTS.encode()).decode(),
+            base64.encodebytes(EVENTS.encode()).decode(),
+            json.dumps({"Message": base64.encodebytes(EVENTS.encode()).decode()}),
+            json.dumps({"type": "oss:ObjectCreated:PutObject", "data": EVENTS}),
+            f'{{"type": "oss:x", "data": {EVENTS}}}',
+            # A form that is not documented yet.
+            EVENTS.replace("PutObject", "Teleport"),
+            EVENTS.replace('"bucket"', '"barrel"'),
+            # A repeated name with equal values, or in a part that is not read.
+            EVENTS.replace('"eventVersion": "1.0"', '"eventVersion": "1.0", "eventVersion": "1.0"'),
+            EVENTS.replace('"size": 9', '"objectMeta": {"x": 1, "x": 2}, "size": 9'),
+        )
+    ),
+    # A repeated JSON name, which hides no other event.
+    *(
+        (text, [], 1)
+        for text in (
+            f'{{"events": [{A}], "events": [{B}]}}',
+            f'{{"requestContext": {{}}, "requestPayload": {A}, "requestPayload": {B}}}',
+            f'{{"requestContext": {{}}, "requestPayload": {{"events": [{A}], "events": [{B}]}}}}',
+            f'{{"type": "oss:ObjectCreated:PutObject", "data": {A}, "data": {B}}}',
+            json.dumps({"Message": f'{{"events": [{A}], "events": [{B}]}}'}),
+            '{"Message": "e30=", "Message": "e30="}',
+            '{"events": [{"eventName": "ObjectCreated:PutObject", "oss": {"object": {"key": "a", "key": "b"}}}]}',
+            f'{{"events": [{A[:-1]}, "eventName": "ObjectRemoved:DeleteObject"}}]}}',
+            f'{{"events": [{A[:-1]}, "oss": {{"object": {{"key": "b"}}}}}}]}}',
+        )
+    ),
+    (TWO_NAMES, ["a", "b"], 1),
+    # Events of other services than OSS.
+    *((json.dumps({"source": "acs:x", "type": name, "data": {"messageBody": "{}"}}), [], 1) for name in OTHER_SERVICES),
+]
 
 
-def test_an_event_with_a_repeated_json_name_hides_no_other_event():
-    text = f'{{"events": [{A}, {{"eventName": "x", "eventName": "y"}}, {B}]}}'
-    assert summarize(events.parse(text.encode(), SETTINGS)) == (["a", "b"], {}, 1)
+@pytest.mark.parametrize(("text", "keys", "problems"), TEXTS)
+def test_the_event_parser_reads_an_event_in_any_envelope(text, keys, problems):
+    assert summarize(events.parse(text.encode(), SETTINGS)) == (keys, {}, problems)
 
 
 @pytest.mark.parametrize(
@@ -271,12 +282,6 @@ NONE_OF = (
 )
 def test_the_event_parser_names_the_problem_of_an_unreadable_event(payload, problem):
     assert events.parse(payload, SETTINGS) == ParsedEvents(problems=[problem])
-
-
-@pytest.mark.parametrize("name", ["mns:Queue:SendMessage", "anything", "ecs:Instance:StateChange"])
-def test_the_event_parser_reports_an_event_of_another_service_than_oss(name):
-    text = json.dumps({"source": "acs:x", "type": name, "data": {"messageBody": "{}"}})
-    assert summarize(events.parse(text.encode(), SETTINGS)) == ([], {}, 1)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,6 @@ from support.ops import (
     StandInTool,
     compare_answer,
     invoke_output,
-    make_class_counts,
     missing_parts,
 )
 from support.process import allow_interrupts, start_process
@@ -108,14 +107,6 @@ def test_ops_runs_serverless_devs_in_the_projects_folder(environment, stand_in):
     (stand_in.folder / "s").write_text(f"#!/bin/sh\npwd > {stand_in.folder}/where\n")
     run(environment, "doctor")
     assert (stand_in.folder / "where").read_text().strip() == str(TEMPLATE)
-
-
-def test_ops_prints_states_in_colours_on_a_terminal(environment, stand_in):
-    stand_in.answers(compare_answer({"missing": make_class_counts(1, 0, "\x1b[2Jgone")}))
-    terminal = TerminalProgram(environment, "compare")
-    assert terminal.end() == 1
-    phrases = ("\x1b[31mSome objects are missing or different in OBS.\x1b[0m\r\n", r"'\x1b[2Jgone'", "\x1b[2J")
-    assert missing_parts(terminal.output, *phrases) == ["\x1b[2J"]
 
 
 PROGRESS_HINT = f"compare continues in the cloud. To follow its progress: {OPS} compare --deep --look"
