@@ -14,7 +14,6 @@ import pytest
 import requests
 from rich.console import Console
 
-from sandbox import Sandbox
 from sandbox.__main__ import PassTotals, describe_invocation, make_parser, make_upload_program, print_instructions
 from sandbox.control import serve_control
 from sandbox.fc.service import Invocation
@@ -167,17 +166,6 @@ def test_the_prompt_changes_the_delivery_of_events(box, mode, calls):
     run_commands(box, f"events {mode}", "put a")
     box.wait_idle(TIMEOUT)
     assert len(payloads) == calls
-
-
-def test_the_prompt_advances_the_clock_of_the_sandbox(monkeypatch):
-    monkeypatch.delenv("SANDBOX_DATE")
-    with Sandbox() as box:
-        clock_line, later_line = run_commands(box, "clock", "later 15m")
-        assert clock_line.endswith("Z, the same as this machine's clock.")
-        assert later_line.endswith("Z, 900 seconds ahead of this machine's clock.")
-        assert box.clock_lead == 900
-        box.advance(-1000)
-        assert run_commands(box, "clock")[0].endswith("Z, 100 seconds behind this machine's clock.")
 
 
 @pytest.mark.parametrize(

@@ -149,17 +149,6 @@ def any_bucket(request: pytest.FixtureRequest) -> ObsBucket:
     return request.getfixturevalue(request.param)
 
 
-def test_an_obs_client_lists_every_object_once_in_byte_order(box, any_bucket):
-    names = {f"p/{number:04}" for number in range(2003)} | {f"p/{key[:300]}" for key in KEYS}
-    box.obs.fill(box.destination_bucket, [*names, "outside"])
-
-    with any_bucket.pages("p/") as pages:
-        pages_of_objects = [page.objects for page in pages]
-
-    assert [len(objects) for objects in pages_of_objects] == [1000, 1000, len(names) - 2000]
-    assert [stored.name for objects in pages_of_objects for stored in objects] == sorted(names, key=str.encode)
-
-
 def test_an_obs_client_reads_an_object_with_any_key(box, any_bucket):
     for key in KEYS:
         stored = box.obs.put(box.destination_bucket, key, b"hello")
