@@ -21,7 +21,7 @@ _NAME_PREFIX = "oss_oms_sync_"
 # Names and help texts of the metrics, in the order of the file.
 _METRICS = {
     "verdict": "1 for the verdict of the project, 0 for the others.",
-    "alarm": "1 if the verdict needs an action now.",
+    "alarm": "1 if the verdict requires action now.",
     "backlog_objects": "Objects that wait to be resent; a minimum if the log bucket could not be read to its end.",
     "backlog_oldest_seconds": "Age of the oldest failure in the backlog.",
     "unfinished_objects": "Objects that OMS has accepted and not finished.",

@@ -53,7 +53,7 @@ def report(members: Sequence[Member], pages: Mapping[Path, Path], language: str)
     explanation = (
         translate("Action is needed in {n} of {total:project|projects}.", n=len(members_to_act_on), total=len(members))
         if members_to_act_on
-        else translate("No project needs an action.")
+        else translate("No project needs action.")
     )
     columns = [
         Column(translate("project")),

@@ -87,7 +87,7 @@ def test_the_command_fleet_shows_the_worst_project_first_in_80_columns(run, proj
 @pytest.mark.parametrize(
     ("states", "unreadable", "code", "text"),
     [
-        (("in step", "closed"), [], 0, "No project needs an action."),
+        (("in step", "closed"), [], 0, "No project needs action."),
         (("closed",), ["a.json"], 1, "Action is needed in 1 of 1 project."),
     ],
 )
