@@ -13,6 +13,7 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs.certify import deletions
 from support.law import HOSTILE
+from support.log_bucket import LogBucket
 from support.world import DAY, HOUR, World, oms_error, oss_error, record_name
 
 KEYS = ["a", "b/c", "海"]
@@ -94,14 +95,21 @@ def test_the_deletion_list_omits_a_key_if_a_cloud_does_not_answer(deleted_world)
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda world: world.bucket.add_run_file("a"), "waits"),
+        (lambda world: LogBucket(world, "renamed").add_run_file("a"), "waits"),
         (lambda world: world.bucket.add_failed_records("a"), "waits"),
         (lambda world: world.bucket.add_success_record("a"), "recorded"),
         (lambda world: world.bucket.objects.remove(record_name("success", "a")), "others"),
         (lambda world: world.write("a", "A"), "changed"),
         (lambda world: world.put("a", fate="lost"), "back"),
     ],
-    ids=["in a run file", "failed", "accepted again", "never accepted", "written in OBS", "written at the source"],
+    ids=[
+        "in a run file of any project",
+        "failed",
+        "accepted again",
+        "never accepted",
+        "written in OBS",
+        "written at the source",
+    ],
 )
 def test_the_deletion_list_omits_a_key_that_a_record_or_an_object_concerns(deleted_world, change, reason):
     change(deleted_world)
