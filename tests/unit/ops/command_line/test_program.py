@@ -234,7 +234,7 @@ def test_a_cutover_saves_its_certificate_and_page_despite_a_closed_pipe(
     stand_in.answers({**LOOKED, "go": certificate()})
     assert run_cutover(environment, tmp_path) == expected
     assert json.loads((tmp_path / "certificate.json").read_text())["verdict"] == "GO"
-    assert "GO" in (tmp_path / "page.html").read_text()
+    assert " ops.py check certificate.json<" in (tmp_path / "page.html").read_text()
     assert stand_in.calls[-1][:4] == ["forward", "remove", "--trigger", "oss-content"]
 
 
