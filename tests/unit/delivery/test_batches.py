@@ -54,11 +54,6 @@ def test_a_submission_with_raw_encoding_sends_unquoted_keys():
     assert [call.sent_keys for call in world.oms.calls] == [["a/b c"]]
 
 
-def test_a_submission_without_keys_makes_no_call(world):
-    assert submit_keys(world, []).outcomes == {}
-    assert not world.oms.requests
-
-
 @pytest.mark.parametrize(
     "fault",
     [*map(oms_error, (500, 502, 503, 504, 429)), DROP_BEFORE, DROP_AFTER, HANG, DRIP, oms_error(400, "APIG.0308")],
@@ -179,24 +174,6 @@ def test_a_failure_quotes_oms_in_a_single_line_without_secrets(world):
     assert failure.error_code == "APIGW.0301"
 
 
-@pytest.mark.parametrize("body", ["<html>Bad Gateway</html>", "[]", "{}", '"x"', "", "[" * 100_000])
-def test_a_failure_keeps_an_error_of_oms_in_an_unknown_form_as_text(world, body):
-    world.oms.faults.then(Fault.status(404, body.encode()))
-    failure = submit_keys(world, ["a"]).outcomes["a"]
-    assert failure == Failure(Reason.NO_TASK, 404, None, failure.message)
-    assert failure.message[:20] == body[:20]
-
-
-def test_a_submission_limits_a_call_to_the_remaining_time(world, mocker):
-    sent = mocker.spy(Adapter, "send")
-    world.oms.faults.add(HANG)
-    submit_keys(world, ["a"], seconds=12)
-    first, second = (call.kwargs["timeout"] for call in sent.call_args_list)
-    assert first == (3.0, 10.0)
-    assert max(second) <= 2.0
-    assert world.clock.seconds <= 12
-
-
 def test_a_failure_shows_no_secret_in_error_codes_or_shortened_texts(world):
     _, sk = world.huawei_credentials
     world.oms.faults.then(oms_error(401, f"bad {sk}\n"), Fault.status(404, b" " * 992 + sk.encode()))
@@ -253,11 +230,6 @@ def test_a_submission_reads_a_huge_response_only_up_to_a_limit(world, mocker):
         world.oms.faults.then(Fault.status(status, b"x" * 10_000_000))
         assert len(submit_keys(world, ["a"]).outcomes["a"].message) == 300
     assert [call.args[1] for call in read.call_args_list] == [64 * 1024 + 1] * 2
-
-
-def test_a_submission_fails_if_a_response_with_status_200_is_cut_off(world):
-    world.oms.faults.add(Fault.status(200, headers={"Content-Length": "40"}))
-    assert find_reasons(submit_keys(world, ["a"])) == {Reason.UNREACHABLE}
 
 
 @pytest.mark.parametrize(

@@ -68,26 +68,6 @@ def test_the_sender_returns_the_unsubmitted_keys_at_the_end_of_its_time():
     assert world.sender.stopped.why == "the time is up"
 
 
-def test_the_sender_starts_no_call_after_its_share_of_the_time():
-    # GIVEN a sender that may use 120 s of ten minutes, and that makes a call each 80 s
-    world = SenderWorld(rate=1 / 80)
-    sender = Sender(world.invocation(600), seconds=120)
-    keys = [FailedKey(ObjectChange(f"k{number}")) for number in range(30)]
-
-    # WHEN it sends three batches, THEN the third batch is returned at once
-    assert sender.send(keys) == keys[20:]
-    assert sender.stopped.why == "the time is up"
-    assert world.clock.monotonic() < 90
-
-
-def test_the_sender_returns_each_key_of_a_batch_without_time_once():
-    world = SenderWorld(timeout=20)
-    world.clock.sleep(9.95)
-    assert world.send(*KEYS, doubtful_keys=("k3", "other")) == KEYS
-    assert world.sender.stopped.why == "the time is up"
-    assert not world.oms.requests
-
-
 def test_the_sender_records_no_key_whose_record_may_be_deleted_late(world):
     # GIVEN keys whose records may still be deleted: OMS accepts the first and refuses the second
     world.oms.refuse(lambda key: key.startswith("bad"))
@@ -146,13 +126,6 @@ def test_the_sender_halves_its_rate_after_a_throttled_batch():
     assert 2 * at_full_rate < slowed < 10
 
 
-def test_the_sender_does_not_slow_down_for_single_throttled_calls():
-    world = SenderWorld(rate=20, round_trip=0.001)
-    world.oms.faults.then(*[BUSY, OK] * 20)
-    world.measure_seconds(200)
-    assert world.measure_seconds(200) <= 20 / 20 + 0.1
-
-
 def test_the_sender_compensates_for_at_most_two_seconds_of_waiting():
     for waited, made_up in ((1, 1), (60, 2)):
         world = SenderWorld(rate=10, round_trip=0.001)
@@ -183,23 +156,6 @@ def test_the_sender_stops_after_five_refused_batches_in_a_row(world):
     world.send(*KEYS)
     assert world.sender.stopped.why == "OMS accepted no key of 5 batches in a row, the last: UNAVAILABLE"
     assert world.send(*KEYS) == KEYS
-
-
-def test_the_sender_names_the_failure_of_its_last_key_when_it_stops(world):
-    # GIVEN four batches that OMS refuses, and a batch whose first half it refuses key by key
-    world.oms.faults.then(*[DOWN] * 20, *[BAD] * 10, *[DOWN] * 5)
-    for _ in range(5):
-        world.send(*KEYS)
-    assert world.sender.failed == {"UNAVAILABLE": 45, "REFUSED": 5}
-    assert world.sender.stopped.why.endswith("the last: UNAVAILABLE")
-
-
-def test_the_sender_bisects_a_refused_batch_after_any_earlier_batch(world):
-    world.oms.refuse(lambda key: key not in KEYS[5:])
-    world.send(*(f"bad {number}" for number in range(10)))
-    world.send(*KEYS[4:])
-    assert world.recorded_keys("success") == set(KEYS[5:])
-    assert world.sender.failed == {"REFUSED": 10, "REJECTED": 1}
 
 
 def test_the_sender_bisects_rejected_keys_again_only_after_a_success(world):
