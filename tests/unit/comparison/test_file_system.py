@@ -13,7 +13,7 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.entries import Entry
 from sandbox.server.faults import Fault
 from support.passes import classes
-from support.world import HOUR, World
+from support.world import World
 
 # Objects in both buckets, a key and data missing in OBS, and True if a parallel file system can store them.
 LACKING = {
@@ -76,25 +76,6 @@ def test_compare_treats_a_destination_of_unknown_kind_as_a_bucket(world):
     world.obs.faults.clear()
     world.obs.deny("obs:bucket:HeadBucket")
     assert classes(world.compare()) == {"missing": ["a//b"]}
-
-
-def test_compare_does_not_classify_an_object_in_obs_as_impossible(world):
-    world.put("a//b", "12", "md5", "copied")
-    make_file_system(world)
-    world.advance(HOUR)
-    assert classes(world.compare()) == {"equal_contents": ["a//b"]}
-
-
-def test_compare_classifies_a_key_below_a_copied_files_name_as_impossible(world):
-    # GIVEN a file and a folder of the same name, neither of them in OBS
-    make_file_system(world)
-    world.lose_events_of("x/b", "x/b/c", data="12")
-    assert classes(world.compare()) == {"missing": ["x/b", "x/b/c"]}
-
-    # WHEN OMS has copied the file, THEN the objects in the folder cannot be copied
-    world.write("x/b", "12")
-    world.advance(HOUR)
-    assert classes(world.compare(again=True)) == {"equal_contents": ["x/b"], "impossible": ["x/b/c"]}
 
 
 @pytest.mark.parametrize(("own", "asked"), [("a/", {}), ("", {"prefix": "a/"})])

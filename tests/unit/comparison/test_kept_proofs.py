@@ -138,23 +138,6 @@ def test_a_cutover_reads_objects_that_oms_would_skip(world, again):
     assert world.oms.accepted.total() == sent
 
 
-def test_compare_names_another_remedy_after_useless_submissions(world):
-    # GIVEN a different object of equal size, which OMS skips for lack of a CRC64
-    world.task.overwrite_mode = "CRC64_COMPARISON_OVERWRITE"
-    write_in_parts(world, "a", data="version 2", there="version 1")
-    compare(world, deep=True, overwrite=True)
-    world.fail_copy()
-    world.advance(HOUR)
-    # WHEN the same comparison runs again
-    answer = world.compare(restart=True, deep=True, overwrite=True)
-    # THEN the object is not submitted again, and the remedy is another
-    assert classes(answer) == {"overwritten": ["a"]}
-    assert world.oms.accepted == {"a": 1}
-    remedy = answer["remedies"]["overwritten"]["en"]
-    assert "python3 ops.py migrate --overwrite" in remedy
-    assert "compare --deep --overwrite" not in remedy
-
-
 def test_a_dry_run_of_a_deep_comparison_stores_no_proof(world):
     write_in_parts(world, "a")
     assert classes(world.compare(dry_run=True, deep=True)) == {"equal_contents": ["a"]}
