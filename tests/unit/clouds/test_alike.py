@@ -167,16 +167,6 @@ def test_the_fast_reader_and_the_xml_parser_agree_on_any_listing_page():
     )
 
 
-def test_the_fast_reader_reads_a_listing_page_of_similar_objects():
-    for seed in range(40):
-        text, dialect = make_page(random.Random(seed))
-        page, is_fast = read_both_ways(text.encode(), dialect)
-        assert page is not None
-        # OBS reports the type of an object only if it is not a normal object.
-        forms = set(re.findall(OBJECT, re.sub(r">[^<]*<", "><", text)))
-        assert is_fast == (len(forms) == 1)
-
-
 @pytest.mark.parametrize("number", [1, 2, 1000])
 @pytest.mark.parametrize("space", ["", "\n", "\r\n  "])
 @pytest.mark.parametrize("classes", [["IA"], ["IA", "COLD"]], ids=["one class", "two classes"])

@@ -163,14 +163,6 @@ def test_a_call_pool_raises_the_exception_of_a_call(error):
         CallPool().run([fail], 60)
 
 
-def test_a_call_pool_runs_a_call_while_its_caller_continues():
-    may_end = threading.Event()
-    running_call = CallPool().begin(lambda: may_end.wait() and "done", 60)
-    may_end.set()
-    assert running_call.result() == "done"
-    assert not running_call.abandon()
-
-
 def test_a_call_pool_never_runs_a_queued_call_that_was_abandoned():
     pool, may_end, finished_calls = CallPool(width=1), threading.Event(), []
     running_call = pool.begin(may_end.wait, 60)

@@ -226,11 +226,6 @@ def test_an_obs_client_limits_the_times_to_connect_and_to_read(world, mocker):
     assert [call.kwargs["timeout"] for call in sent_requests.call_args_list] == [(3.0, 10.0), (2.0, 2.0)]
 
 
-def test_an_obs_client_sends_no_request_after_the_deadline(world):
-    assert error_of(lambda: bucket(world, seconds=0).list_page("", "")).code == "Deadline"
-    assert not world.obs.requests
-
-
 def test_an_obs_client_waits_as_long_as_a_throttling_response_says(world):
     world.obs.faults.then(Fault.status(429, headers={"Retry-After": "2"}))
     assert names(world) == ["a"]
@@ -447,12 +442,6 @@ def test_iter_contents_reads_an_obs_object_in_parts_of_one_version(world, mocker
 
     world.obs.delete("photos-obs", "a")
     assert error_of(lambda: list(bucket(world).iter_contents(LISTED))).code == "NoSuchKey"
-
-
-def test_an_instance_keeps_its_connection_to_obs_between_invocations(world):
-    for _ in range(3):
-        bucket(world).list_page("", "")
-    assert world.obs.connections == 1
 
 
 # Changing headers

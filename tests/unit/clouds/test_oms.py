@@ -94,13 +94,6 @@ def test_requests_to_oms_use_proxies_and_certificates_of_the_environment(monkeyp
     assert options["verify"] == str(tmp_path)
 
 
-def test_a_query_to_oms_is_repeated_on_a_new_connection(world):
-    world.oms.faults.then(DROP_BEFORE, oms_error(503))
-    assert request_task(world).status == "SYNCHRONIZING"
-    assert len(world.oms.requests) == 3
-    assert world.oms.connections == 2
-
-
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [

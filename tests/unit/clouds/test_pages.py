@@ -9,7 +9,7 @@ from oss_oms_sync.clouds.objects import etag_of, etags_of
 from oss_oms_sync.errors import StorageError
 from sandbox.server.faults import Fault
 from support.listing import answer
-from support.world import DRIP, HANG, OSS_HEADERS, World, oss_error
+from support.world import HANG, OSS_HEADERS, World, oss_error
 
 
 def requested_markers(world: World) -> list[str]:
@@ -46,15 +46,6 @@ def test_a_listing_requests_the_next_page_before_it_parses_a_page(world, mocker)
             next(pages)
             assert when_read.pop() == before
             assert when_read == []
-
-
-def test_a_listing_requests_pages_while_its_caller_processes_a_page(world):
-    world.oss.round_trip = 2.0
-    world.oss.faults.then(answer("a", token="t"), answer("b", token="t"), answer("c"))
-    with world.invocation(30).log_bucket.pages("") as pages:
-        for _ in pages:
-            world.clock.sleep(2.0)
-    assert world.clock.seconds == pytest.approx(2.0 + 3 * 2.0)
 
 
 @pytest.mark.parametrize(
@@ -112,15 +103,6 @@ def test_a_listing_without_encoding_requests_the_next_page_after_parsing(world):
     world.oss.faults.then(Fault.status(200, plain, OSS_HEADERS), answer("b"))
     assert list_names(world) == [["a"], ["b"]]
     assert requested_markers(world) == ["", "a"]
-
-
-@pytest.mark.parametrize("fault", [HANG, DRIP])
-def test_a_listing_ends_by_the_deadline(world, fault):
-    world.oss.faults.then(answer("a", token="t"))
-    world.oss.faults.add(fault)
-    with pytest.raises(StorageError), world.invocation(7).log_bucket.pages("") as pages:
-        list(pages)
-    assert world.clock.seconds <= 7
 
 
 def test_a_listing_does_not_retry_a_pending_page_that_nobody_reads(world):

@@ -42,16 +42,6 @@ def test_a_histograms_percentiles_are_within_five_percent(seconds, percent):
     assert abs(make_histogram(seconds).percentile(percent) - exact) <= 0.05 * exact + 0.5
 
 
-@given(st.lists(st.tuples(lags, st.integers(0, 5)), min_size=1, max_size=5), st.randoms())
-def test_the_sum_of_histograms_does_not_depend_on_their_order(parts, random):
-    whole_histogram = make_histogram(
-        [second for seconds, _ in parts for second in seconds], sum(number for _, number in parts)
-    )
-    shuffled = [make_histogram(seconds, number) for seconds, number in parts]
-    random.shuffle(shuffled)
-    assert reduce(Histogram.plus, shuffled, Histogram()) == whole_histogram
-
-
 def test_a_change_of_a_sum_of_histograms_does_not_change_the_summands():
     first, second = make_histogram([1]), make_histogram([1, 2])
     first.plus(second).add(1)

@@ -16,7 +16,6 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.pieces import Pass, Piece, PieceKind, Scope, Tree
 from oss_oms_sync.passes.states import list_open_passes
 from oss_oms_sync.passes.tally import Tally
-from support.passes import begin_stuck_pass
 from support.world import DROP_AFTER, DROP_BEFORE, FROZEN, HOUR, NO_RIGHT, OK, TASK, World
 
 USUAL = Scope(KeyFilter(), None, everything=False)
@@ -134,18 +133,6 @@ def test_unreadable_progress_of_a_range_is_logged_and_counts_as_missing(world, l
     assert re.fullmatch(f"{name}: unreadable, .*: if no other pass begins, begin one with restart", logged)
 
 
-def test_the_stored_scope_of_a_pass_is_read_unchanged(world):
-    pass_ = begin_pass(world, ELSEWHERE)
-    assert world.store.read_description(pass_.name) == pass_
-    pass_ = end_pass(world, ELSEWHERE, scanned=7)
-    state = world.store.read_state(pass_.name)
-    assert state.of == pass_
-    assert state.counts == {"scanned": 7}
-    assert state.ranges_done == 1
-    assert state.ranges_open == 0
-    assert state.pieces == 2
-
-
 def test_only_the_newest_pass_of_a_scope_is_open(world):
     begin_pass(world)
     newer_pass, other_pass = begin_pass(world), begin_pass(world, ELSEWHERE)
@@ -237,10 +224,3 @@ def test_a_worker_continues_if_it_cannot_announce_itself(world, lines):
     world.bucket.fail(NO_RIGHT, where=lambda name: "/working/" in name)
     world.store.write_sign(pass_.name, "r", 2)
     assert ["lacks oss:PutObject" in line["problem"] for line in lines()] == [True]
-
-
-def test_a_refused_request_for_the_progress_of_a_range_raises_an_error(world):
-    begin_stuck_pass(world)
-    world.bucket.fail(NO_RIGHT, "get", lambda name: "/passes/" in name)
-    with pytest.raises(StorageError):
-        world.reconcile()
