@@ -55,7 +55,10 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
             t("GO, or a result without problems"),
             t("NO-GO, an unfinished pass, a result with problems, or an error"),
             t("NOT PROVEN, unproven objects or objects in progress, or no object in scope"),
-            refused=t("header changes were refused, or a usage error"),
+            refused=t(
+                "no header was changed, because no canary has shown that changes are safe outside a cutover;"
+                " or a usage error"
+            ),
         ),
         **_UNTRUSTED_MEANINGS,
     },
@@ -73,7 +76,10 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
         t("no header is left to change"),
         t("the pass has not finished, or an error"),
         t("headers still differ or are unknown, or no object is in scope"),
-        refused=t("header changes were refused, or a usage error"),
+        refused=t(
+            "no header was changed, because no canary has shown that changes are safe outside a cutover; or a"
+            " usage error"
+        ),
     ),
     "cutover": {
         **_make_meanings(
@@ -87,10 +93,10 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
         **_make_meanings(
             t("a valid GO certificate"),
             t("a valid NO-GO certificate"),
-            t("a valid certificate that is NOT PROVEN or of a rehearsal"),
+            t("a valid NOT PROVEN certificate, or a valid certificate of a rehearsal"),
             refused=t("a file cannot be read, or a usage error"),
         ),
-        **_UNTRUSTED_MEANINGS,
+        ExitCode.UNTRUSTED: t("the certificate cannot be trusted, or a listing contradicts the certificate"),
     },
     "cost": _DONE_MEANINGS,
     "secrets": {**_DONE_MEANINGS, ExitCode.REFUSED: t("a secret is missing or invalid, or a usage error")},
@@ -109,7 +115,7 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
     "migrate": _make_meanings(
         t("running, finished or ended; paused by --pause; or no migration exists"),
         t("the migration failed, or an error"),
-        t("paused earlier, or begun, but OMS has no task group for it yet"),
+        t("paused, but not by this command; or OMS has no task group for the migration yet"),
         refused=t("not possible now or not confirmed, or a usage error"),
     ),
     "deletions": _make_meanings(

@@ -132,7 +132,7 @@ class Intentions:
         session.print_text(
             t(
                 "The migration of the existing objects is not finished, and OMS still has the access keys"
-                " {keys}. To follow the migration to its end and delete the keys: {command}",
+                " {keys}. To follow the migration to its end and delete the access keys: {command}",
                 command=Step("migrate"),
                 keys=intention.keys,
             )
@@ -141,7 +141,7 @@ class Intentions:
             if get_access and intention.group:
                 self._offer_end(session, intention, get_access, is_confirmed)
         except OpsError as error:
-            session.print_text(t("The keys were not deleted: {happened}", happened=error.problem))
+            session.print_text(t("The migration's access keys were not deleted: {happened}", happened=error.problem))
 
     def _offer_end(
         self, session: Session, intention: Intention, get_access: AccessProvider, is_confirmed: bool
@@ -151,7 +151,9 @@ class Intentions:
         # A paused or failed group can continue, and then needs its keys.
         if group and group.state is not GroupState.DONE:
             return
-        if is_confirmed or session.agrees(t("OMS has finished this migration. End it and delete the keys now? [y/N]")):
+        if is_confirmed or session.agrees(
+            t("OMS has finished this migration. End the migration and delete its access keys now? [y/N]")
+        ):
             self.end(intention, holders, session.clock.now(), "done" if group else "removed", group)
             session.print_text(t("The migration has ended, and its access keys have been deleted"))
 

@@ -84,7 +84,7 @@ class Session:
         if self.screen.interactive and self.screen.ask(sentence(question, self.lang)) == word:
             return
         # The end of input means that there is no user.
-        remedy = t("To confirm, run this again and type {word} in full", word=word)
+        remedy = t("To confirm, run the command again and type {word} in full", word=word)
         raise UsageError(refusal_text, remedy if self.screen.interactive else no_terminal_remedy)
 
     def show(self, options: Namespace, report: Report, value: object) -> None:

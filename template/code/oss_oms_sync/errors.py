@@ -140,8 +140,8 @@ class Reason(Enum):
         " Address from its details in the OMS console."
     )
     REJECTED = t(
-        "OMS rejects this object key but accepts others in the same batch. Check OMS's message, then rename the"
-        " object or copy it by hand. Replay retries the key once a day."
+        "OMS rejects this object key but accepts other object keys in the same batch. Check OMS's"
+        " message, then rename the object or copy it by hand. Replay retries the key once a day."
     )
     REFUSED = t(
         "OMS rejects the request: check OMS's message. Either this object key is invalid, or the task accepts no"
@@ -155,8 +155,8 @@ class Reason(Enum):
         step=Step("status"),
     )
     MARK_UNREAD = t(
-        "Check the message: the mark in the log bucket that closes the project could not be read, so nothing is"
-        " submitted. Replay resends the object key as soon as the mark can be read."
+        "Check OSS's error message: the mark in the log bucket that closes the project could not be read,"
+        " so nothing is submitted. Replay resends the object key as soon as the mark can be read."
     )
     COPY_FAILED = t(
         "OMS accepted this object key but failed to copy the object. Check OMS's error code and message, and the"

@@ -264,7 +264,7 @@ class _Reader:
         # The value is not shown, because it is a secret.
         self.require(
             not url or not problem,
-            f"ALERT_WEBHOOK {problem}. Copy the robot's address again; it looks like"
+            f"ALERT_WEBHOOK {problem}. Copy the webhook address again from the chat robot's settings; it looks like"
             " https://oapi.dingtalk.com/robot/send?access_token=<token>. Or remove it",
         )
         return url

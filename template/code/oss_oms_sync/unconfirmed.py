@@ -63,19 +63,19 @@ UNCONFIRMED = {
         ("counts.doubles",),
         confirming_values=("each counted",),
     ),
-    "delay of counts": Assumption(
+    "delay of OMS's counts": Assumption(
         t("delay of OMS's counts"),
         t("at most ten minutes"),
-        t("`OMS_FINISHED` waits until the counts have not changed for that time"),
+        t("`OMS_FINISHED` waits until the counts have not changed for ten minutes"),
         ("counts.shown_after",),
         confirming_values=_MINUTE_WORDS,
     ),
-    "interval of counts": Assumption(
+    "interval of OMS's counts": Assumption(
         t("interval of OMS's counts"),
         t("five minutes; doctor checks this"),
         t(
             "if OMS reports counts only by the hour, `OMS_FINISHED` cannot pass, and you have to accept"
-            " `oms_unfinished` by name"
+            " `oms_unfinished` by name (`--accept`)"
         ),
         ("counts.step",),
     ),
@@ -93,12 +93,12 @@ UNCONFIRMED = {
         ("objects.between.etag",),
         confirming_values=("MD5 of the contents",),
     ),
-    "order of listings": Assumption(
+    "order of OBS's listings": Assumption(
         t("the order of OBS's listings"),
         t("by UTF-8 bytes"),
         t(
-            "a listing in another order counts as an error, and never as the end of the listing: no comparison"
-            " would finish, so no cutover could end in GO"
+            "if OBS lists in a different order, each comparison stops with an error, instead of ending"
+            " early without notice; no cutover could then end in GO"
         ),
         ("listing.order",),
         confirming_values=("bytes",),
@@ -109,7 +109,7 @@ UNCONFIRMED = {
         t("replay resends failed copies; it counts and reports unreadable lines"),
         ("lists.separator", "lists.columns"),
     ),
-    "delay of lists": Assumption(
+    "delay of OMS's lists": Assumption(
         t("delay of OMS's lists"),
         t("at most an hour"),
         t("only a comparison finds failures that OMS lists later"),
@@ -215,7 +215,7 @@ UNCONFIRMED = {
         t("the estimates of `cost` and `migrate`, which give a range"),
     ),
     "class of ColdArchive": Assumption(
-        t("the storage class in OBS of Cold Archive objects whose class OMS keeps (`--keep-storage-class`)"),
+        t("with `--keep-storage-class`: the storage class in OBS of objects that are Cold Archive in OSS"),
         t("Deep Archive"),
         t("the costs in OBS; a comparison counts objects by their storage class on each side"),
     ),

@@ -301,7 +301,7 @@ def _unused_keys_need(holder: Holder, is_used: Callable[[], bool], task_keys: Ta
         planned_ids = [key for key in keys if planned_ids is None or key in planned_ids] if not may_be_in_use else []
         if planned_ids:
             consequence = (
-                t("If OMS creates the requested task later, the task cannot copy objects without these keys")
+                t("If OMS creates the requested task later, the task cannot copy objects without these access keys")
                 if text
                 else None
             )
@@ -312,7 +312,10 @@ def _unused_keys_need(holder: Holder, is_used: Callable[[], bool], task_keys: Ta
         for key in planned_ids or ():
             holder.delete_key(key)
 
-    title, manual_steps = t("unused access keys of {who}", who=holder.title), [t("Delete the keys that are not in use")]
+    title, manual_steps = (
+        t("unused access keys of {who}", who=holder.title),
+        [t("Delete the access keys that are not in use")],
+    )
     return Need(title, holder.key_permissions, read_state, remove, manual_steps, lambda: True)
 
 
@@ -328,7 +331,9 @@ def _handover_step(names: tuple[str, str]) -> Text:
     )
 
 
-_ROOT_KEY_WARNING = t("This is, or may be, the account's own key, which has every permission. A user's key is safer")
+_ROOT_KEY_WARNING = t(
+    "This is, or may be, the account's own access key, which has every permission. A user's access key is safer"
+)
 
 
 class Account(NamedTuple):

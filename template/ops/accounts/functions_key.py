@@ -134,13 +134,13 @@ class FunctionsKey:
             return Line(ResourceState.CREATE, _PLACE_TEXT, _NEXT_STEP, facts)
         if renewal_step.old_key is None:
             text = t(
-                "either key may be in use: their last uses are less than a day apart, or the newer key is less"
-                " than a day old"
+                "either access key may be in use: the last uses of the two keys are less than a day"
+                " apart, or the newer key is less than a day old"
             )
             return Line(
                 ResourceState.STOP,
                 text,
-                t("Deploy with only one of the two keys, and run this again after a day"),
+                t("Deploy with only one of the two access keys, and run the command again after a day"),
                 facts,
             )
         if renewal_step.creates_key:
@@ -150,11 +150,11 @@ class FunctionsKey:
                 key=renewal_step.old_key.key_id,
             )
             return Line(ResourceState.CHANGE, text, _NEXT_STEP, facts)
-        text = t("{key} will be deleted: the other key was used more recently", key=renewal_step.old_key.key_id)
+        text = t("{key} will be deleted: the other access key was used more recently", key=renewal_step.old_key.key_id)
         return Line(
             ResourceState.REMOVE,
             text,
-            t("If another machine uses this key, run this command there to create a new key"),
+            t("If another machine uses this access key, run this command there to create a new access key"),
             facts,
         )
 

@@ -30,7 +30,7 @@ _MAX_OMS_DELAY = timedelta(minutes=2)
 _NEW_KEY_CODES = ("OMS.0068", "OMS.0072", "AccessDenied", "InvalidAccessKeyId")
 # Codes for a missing key, or for a wrong secret.
 _WRONG_KEY_CODES = ("OMS.0068", "InvalidAccessKeyId", "SignatureDoesNotMatch")
-RUN_AGAIN_TEXT = t("Run this again later: setup continues from here")
+RUN_AGAIN_TEXT = t("Run the command again later: setup continues from here")
 
 
 class ResourceState(Enum):
@@ -155,7 +155,7 @@ def with_reason(need: Need, reason: Text | None) -> Need:
 
 def missing_user_error(name: str) -> NotYetError:
     return NotYetError(
-        t("the user {name} does not exist yet", name=name), t("Run this again after the user has been created")
+        t("the user {name} does not exist yet", name=name), t("Run the command again after the user has been created")
     )
 
 
@@ -165,7 +165,11 @@ def leftover_error(reasons: Sequence[Text]) -> NotYetError:
 
 def other_policies_reason(holder: Text, policies: Sequence[str]) -> Text:
     """Return the reason why setup does not remove a user or a role: others attached policies to it."""
-    return t("{holder} is kept, because setup did not attach {policies}", holder=holder, policies=policies)
+    return t(
+        "{holder} is kept, because it has policies that setup did not attach: {policies}",
+        holder=holder,
+        policies=policies,
+    )
 
 
 def attachment_reason(policy: str) -> Text:
@@ -191,7 +195,7 @@ def manual_deletion_step(name: str) -> Text:
 
 
 NOTHING_CREATED = Line(ResourceState.EXISTS, t("nothing created by setup"))
-_DETACH_TEXT = t("In the console, detach the policies that setup did not attach, then run this again")
+_DETACH_TEXT = t("In the console, detach the policies that setup did not attach, then run the command again")
 _RENAME_TEXT = t(
     "If these resources are unused, rename or delete them. Otherwise choose another functionName in s.yaml"
 )
@@ -265,8 +269,15 @@ class PendingGrants:
             except RefusedError as error:
                 if not is_new and error.code in _WRONG_KEY_CODES:
                     raise UsageError(
-                        t("{what}: the key belongs to no user ({happened})", what=purpose, happened=error.problem),
-                        t("Run this again with the user's access key and secret"),
+                        t(
+                            "{what}: the access key belongs to no user ({happened})",
+                            what=purpose,
+                            happened=error.problem,
+                        ),
+                        t(
+                            "Run the command again with the access key and secret of the user that setup"
+                            " created for OMS"
+                        ),
                     ) from None
                 if error.code not in _NEW_KEY_CODES:
                     raise
@@ -275,10 +286,14 @@ class PendingGrants:
                 if self._session.clock.now() >= self._end_time:
                     raise NotYetError(
                         t(
-                            "{what}: the new key still lacks the permission ({happened})",
+                            "{what}: the new access key still lacks the permission ({happened})",
                             what=purpose,
                             happened=error.problem,
                         ),
                         RUN_AGAIN_TEXT,
                     ) from None
-            pause(self._session, _RETRY_SECONDS, t("Waiting for the new key's permissions: {what}", what=purpose))
+            pause(
+                self._session,
+                _RETRY_SECONDS,
+                t("Waiting for the permissions of the new access key: {what}", what=purpose),
+            )

@@ -146,7 +146,9 @@ class SetupPlan:
             )
             return t("ready"), "way", text
         if self.is_waiting:
-            text = t("Some resources are still missing. When they exist, run this again: setup continues from here")
+            text = t(
+                "Some resources are still missing. When they exist, run the command again: setup continues from here"
+            )
             return t("wait"), "open", text
         return self._texts.word, "good", self._texts.existing
 

@@ -161,7 +161,7 @@ class SyncTasks:
         if other_tasks := self._find_bucket_tasks(tasks):
             return Line(
                 ResourceState.STOP,
-                t("these buckets already have a task that setup did not create"),
+                t("the two buckets already have a sync task, which setup did not create"),
                 t(
                     "To use the task, set SYNC_URL in s.yaml to {url}. Otherwise delete the task in the"
                     " OMS console: setup then creates a task that migrates metadata",
@@ -172,12 +172,12 @@ class SyncTasks:
             return Line(
                 ResourceState.STOP,
                 t("the account has {n} sync tasks, the maximum", n=len(tasks)),
-                t("Delete a task in the OMS console"),
+                t("Delete a sync task in the OMS console"),
             )
         if self.is_migrating():
             return Line(
                 ResourceState.STOP,
-                t("the migration of the existing objects began with another sync task, and is not finished"),
+                t("the migration of the existing objects began with the previous sync task, and is not finished"),
                 t(
                     "Restore the previous SYNC_URL in s.yaml, and end the migration: {command}",
                     command=Step("migrate", {"remove": True}),
@@ -217,8 +217,8 @@ class SyncTasks:
         ]:
             return Line(
                 ResourceState.BY_HAND,
-                t("OMS has other tasks that setup created and that the functions do not use"),
-                t("Delete these tasks in the OMS console"),
+                t("OMS has other sync tasks that setup created and that the functions do not use"),
+                t("Delete these sync tasks in the OMS console"),
                 [untranslated(self.url(other_task["sync_task_id"])) for other_task in other_tasks],
             )
         if task["status"] == "STOPPED":
@@ -266,7 +266,9 @@ class SyncTasks:
                 )
         own_tasks = self._select_own_tasks(tasks)
         if not own_tasks and (note := self._keys.find_recent_note()):
-            return Line(ResourceState.STOP, requested_text(note), t("Run this again five minutes after that time"))
+            return Line(
+                ResourceState.STOP, requested_text(note), t("Run the command again five minutes after that time")
+            )
         if not own_tasks:
             return NOTHING_CREATED
         return Line(

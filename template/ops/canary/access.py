@@ -108,7 +108,8 @@ class Accounts:
             > MAX_NAME_BYTES
         ):
             raise UsageError(
-                _FILTER_TEXT.filled(why=t("the keys would exceed {most} bytes", most=MAX_NAME_BYTES)), _FILTER_REMEDY
+                _FILTER_TEXT.filled(why=t("the canary's object keys would exceed {most} bytes", most=MAX_NAME_BYTES)),
+                _FILTER_REMEDY,
             )
         for bucket in (self.source, self.destination):
             if bucket.read_setting(bucket.retention_query) is not None:

@@ -79,7 +79,7 @@ def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: s
     time, etag, url, expired_url, replaces = (_ANSWER_TEXTS.get(answer, _UNKNOWN_TEXT) for answer in in_place)
     yield t(
         "header change in OBS: new LastModified: {time}; new ETag: {etag}; URL with an expiry time"
-        " accepted: {url}; accepted after that time: {late}; header removable without side effects:"
+        " accepted: {url}; accepted after the expiry: {late}; header removable without side effects:"
         " {replaces}",
         time=time,
         etag=etag,
@@ -88,7 +88,9 @@ def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: s
         replaces=replaces,
     ).of(lang)
     if policy:
-        yield t("the functions' key can change headers in OBS, through {policy}", policy=_POLICY_TEXTS[policy]).of(lang)
+        yield t(
+            "the functions' access key can change headers in OBS, through {policy}", policy=_POLICY_TEXTS[policy]
+        ).of(lang)
     if watch.unfinished_key_count:
         yield sentence(
             t(

@@ -29,7 +29,7 @@ def find_policy(session: Session, variables: Mapping[str, str], keys: Keys) -> s
         # An unusable setting does not end the canary.
         if not can_change_headers(variables):
             return ""
-        session.progress(t("checking whether the functions' key can change headers in OBS"))
+        session.progress(t("checking whether the functions' access key can change headers in OBS"))
         checks = session.ask(DoctorAnswer, "doctor", {}).checks
     except OpsError:
         return ""

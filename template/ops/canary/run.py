@@ -287,8 +287,8 @@ class _Run:
         session.write(file, f"{json.dumps(report, indent=1)}\n")
         session.print_text(
             t(
-                "{file} contains no name, key, host, ETag or time. To help others, attach it to a field"
-                " report in the project's issues.",
+                "{file} contains no name, object key, access key, host, ETag or time. To help other"
+                " users, attach the file to a field report in the project's issues.",
                 file=str(file),
             )
         )

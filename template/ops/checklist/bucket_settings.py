@@ -160,7 +160,10 @@ SETTINGS = (
         t("ACL"),
         _oss_query("acl", "GetBucketAcl", dialects.parse_oss_acl),
         _obs_query("acl", "GetBucketAcl", "0030", dialects.parse_obs_acl),
-        note=t("A bucket is private if its ACL grants nothing to others. Public read has a different meaning in OBS"),
+        note=t(
+            "A bucket is private if its ACL grants nothing to anyone but the owner. Public read has a"
+            " different meaning in OBS"
+        ),
     ),
     BucketSetting(
         "website",

@@ -163,7 +163,7 @@ def parse_oss_back_to_source(answer: Response) -> SettingShape | None:
 def parse_obs_back_to_source(answer: Response) -> SettingShape | None:
     rules = answer.json().get("rules")
     if not isinstance(rules, list):
-        raise UnreadableResponseError
+        raise UnreadableResponseError(answer.host)
     return _cloud_specific_shape(t("{n:rule|rules}", n=len(rules))) if rules else None
 
 
@@ -171,7 +171,7 @@ def parse_oss_acl(answer: Response) -> SettingShape | None:
     """Read the ACL; return None for a private bucket, which grants nothing to others."""
     grant = next((element.text or "" for element in _parse_root(answer, "AccessControlPolicy").iter("Grant")), "")
     if not grant:
-        raise UnreadableResponseError
+        raise UnreadableResponseError(answer.host)
     return None if grant == "private" else _cloud_specific_shape(untranslated(grant))
 
 
@@ -272,9 +272,11 @@ def parse_referers(statement: Mapping[str, Any]) -> Referers | None:
 
 def parse_statements(answer: Response | None) -> list[dict[str, Any]]:
     """Return the statements of a bucket's policy, or an empty list without a policy. Raises UnreadableResponseError."""
-    entries = answer.json().get("Statement") if answer else []
+    if answer is None:
+        return []
+    entries = answer.json().get("Statement")
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise UnreadableResponseError
+        raise UnreadableResponseError(answer.host)
     return entries
 
 
@@ -291,7 +293,7 @@ def _parse_root(answer: Response, *names: str) -> ElementTree.Element:
     """
     root = answer.xml()
     if root.tag not in names:
-        raise UnreadableResponseError
+        raise UnreadableResponseError(answer.host)
     return root
 
 

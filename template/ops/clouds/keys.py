@@ -152,7 +152,7 @@ def check_form(name: str, value: str) -> None:
     if value and not re.fullmatch(r"[!-~]+", value):
         raise UsageError(
             t("{name} contains blanks or other characters that are invalid in a key", name=name),
-            t("Copy the key again"),
+            t("Copy the value of {name} again", name=name),
         )
 
 
@@ -217,4 +217,7 @@ def _check_secret(name: str, value: str) -> None:
     check_form(name, value)
     # The functions would refuse this address in every run, and doctor cannot check it.
     if name == "ALERT_WEBHOOK" and not _ADDRESS_PATTERN.match(value):
-        raise UsageError(t("{name} does not start with https://", name=name), t("Copy the robot's address again"))
+        raise UsageError(
+            t("{name} does not start with https://", name=name),
+            t("Copy the webhook address again from the chat robot's settings"),
+        )

@@ -53,14 +53,16 @@ _PROXY_STEP = t(
     " host to NO_PROXY. Then run the command again"
 )
 _TRUST_STEP = t(
-    "Check that this machine's clock is correct, and that this machine trusts the host's certificate: a"
-    " proxy that decrypts TLS has its own certificate; set SSL_CERT_FILE to the issuer's certificate. Then"
-    " run the command again"
+    "Check that this machine's clock is correct, and that this machine trusts the host's certificate. If"
+    " a proxy decrypts TLS, set SSL_CERT_FILE to the file of the proxy's CA certificate. Then run the"
+    " command again"
 )
-_KEY_STEP = t("Check that the access key and the secret match, belong to this cloud, and were not deleted")
+_KEY_STEP = t(
+    "Check that the access key and the secret match and belong to this cloud, and that the key was not deleted"
+)
 _PERMISSION_STEP = t(
-    "Check the permissions of the keys. For a canary: python3 policies/show.py --canary; for a migration:"
-    " python3 policies/show.py --migrate"
+    "Check the permissions of the access keys. For a canary: python3 policies/show.py --canary; for a"
+    " migration: python3 policies/show.py --migrate"
 )
 _LATER_STEP = t("Run the command again in a few minutes")
 _REGION_STEP = t("Correct the region or the bucket in s.yaml")
@@ -77,11 +79,12 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """A response of a cloud; the names of `headers` are in lower case."""
+    """A response of the cloud at `host`; the names of `headers` are in lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    host: str = ""
 
     @property
     def code(self) -> str:
@@ -111,7 +114,7 @@ class Response(NamedTuple):
         try:
             root = ElementTree.fromstring(self.body)  # noqa: S314 (of the clouds, over TLS; expat limits entities)
         except ElementTree.ParseError:
-            raise UnreadableResponseError from None
+            raise UnreadableResponseError(self.host) from None
         for element in root.iter():
             element.tag = element.tag.rpartition("}")[2]
         return root
@@ -122,7 +125,7 @@ class Response(NamedTuple):
         except (ValueError, RecursionError):
             fields = None
         if not isinstance(fields, dict):
-            raise UnreadableResponseError
+            raise UnreadableResponseError(self.host)
         return fields
 
 
@@ -153,12 +156,14 @@ class Denial(NamedTuple):
 
 
 class UnreadableResponseError(OpsError):
-    """The error of a response whose form is unknown."""
+    """The error of a response whose form is unknown; `host` is empty if the reader of the response does not know it."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "") -> None:
         super().__init__(
-            t("The cloud's response does not have the documented form"),
-            t("Make sure that no other service answers, such as a login page"),
+            t("The response of {host} does not have the documented form", host=host)
+            if host
+            else t("A cloud's response does not have the documented form"),
+            t("Make sure that no other service, such as a login page, answers in the cloud's place"),
         )
 
 
@@ -225,7 +230,7 @@ def send_request(
                 and request_id_header not in response.headers
                 and response.status not in RETRIED_STATUSES
             ):
-                raise UnreadableResponseError
+                raise UnreadableResponseError(response.host)
             if response.status in _SUCCESS_STATUSES:
                 return response
             if response.status not in RETRIED_STATUSES or is_last:
@@ -270,7 +275,8 @@ def exchange(request: Request) -> Response:
             raise http.client.IncompleteRead(body, response.length)
     finally:
         connection.close()
-    return Response(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
+    headers = {name.lower(): value for name, value in response.getheaders()}
+    return Response(response.status, headers, body, url.netloc)
 
 
 def _is_denied(response: Response) -> bool:

@@ -155,7 +155,7 @@ COMMANDS = {
         (flag("--after-go", t("open the project without asking, even if a GO is in effect")),),
     ),
     "show": Command(
-        t("show a result from standard input, such as a certificate"),
+        t("read the JSON result of a command or function, or a certificate, from standard input, and print it as text"),
         has_page=True,
         calls_function=False,
     ),
@@ -176,7 +176,13 @@ COMMANDS = {
         t("compare both buckets, and submit objects that are missing or older in OBS"),
         (
             _DEEP_OPTION,
-            flag("--overwrite", t("also submit objects that others have overwritten in OBS")),
+            flag(
+                "--overwrite",
+                t(
+                    "also submit objects of which OBS has a newer, different version, for example from another"
+                    " application: OMS may then overwrite that version"
+                ),
+            ),
             flag("--again", t("recheck only the differences that the last pass found")),
             flag("--standstill", t("only list both buckets and compute their digests")),
             *_PASS_OPTIONS,
@@ -198,7 +204,7 @@ COMMANDS = {
         ),
     ),
     "cutover": Command(
-        t("perform or rehearse a cutover; the result is GO, NO-GO or NOT PROVEN"),
+        t("perform a cutover (--frozen-since) or rehearse it (--rehearse); the result is GO, NO-GO or NOT PROVEN"),
         (
             [
                 flag(
@@ -207,7 +213,10 @@ COMMANDS = {
                 ),
                 option(
                     "--frozen-since",
-                    t("start of the freeze: now, or a UTC time such as 2026-01-31T08:00:00Z"),
+                    t(
+                        "start of the freeze: now, or a UTC time such as 2026-01-31T08:00:00Z. Without this"
+                        " option and --rehearse, the command asks for the time; without a terminal, it fails"
+                    ),
                     metavar="TIME",
                 ),
             ],
@@ -220,7 +229,8 @@ COMMANDS = {
             option(
                 "--accept",
                 t(
-                    "accept a class without proof, and name the person and the reason (repeatable): {classes}",
+                    "allow GO although objects of this class are not proven equal, or their metadata"
+                    " differs or is unknown; name who accepts this and why (repeatable). Classes: {classes}",
                     classes=list(ACCEPTABLE_NAMES),
                 ),
                 action="append",
@@ -281,7 +291,10 @@ COMMANDS = {
             ),
             option(
                 "--sample",
-                t("number of objects in the cutover's sample (default: 100)"),
+                t(
+                    "number of objects that you will pass to cutover as --sample (default: 100; cutover's own"
+                    " default is 0)"
+                ),
                 type=quantities.whole_number_parser(0, 300),
                 metavar="N",
                 default=100,
@@ -291,7 +304,8 @@ COMMANDS = {
                 "--night-price",
                 t(
                     "price of traffic out of OSS from 00:00 to 08:00 China time, in dollars per GB"
-                    " (default: half the usual price, or the value of --egress-price if you pass it)"
+                    " (default: {price}; if you pass --egress-price, that price)",
+                    price=f"{Prices().night_egress:.4f}",
                 ),
                 metavar="DOLLARS",
                 type=quantities.parse_dollars,
@@ -311,7 +325,13 @@ COMMANDS = {
     "canary": Command(
         t("test the project in your accounts: write a few objects, follow them into OBS, compare and delete them"),
         (
-            flag("--remove", t("delete the objects that earlier canaries left, on this or another machine")),
+            flag(
+                "--remove",
+                t(
+                    "delete the objects that earlier canaries left in the buckets, including canaries run on"
+                    " other machines"
+                ),
+            ),
             option(
                 "--report",
                 t("write a field report: the measurements of the test, without data that identifies you"),
@@ -327,20 +347,20 @@ COMMANDS = {
             flag(
                 "--remove",
                 t(
-                    "remove the resources that setup created, except the buckets; first remove the functions:"
-                    " s remove -y"
+                    "remove the resources that setup created, except the buckets. Before that, remove the"
+                    " functions yourself: s remove -y"
                 ),
             ),
             flag(
                 "--new-key",
                 t(
                     "create a new access key for the functions, and store it on this machine; more than a"
-                    " day after you deploy it, run this again to delete the old key"
+                    " day after you deploy it, run the command again to delete the old key"
                 ),
             ),
             option(
                 "--only",
-                t("set up only this cloud, with its administrator's key"),
+                t("set up only this cloud, with the access key of its administrator"),
                 choices=("alibaba", "huawei"),
                 default="",
             ),
@@ -358,15 +378,21 @@ COMMANDS = {
         (
             [
                 flag("--look", t("show only the progress")),
-                flag("--pause", t("pause the migration: OMS finishes the objects in progress, and starts no others")),
-                flag("--go-on", t("continue after a pause, with new access keys")),
-                flag("--retry", t("retry failed objects, with new access keys")),
+                flag(
+                    "--pause",
+                    t("pause the migration: OMS finishes the objects in progress, and starts no further objects"),
+                ),
+                flag("--go-on", t("continue after a pause; the command creates new access keys for OMS")),
+                flag("--retry", t("retry failed objects; the command creates new access keys for OMS")),
                 flag("--remove", t("end the migration, and keep the copied objects")),
                 flag("--nights", t("copy at full speed from 00:00 to 08:00 China time, and at 1 MB/s otherwise")),
                 flag("--day-and-night", t("remove the bandwidth limits")),
                 option(
                     "--bandwidth",
-                    t("limit the bandwidth in these hours, such as 08:00-19:59=5MB/s (repeatable up to five times)"),
+                    t(
+                        "limit the bandwidth at these times of day (assumed to be China time; --look measures"
+                        " the time zone), such as 08:00-19:59=5MB/s (repeatable up to five times)"
+                    ),
                     metavar="HOURS=SPEED",
                     action="append",
                     default=[],

@@ -57,7 +57,8 @@ _RESTART_OPTIONS = {"restart": True}
 
 _CLOSED_HINT = t("The project is closed. To continue, run the same command again with {options}")
 _GIVE_UP_HINT = t(
-    "The project is closed. To continue, run the same command again with {options}. To give up: {command}"
+    "The project is closed. To continue, run the same command again with {options}. To give up the"
+    " cutover and open the project: {command}"
 ).filled(command=Step("open"))
 _STOPPED_TEXT = t("stopped: {why}")
 

@@ -57,7 +57,7 @@ _OPENED_TEXT = t(
 _CLOSED_TEXT = t(
     "The project stays closed. After the step above, run the cutover again, which continues from this state."
 )
-_GIVE_UP_TEXT = t("To give up: {command}", command=Step("open"))
+_GIVE_UP_TEXT = t("To give up the cutover and open the project: {command}", command=Step("open"))
 # Classes of objects that are newer in OBS, or only there, by a comparison since the GO.
 _APPLICATION_CLASSES = (ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS, ObjectClass.UNKNOWN, ObjectClass.ARRIVING)
 _MAX_SHOWN_KEYS = 5
@@ -207,8 +207,8 @@ def _open_to_submit(session: Session, mark: Mark, check_ids: str) -> None:
     if answer.go:
         text = t(
             "The project stays closed, because a GO is in effect. The differences ({checks}) come from"
-            " writes or deletions after the GO, or from another freeze. To list application writes to either"
-            " bucket: {command}",
+            " writes or deletions after the GO, or your --frozen-since is not the start of the freeze of"
+            " that GO. To list application writes to either bucket: {command}",
             checks=check_ids,
             command=Step("compare"),
         )

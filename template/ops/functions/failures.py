@@ -30,7 +30,7 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
     (
         r"\$\{secret\([\s\S]{0,200}undefined not found",
         ToolError,
-        t("A secret that s.yaml names is missing in this machine's secret store"),
+        t("The secret store of Serverless Devs on this machine lacks a secret that s.yaml names"),
         t("Store the secret: {command}", command=Step("secrets")),
     ),
     (
@@ -48,13 +48,13 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
     (
         r"FunctionNotFound|function .{0,200} does not exist",
         CloudError,
-        t("The function does not exist in Function Compute"),
+        t("The function {job} does not exist in Function Compute"),
         t("Deploy the project: {command}", command=Step("deploy")),
     ),
     (
         r"AccessDenied|NoPermission|not authorized|Forbidden",
         CloudError,
-        t("Function Compute refused the call"),
+        t("Function Compute refused `s {job}`"),
         t(
             "Grant fc:InvokeFunction on the function to the user of the tool's AccessKey. To show the AccessKey:"
             " s config get"
@@ -100,7 +100,7 @@ def tool_error(job: str, output: str, errors: str, code: int) -> OpsError:
     tool_text = "\n".join(map(tool_output.remove_logs, plain_texts))
     for pattern, error_class, problem, fix in _TOOL_ERRORS:
         if re.search(pattern, tool_text):
-            return error_class(problem, fix, last_lines)
+            return error_class(problem.filled(job=job), fix, last_lines)
     return ToolError(
         t("`s {job}` returned no answer (exit code {code})", job=job, code=code),
         t("Check the output above"),

@@ -102,8 +102,8 @@ def plan(
     if "*" in partial_folders:
         yield sentence(
             t(
-                "The number of objects is unknown: the last comparison ({began}) counts these folders together"
-                " with others. To estimate the cost: {command}",
+                "The number of objects is unknown: the last comparison ({began}) counts these folders"
+                " together with other folders. To estimate the cost: {command}",
                 began=comparison.started,
                 command=COST_STEP,
             ),

@@ -68,7 +68,8 @@ def check_same(intention: Intention, variables: Mapping[str, str], options: Name
         raise UsageError(
             t("A migration with other options is running"),
             t(
-                "Follow that migration without these options, or end it: {command}. Then start this migration",
+                "To watch the running migration, run the command without options. Before you start this"
+                " migration, end the running migration: {command}",
                 command=Step("migrate", {"remove": True}),
             ),
         )
@@ -108,7 +109,7 @@ def _check_conditions(session: Session, variables: Mapping[str, str], holders: S
         if len(holder.key_ids()) >= _MAX_KEYS:
             raise UsageError(
                 t("{name} has {n} access keys, the maximum", name=holder.name, n=_MAX_KEYS),
-                t("Delete the key that the sync task does not use"),
+                t("Delete the access key that the sync task does not use"),
             )
     require_sound_setup(
         session,

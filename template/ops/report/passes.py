@@ -154,7 +154,7 @@ def _verdict(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
         unproven_text = t("No object is known to be missing, but some objects are not proven equal.")
         return (unproven_text, tone) if code else (t("All objects are in OBS with equal contents."), tone)
     if classes & ACCEPTABLE_CLASSES:
-        return t("Some objects are still in progress, and not all others are proven equal."), tone
+        return t("Some objects are still in progress, and not all of the other objects are proven equal."), tone
     return t("Some objects are still in progress."), "way"
 
 

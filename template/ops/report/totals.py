@@ -67,7 +67,7 @@ def objects_and_bytes(counts: Sequence[ObjectCount | None], translate: Translato
 
 def accepted_classes(certificate: Certificate, translate: Translator) -> Blocks:
     if not certificate.accepted:
-        return [Paragraph(translate("Nothing was accepted by name."))]
+        return [Paragraph(translate("No class was accepted by name (--accept)."))]
     rows = []
     for name, person in certificate.accepted.items():
         label = translate(_OTHER_NAMES[name]) if name in _OTHER_NAMES else comparison.class_name(name, translate)

@@ -182,7 +182,7 @@ class SetupRun:
                 if line.state in (ResourceState.STOP, ResourceState.UNREADABLE):
                     raise UsageError(
                         t("The plan is outdated ({what}: {detail})", what=need.title, detail=line.detail),
-                        sentences(line.next, t("Then run this again")),
+                        sentences(line.next, t("Then run the command again")),
                     )
                 if line.state in SETUP_STATES:
                     # A person's key can replace the creation of a resource, but not its change or removal.
@@ -259,8 +259,8 @@ class SetupRun:
         while not (task := huawei.tasks.find_own_task()):
             if huawei.task_keys.is_old(note):
                 advice = t(
-                    "The task's access keys are kept. Run this again: the plan then lists the keys to"
-                    " delete before the next attempt"
+                    "The task's access keys are kept. Run the command again: the plan then lists the"
+                    " access keys to delete before the next attempt"
                 )
                 raise NotYetError(requested_text(note), advice)
             pause(self._session, _LIST_SECONDS, t("Waiting for OMS to list the sync task"))
@@ -286,7 +286,8 @@ class SetupRun:
         keys = read_created_key(self._session, names, handed_key, self._key_request(names))
         if keys is None:
             raise NotYetError(
-                t("the key from the other cloud's administrator is missing ({names})", names=names), RUN_AGAIN_TEXT
+                t("the access key from the other cloud's administrator is missing ({names})", names=names),
+                RUN_AGAIN_TEXT,
             )
         return keys
 
@@ -353,7 +354,9 @@ def _confirm(session: Session, setup_plan: plan.SetupPlan, confirmed_hash: str |
             t("The plan has changed. Its new hash: {hash}", hash=setup_plan.hash),
             t("Read the new plan, and pass its hash with --yes"),
         )
-    root_question = t("A key belongs, or may belong, to the account itself. Type {word} again to use it:", word=_YES)
+    root_question = t(
+        "An access key belongs, or may belong, to the account itself. Type {word} again to use that key:", word=_YES
+    )
     questions = [t("Type {word} to execute the plan:", word=_YES), *([root_question] if is_root else [])]
     hint = t("Without a terminal, pass the plan's hash: --yes {hash}", hash=setup_plan.hash)
     for question in questions if confirmed_hash is None else ():

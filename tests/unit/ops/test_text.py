@@ -353,7 +353,7 @@ NO_PASS = {"pass": None, "started": None, "ended": None, "objects_per_minute": N
         (
             compare_answer({"in_flight": make_class_counts(1, 0), "equal_size": make_class_counts(1, 1)}),
             3,
-            "Some objects are still in progress, and not all others are proven equal.",
+            "Some objects are still in progress, and not all of the other objects are proven equal.",
         ),
         (compare_answer(EMPTY_CLASSES, has_no_objects=True), 3, EMPTY_SCOPE_TEXT),
         (

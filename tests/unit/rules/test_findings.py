@@ -245,7 +245,7 @@ CASES: dict[str, Case] = {
         "PROOF_IMPOSSIBLE",
         {},
         "not proven",
-        ["Copy by hand the objects that OBS needs, then accept the class by name"],
+        ["Copy by hand the objects that OBS needs, then accept the class by name (--accept)"],
         accept("impossible"),
     ),
     "an object of unknown origin": ("UNKNOWN", {}, "not proven", ["only in OBS"], accept("unknown")),

@@ -25,7 +25,7 @@ class OmissionReason(Enum):
     OTHERS = ("others", t("no proof that this project copied the object to OBS"))
     OBS_UNKNOWN = ("obs_unknown", t("OBS did not answer the request for the object"))
     CHANGED = ("changed", t("the object in OBS has changed or no longer exists"))
-    SOURCE_UNKNOWN = ("source_unknown", t("OSS did not return 404 for the object"))
+    SOURCE_UNKNOWN = ("source_unknown", t("OSS did not confirm with a 404 response that the object no longer exists"))
     BACK = ("back", t("the source has the object again"))
 
     def __new__(cls, name: str, meaning: Text) -> OmissionReason:  # noqa: PYI034  typing has Self since 3.11

@@ -17,7 +17,7 @@ from oss_oms_sync.rules.reading import GRANT_READING
 
 # Outcomes of objects whose headers another standstill pass may determine.
 _UNKNOWN_OUTCOMES = (HeadersOutcome.UNREAD, HeadersOutcome.CHANGED, HeadersOutcome.UNCONFIRMED)
-_ACCEPT_REMEDY = t("Accept metadata by name: this project cannot change these headers in OBS")
+_ACCEPT_REMEDY = t("Accept metadata by name (--accept): this project cannot change these headers in OBS")
 
 
 def judge_all_headers(facts: CutoverFacts, headers: CheckedHeaders, check: CutoverCheck) -> Finding:
@@ -51,13 +51,14 @@ def judge_all_headers(facts: CutoverFacts, headers: CheckedHeaders, check: Cutov
     remedy_text = _ACCEPT_REMEDY
     if HeadersOutcome.UNREADABLE in unsettled_counts:
         remedy_text = t(
-            "If a permission is missing: {grant}. Then continue the cutover. Otherwise accept metadata by name",
+            "If a permission is missing: {grant}. Then continue the cutover. Otherwise accept metadata by"
+            " name (--accept)",
             grant=GRANT_READING,
         )
     elif not unsettled_counts:
         remedy_text = t(
             "Find the application that changed these headers in OBS after they were recorded. Then accept"
-            " the differences in metadata by name"
+            " the differences in metadata by name (--accept)"
         )
         keys = sorted({key for lost_header in sample_losses.values() for key in lost_header.keys})
     return check.finding(Result.NOT_PROVEN, text, remedy_text, acceptance_step(facts, METADATA), keys[:MAX_KEYS])

@@ -18,11 +18,11 @@ from oss_oms_sync.rules.remedy import Attempts, remedy
 
 _MANUAL_REMEDY = t(
     "Reading their contents did not prove that these objects match the source. Compare them by hand, then"
-    " accept them by name"
+    " accept them by name (--accept)"
 )
 _GRANT_REMEDY = t(
-    "Grant the missing permission, then start over with --deep --restart. Alternatively, compare the objects by"
-    " hand, then accept them by name"
+    "Grant the missing permission, then start over with --deep --restart. Alternatively, compare the"
+    " objects by hand, then accept them by name (--accept)"
 )
 _READ_REMEDY = t("Compare again with --deep: it reads these objects and proves most of them equal")
 _EQUAL_TEXT = t("The contents of each object are proven equal")
@@ -148,7 +148,7 @@ CLASS_CHECKS = (
             "{number:object|objects} impossible to copy: symbolic links, keys below"
             " oms_source_record/, or keys that OBS cannot store"
         ),
-        remedy_text=t("Copy by hand the objects that OBS needs, then accept the class by name"),
+        remedy_text=t("Copy by hand the objects that OBS needs, then accept the class by name (--accept)"),
     ),
     ClassCheck(
         "UNKNOWN",
@@ -158,7 +158,8 @@ CLASS_CHECKS = (
         keeps_project_open=True,
         description=t("{number:object|objects} only in OBS and not submitted by this project"),
         remedy_text=t(
-            "Delete unwanted objects in OBS, then start over with --restart. Alternatively, accept the objects by name"
+            "Delete unwanted objects in OBS, then start over with --restart. Alternatively, accept the objects by"
+            " name (--accept)"
         ),
     ),
 )

@@ -164,9 +164,9 @@ def _report_unfinished_work(facts: WaitingFacts) -> Finding:
         result = Result.NOT_RUN
         text = t("OMS does not report its remaining work at five-minute intervals")
         remedy_text = t(
-            "Check the OMS console, and run doctor to find a missing permission. After the cutover, each object"
-            " that OMS still copies may overwrite an application's write to OBS. If you can take this risk, accept"
-            " oms_unfinished by name"
+            "Check the OMS console, and run doctor to find a missing permission. After the cutover, each"
+            " object that OMS still copies may overwrite an application's write to OBS. If you can take"
+            " this risk, accept oms_unfinished by name (--accept)"
         )
     else:
         result = Result.NOT_PROVEN
@@ -178,7 +178,7 @@ def _report_unfinished_work(facts: WaitingFacts) -> Finding:
         )
         remedy_text = t(
             "OMS may have lost these objects, may still write them, or may have counted a twice-submitted"
-            " object only once. If you can take this risk, accept oms_unfinished by name"
+            " object only once. If you can take this risk, accept oms_unfinished by name (--accept)"
         )
     if acceptance is not None:
         return OMS_FINISHED.finding(

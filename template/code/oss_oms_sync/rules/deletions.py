@@ -93,8 +93,8 @@ def find_reason_against_list(facts: DeletionFacts) -> Text | None:
         )
     if facts.unread_run_files:
         return t(
-            "{n:run file|run files} of replay cannot be read, so the keys that replay will submit are unknown. For"
-            " details: {step}",
+            "{n:run file|run files} of replay cannot be read, so the object keys that replay will submit"
+            " are unknown. For details: {step}",
             n=facts.unread_run_files,
             step=Step("status"),
         )

@@ -186,7 +186,9 @@ def check_headers(facts: CutoverFacts) -> Finding:
         retry_remedy = _describe_reading_remedy(problem) if problem else t("Continue the cutover, which checks again")
         return make_finding(Result.NOT_RUN, text, retry_remedy, cutover_step(facts))
     if is_migration_unknown and acceptance is None:
-        sample_remedy = t("Continue with a sample, which compares headers. Alternatively, accept metadata by name")
+        sample_remedy = t(
+            "Continue with a sample, which compares headers. Alternatively, accept metadata by name (--accept)"
+        )
         return make_finding(Result.NOT_RUN, text, sample_remedy, cutover_step(facts, sample=_SAMPLE_OF_HEADERS))
     if not (headers.unexpected or has_documented_losses or is_migration_unknown):
         return make_finding(Result.PASSED if headers.compared_count else Result.NOT_RUN, text)
@@ -204,16 +206,16 @@ def check_headers(facts: CutoverFacts) -> Finding:
         )
     elif headers.migrated:
         remedy_text = t(
-            "Accept `metadata` by name: OMS copies only values that consist of letters, digits and"
-            " hyphens. Alternatively, write the objects to the source again with such values (one PUT and"
-            " one copy each)"
+            "Accept `metadata` by name (--accept): OMS copies only values that consist of letters, digits"
+            " and hyphens. Alternatively, write the objects to the source again with such values (one PUT"
+            " and one copy each)"
         )
     else:
         remedy_text = t(
-            "Accept metadata by name. Alternatively, use a sync task that migrates metadata: while the project is"
-            " open, delete this task in the OMS console, empty SYNC_URL in s.yaml, run setup and deploy again, then"
-            " migrate with --overwrite, which reads and writes all {objects:object|objects} ({bytes:byte|bytes})"
-            " again"
+            "Accept metadata by name (--accept). Alternatively, use a sync task that migrates metadata:"
+            " while the project is open, delete this task in the OMS console, empty SYNC_URL in s.yaml,"
+            " run setup and deploy again, then migrate with --overwrite, which reads and writes all"
+            " {objects:object|objects} ({bytes:byte|bytes}) again"
         )
     return make_finding(
         result,

@@ -18,14 +18,14 @@ from support.log_bucket import LogBucket
 from tools.package import ROOT
 
 # Assumptions that no run of a project shows: only a canary does, or the clouds' documents.
-FOR_EVER = {"keys submitted twice", "delay of counts", "delay of lists"}
+FOR_EVER = {"keys submitted twice", "delay of OMS's counts", "delay of OMS's lists"}
 
 
 def test_doctor_lists_the_unconfirmed_assumptions_of_a_new_project(run_doctor):
     report = run_doctor()
     names = set(states(report, "not confirmed"))
     assert report["ok"]
-    assert {*FOR_EVER, "copies in one part", "order of listings", "format of lists", "encoding of keys"} <= names
+    assert {*FOR_EVER, "copies in one part", "order of OBS's listings", "format of lists", "encoding of keys"} <= names
     assert names <= UNCONFIRMED.keys()
     for name in names:
         check, row = find_check(report, name), UNCONFIRMED[name]
@@ -82,8 +82,8 @@ def test_a_canary_confirms_all_assumptions_except_the_form_of_lists(box, run_doc
     ("name", "changes"),
     [
         ("keys submitted twice", {"counts": {"doubles": "merged", "shown_after": "under 5 min"}}),
-        ("delay of counts", {"counts": {"doubles": "each counted", "shown_after": "longer"}}),
-        ("order of listings", {"listing": {"order": "utf-16"}}),
+        ("delay of OMS's counts", {"counts": {"doubles": "each counted", "shown_after": "longer"}}),
+        ("order of OBS's listings", {"listing": {"order": "utf-16"}}),
         ("part size", {"part_size": "whole"}),
     ],
 )
@@ -118,7 +118,7 @@ def test_doctor_does_not_take_missing_counts_of_oms_for_hourly_counts(box, run_d
     # GIVEN an OMS that reports the last hour, but not the last day
     asked = count()
     box.oms.faults.add(answer, where=lambda request: "statistics" in request.raw_path and next(asked) > 0)
-    verify_check(run_doctor(), "interval of counts", state, fix="Run doctor again in a minute")
+    verify_check(run_doctor(), "interval of OMS's counts", state, fix="Run doctor again in a minute")
 
 
 @pytest.mark.parametrize(("language", "title"), [("en", "not confirmed: "), ("zh", "未确认：")])

@@ -104,7 +104,7 @@ IMPERFECT = {
     ),
     "a clock that is five minutes off": (lambda box: setattr(box.oms, "clock_offset", 300), "clock", "", ""),
     "a clock that OMS and OSS do not report": (hide_clocks, "clock", "", ""),
-    "counts by the hour": (set_task(step="ONE_HOUR"), "interval of counts", "", "oms_unfinished"),
+    "counts by the hour": (set_task(step="ONE_HOUR"), "interval of OMS's counts", "", "oms_unfinished"),
     "no permission to read task groups": (
         lambda box: box.oms.deny("oms:taskgroup:get"),
         "permission oms:taskgroup:get",

@@ -500,7 +500,7 @@ def test_a_canary_writes_its_report_before_it_prints_its_result(world):
 def test_a_canary_writes_its_report_to_the_file_and_does_not_print_it(world):
     file = world.folder / "report.json"
     result = world.canary("--report", str(file))
-    assert f"{file} contains no name, key, host, ETag or time" in result.text
+    assert f"{file} contains no name, object key, access key, host, ETag or time" in result.text
     assert "32 digits" not in world.canary().text
 
 
@@ -515,7 +515,9 @@ def test_a_canary_writes_its_report_to_the_file_and_does_not_print_it(world):
 )
 def test_a_canary_reports_the_policy_that_allows_header_changes(world, policy, text):
     with patch("ops.canary.run.find_policy", lambda *_: policy):
-        lines = [line for line in world.screen() if line.startswith("the functions' key can change headers in OBS")]
+        lines = [
+            line for line in world.screen() if line.startswith("the functions' access key can change headers in OBS")
+        ]
     assert [line.rpartition(", ")[2] for line in lines] == [text] * bool(text)
     assert world.stored_report()["in_place"]["permission"] == (policy or "not seen")
 

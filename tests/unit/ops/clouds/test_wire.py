@@ -100,7 +100,8 @@ def test_ops_opens_a_tunnel_through_a_proxy_and_sends_it_no_request(monkeypatch,
     port, received = tunnel
     monkeypatch.setenv(name, f"http://me:p%40ss@127.0.0.1:{port}")
     cloud = f"127.0.0.1:{find_free_port()}"
-    assert wire.exchange(get(f"https://{cloud}/a%20b")).body == b"hello"
+    response = wire.exchange(get(f"https://{cloud}/a%20b"))
+    assert (response.body, response.host) == (b"hello", cloud)
     assert [request.partition(b" HTTP/1.")[0] for request in received] == [f"CONNECT {cloud}".encode(), b"GET /a%20b"]
     basic = b"Proxy-Authorization: Basic bWU6cEBzcw==\r\n"
     assert [(basic in request, request.count(b"Basic")) for request in received] == [(True, 1), (False, 0)]
@@ -164,8 +165,8 @@ def test_ops_refuses_a_proxy_of_another_kind_and_does_not_show_it(monkeypatch, w
 @pytest.mark.parametrize(
     ("status", "body", "fix"),
     [
-        (403, b"<Code>AccessDenied</Code>", "Check the permissions of the keys"),
-        (400, b'{"error_code": "OMS.0072"}', "Check the permissions of the keys"),
+        (403, b"<Code>AccessDenied</Code>", "Check the permissions of the access keys"),
+        (400, b'{"error_code": "OMS.0072"}', "Check the permissions of the access keys"),
         (503, b"", "Run the command again in a few minutes"),
         (404, b"<Code>NoSuchKey</Code>", "Look up this response in the cloud's documentation"),
         (409, b"", "Look up this response in the cloud's documentation"),
@@ -202,7 +203,7 @@ def test_ops_and_the_functions_accept_the_same_task_addresses(form):
 
 @pytest.mark.parametrize("body", [b"", b"<html><p>Log in", b'{"a": 1', b"[]", b"7"])
 def test_ops_raises_an_error_for_an_undocumented_response_body(body):
-    answer = wire.Response(200, {}, body)
+    answer = wire.Response(200, {}, body, "obs")
     for parse in (answer.xml, answer.json):
-        with pytest.raises(OpsError, match="does not have the documented form"):
+        with pytest.raises(OpsError, match="The response of obs does not have the documented form"):
             parse()

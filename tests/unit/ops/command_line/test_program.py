@@ -190,7 +190,7 @@ def test_a_rehearsal_runs_on_a_terminal_in_chinese(environment, stand_in):
         terminal.read_until(question)
         terminal.type(answer)
     assert terminal.end() == 1
-    assert missing_parts(terminal.output, "3. 比对两侧的桶 …", "函数计算中没有该函数") == []
+    assert missing_parts(terminal.output, "3. 比对两侧的桶 …", "函数计算中没有函数 certify") == []
     jobs = [job for job, *_, event in stand_in.calls if "look" not in event]
     assert jobs == ["doctor", "replay", "compare", "compare", "compare", "certify"]
 

@@ -406,7 +406,8 @@ def test_a_cutover_reopens_its_project_only_to_submit_objects(command, name, res
     opening_calls = [("deploy", {"trigger": "oss-content"}), ("reconcile", {"restart": True})]
     assert (console.caller.asked[-2:] == opening_calls) is is_open
     opened = f"because some objects must be submitted ({name}). After the step above, run the cutover again.\n"
-    kept = f"run the cutover again, which continues from this state. To give up: {OPS} open\n"
+    give_up = f"To give up the cutover and open the project: {OPS} open\n"
+    kept = f"run the cutover again, which continues from this state. {give_up}"
     assert [console.messages.endswith(end) for end in (opened, kept)] == [is_open, not is_open]
 
 

@@ -59,7 +59,7 @@ def test_ops_explains_how_to_install_a_missing_serverless_devs(tmp_path, monkeyp
         (
             "✖ failed\n error: code: FunctionNotFound, 404, function 'x' does not exist",
             CloudError,
-            "The function does not exist in Function Compute\nDeploy the project: s deploy -y",
+            "The function doctor does not exist in Function Compute\nDeploy the project: s deploy -y",
         ),
         ("code: AccessDenied, 403, the caller is not authorized", CloudError, "fc:InvokeFunction"),
         ("InvalidAccessKeyId.NotFound: 404", CloudError, "s config add"),

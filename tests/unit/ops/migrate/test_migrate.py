@@ -211,7 +211,7 @@ def test_migrate_keeps_its_access_keys_if_the_sync_task_was_deleted(world):
     expect_exit(
         world.setup(typed=YES),
         1,
-        "stop: sync task: the migration of the existing objects began with another sync task",
+        "stop: sync task: the migration of the existing objects began with the previous sync task",
     )
     assert world.count_oms_keys() == keys
 
@@ -265,7 +265,7 @@ def test_status_is_behind_if_a_migrations_access_keys_remain_for_a_day(world):
     expect_exit(world.run("status"), 1, *keys)
 
     # AND setup names them, because it has administrators' keys
-    instruction = f"To follow the migration to its end and delete the keys: {OPS} migrate"
+    instruction = f"To follow the migration to its end and delete the access keys: {OPS} migrate"
     expect_success(world.setup("--plan"), *keys, instruction)
 
     world.advance(86_400)
@@ -282,7 +282,7 @@ def test_setup_and_canary_offer_to_end_a_finished_or_deleted_migration(world, co
     mocker.patch("ops.canary.run._Run.run_canary", return_value=0)
     world.leave_done()
     # A no leaves the migration, AND a plan does not ask
-    expect_success(world.run(command, typed="n\n"), "End it and delete the keys now? [y/N]")
+    expect_success(world.run(command, typed="n\n"), "End the migration and delete its access keys now? [y/N]")
     assert "End it" not in world.setup("--plan", typed="y\n")[1]
     assert not world.is_finished()
 
@@ -307,7 +307,7 @@ def test_setup_does_not_offer_to_end_a_resumable_migration(world, state):
         assert state == "copying" or world.migrate("--pause")[0] == 0
     _, output = world.setup(typed="y\ny\n")
     assert "OMS still has the access keys" in output
-    assert "End it and delete the keys now" not in output
+    assert "End the migration and delete its access keys now" not in output
     assert world.count_oms_keys() == (2, 2)
 
 
@@ -326,7 +326,7 @@ def test_setup_continues_if_it_cannot_delete_a_migrations_access_keys(world):
     world.leave_done()
     refused = Fault.status(403, b'{"Code": "NoPermission", "Message": "You are not authorized"}')
     world.ram.faults.add(refused, where=lambda request: request.headers.get("x-acs-action") == "DeleteAccessKey")
-    expect_success(world.setup(typed="y\n"), "The keys were not deleted:")
+    expect_success(world.setup(typed="y\n"), "The migration's access keys were not deleted:")
     assert not world.is_finished()
 
 

@@ -80,7 +80,7 @@ def test_setup_does_not_wait_for_a_mistyped_key(world, wrong):
     key, secret = create_reader_key(world)
     start_time = world.platform.now()
     result = set_up_half(world, "huawei", ("LTAIxxxx", secret) if wrong == "key" else (key, "x"))
-    expect_exit(result, 2, "reading the source: the key belongs to no user")
+    expect_exit(result, 2, "reading the source: the access key belongs to no user")
     assert world.platform.now() - start_time < 60
     # The other key, which OMS did not get, was deleted.
     assert count_iam_keys(world) == [1, 0]

@@ -50,11 +50,11 @@ def test_setup_deletes_the_old_access_key_after_the_new_key_was_used(world):
 
     # WHEN the new key is deployed, and the command runs again THEN the old key goes, but not within a day
     use_stored_key(world)
-    renew(world, "either key may be in use: their last uses are", old_key, code=1)
+    renew(world, "either access key may be in use: the last uses of", old_key, code=1)
     assert keys(world) == [old_key, new_key]
     world.advance(2 * DAYS)
     use_stored_key(world)
-    assert renew(world, f"{old_key} will be deleted: the other key was used more recently") == new_key
+    assert renew(world, f"{old_key} will be deleted: the other access key was used more recently") == new_key
     assert keys(world) == [new_key]
 
 
@@ -129,7 +129,7 @@ def test_setup_deletes_the_access_key_whose_last_use_is_older(world):
     use_stored_key(world)
 
     # WHEN a key is deleted THEN the functions' key stays
-    renew(world, f"{other_key} will be deleted: the other key was used more recently")
+    renew(world, f"{other_key} will be deleted: the other access key was used more recently")
     assert keys(world) == [first_secrets[STORED_NAME]]
 
 

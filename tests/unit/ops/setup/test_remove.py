@@ -82,7 +82,8 @@ def test_setup_with_remove_keeps_and_names_resources_of_others(world):
     world.oms.create_task(world.project_id, "t", lambda key: None, world.obs.bucket(world.destination_bucket))
 
     # WHEN setup removes its resources THEN the role that stays is not reported as done
-    reason = f"RAM role for trigger: RAM role {NAME}-trigger is kept, because setup did not attach other"
+    kept_text = "is kept, because it has policies that setup did not attach: other"
+    reason = f"RAM role for trigger: RAM role {NAME}-trigger {kept_text}"
     output = remove(world, f"wait: {reason}", code=3)
     assert "Done: RAM role for trigger" not in output
 
@@ -134,7 +135,7 @@ def test_setup_with_remove_keeps_a_policy_of_others_with_its_own_name(world):
     user, ram = world.iam_user("oms"), world.ram.entities
     for policy in (world.iam.policies[next(iter(user["attached"]))], ram.policies[f"{NAME}-oms"]):
         policy["fields"] |= {"description": "mine", "Description": "mine"}
-    reason = f"is kept, because setup did not attach {NAME}-oms"
+    reason = f"is kept, because it has policies that setup did not attach: {NAME}-oms"
     remove(world, f"RAM user {NAME}-oms {reason}", f"IAM user {NAME}-oms {reason}", code=3)
     assert len(user["attached"]) == 1
     assert ram.users[f"{NAME}-oms"]["attached"].keys() == {f"{NAME}-oms"}

@@ -158,8 +158,8 @@ NO_TERMINAL_TEXT = "Without a terminal"
 @pytest.mark.parametrize(
     ("typed", "phrases"),
     [
-        ("y\n", ["Nothing was changed", "run this again and type yes in full"]),
-        ("yes\nyes\n", ["Not confirmed: nothing was changed", "run this again and type agree in full"]),
+        ("y\n", ["Nothing was changed", "run the command again and type yes in full"]),
+        ("yes\nyes\n", ["Not confirmed: nothing was changed", "run the command again and type agree in full"]),
         ("", ["Nothing was changed", NO_TERMINAL_TEXT]),
         ("yes\n", ["Not confirmed: nothing was changed", NO_TERMINAL_TEXT]),
     ],
@@ -205,7 +205,7 @@ def test_setup_waits_for_permissions_that_take_effect_late(world, minutes):
 
 def test_setup_leaves_no_access_key_if_permissions_never_take_effect(world):
     world.iam.grant_delay = None
-    expect_exit(world.setup(typed=YES), 3, "writing to the destination: the new key still lacks the permission")
+    expect_exit(world.setup(typed=YES), 3, "writing to the destination: the new access key still lacks the permission")
     assert world.resources()["users"][f"{NAME}-oms"][1] == 0
     world.iam.grant_delay = 0.0
     expect_success(world.setup(typed=YES))
@@ -254,7 +254,7 @@ WRONG_SETTINGS = {
     "a sync task of other users": (
         create_foreign_task,
         1,
-        "these buckets already have a task that setup did not create",
+        "the two buckets already have a sync task, which setup did not create",
     ),
     "a RAM policy of other users": (
         create_foreign_ram_policy,
@@ -467,7 +467,7 @@ def test_setup_with_an_accounts_own_access_key_needs_a_second_yes(world, cloud):
         "Huawei": (world.iam, world.huawei_credentials),
     }[cloud]
     service.add_credentials(*key, holder="root")
-    expect_exit(world.setup(typed="yes\nno\n"), 2, "A user's key is safer")
+    expect_exit(world.setup(typed="yes\nno\n"), 2, "A user's access key is safer")
     expect_success(world.setup(typed=f"yes\n{YES}"))
 
 

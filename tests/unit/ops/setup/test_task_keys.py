@@ -76,7 +76,7 @@ def test_setup_asks_before_it_deletes_access_keys_of_an_unlisted_task(world):
     world.oms.visibility_delay = 3600.0
     world.oms.faults.add(Fault.drop_after(), times=1, where=is_creation)
     start_time = world.platform.now()
-    later_text = "Run this again: the plan then lists the keys to delete"
+    later_text = "Run the command again: the plan then lists the access keys to delete"
     expect_exit(world.setup(typed=YES), 3, f"wait: sync task: {REQUEST_TEXT}", later_text)
     assert 300 <= world.platform.now() - start_time < 330
     keys_of_unlisted_task = keys(world)
@@ -101,7 +101,7 @@ def test_setup_asks_before_it_deletes_access_keys_of_an_unlisted_task(world):
     assert world.variables()["SYNC_URL"] == second_task.sync_url
     world.forget()
     expect_success(
-        world.setup("--plan"), "by hand: sync task: OMS has other tasks that setup created", first_task.sync_url
+        world.setup("--plan"), "by hand: sync task: OMS has other sync tasks that setup created", first_task.sync_url
     )
 
 
@@ -127,7 +127,7 @@ def test_setup_with_remove_waits_for_a_task_that_oms_may_have_created(world):
         world.setup("--remove", typed="yes\n"),
         1,
         f"stop: sync task: {REQUEST_TEXT}",
-        "Run this again five minutes after",
+        "Run the command again five minutes after",
     )
     assert keys(world) == request_count
     # THEN the task goes as well

@@ -47,16 +47,16 @@ def _were_lists_read(context: CheckContext) -> bool:
 # text describes these facts. Assumptions without a function do not affect a GO, or have a check of their own.
 _CONFIRMATIONS: Sequence[tuple[Text, Callable[[CheckContext], object] | None, Text]] = (
     (t("keys submitted twice"), None, NOTHING),
-    (t("delay of counts"), None, NOTHING),
+    (t("delay of OMS's counts"), None, NOTHING),
     (
         t("part size"),
         lambda context: not context.settings.compare_deep,
         t("COMPARE_DEEP is off, so nothing depends on the part size"),
     ),
     (t("copies in one part"), lambda context: _count_objects(context, ObjectClass.EQUAL_CONTENTS), _OPERATION_PROOF),
-    (t("order of listings"), lambda context: context.last_comparison, _OPERATION_PROOF),
+    (t("order of OBS's listings"), lambda context: context.last_comparison, _OPERATION_PROOF),
     (t("format of lists"), _were_lists_read, _OPERATION_PROOF),
-    (t("delay of lists"), None, NOTHING),
+    (t("delay of OMS's lists"), None, NOTHING),
     (t("encoding of keys"), _have_objects_arrived, _OPERATION_PROOF),
     (t("keys in events"), _have_objects_arrived, _OPERATION_PROOF),
 )
@@ -173,7 +173,7 @@ def _run_checks(checks: Sequence[Check[C]], context: C | None, findings: dict[st
             except OmsSyncError as error:
                 finding = fault(
                     untranslated(str(error)),
-                    t("Check the message. If it names no remedy, run doctor again in a minute"),
+                    t("Follow the error message. If the message names no remedy, run doctor again in a minute"),
                 )
         findings[check.name] = replace(finding, id=check.name)
         log.info(

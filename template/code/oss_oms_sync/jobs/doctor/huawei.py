@@ -103,7 +103,7 @@ def check_count_interval(context: CheckContext) -> Finding:
             "OMS does not report its counts at five-minute intervals: OMS_FINISHED cannot pass, so no cutover can"
             " end in GO"
         ),
-        t("Nothing to do until a cutover. Then accept oms_unfinished by name if you can take the risk"),
+        t("Nothing to do until a cutover. Then accept oms_unfinished by name (--accept) if you can take the risk"),
     )
 
 
@@ -169,8 +169,8 @@ def check_task_source(context: CheckContext) -> Finding:
         return (warning if differs_only_in_form else fault)(
             text,
             t(
-                "Copy the SYNC_URL of the task whose source is {bucket} in {region} (Aliyun): the current task has"
-                " another {parts:and}",
+                "Copy the SYNC_URL of the task whose source is {bucket} in {region} (Aliyun): the current"
+                " task has a different {parts:and}",
                 parts=[_SOURCE_PART_TEXTS[part] for part, is_wrong in is_wrong_by_part.items() if is_wrong],
                 bucket=settings.source_bucket or t("the source bucket"),
                 region=settings.oss_region,
@@ -211,8 +211,8 @@ def check_task_options(context: CheckContext) -> Finding:
         return warning(
             text,
             t(
-                "Check the task in the OMS console. A cutover with --sample compares headers; without --sample, the"
-                " cutover asks you to accept metadata by name"
+                "Check the task in the OMS console. A cutover with --sample compares headers; without"
+                " --sample, the cutover asks you to accept metadata by name (--accept)"
             ),
         )
     return warning(
@@ -221,7 +221,7 @@ def check_task_options(context: CheckContext) -> Finding:
             "If you need Cache-Control, Content-Disposition or custom headers, use a task that migrates"
             " metadata, preferably before the first copy: delete this task in the OMS console, empty"
             " SYNC_URL in s.yaml, and run setup again. Otherwise a cutover asks you to accept metadata by"
-            " name"
+            " name (--accept)"
         ),
     )
 
@@ -284,5 +284,5 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("OMS region"), ("settings",), check_oms_region),
     Check(t("permission oms:synctask:statistics"), ("task",), check_statistics_permission),
     Check(t("permission oms:taskgroup:get"), ("task",), check_group_permission),
-    Check(t("interval of counts"), ("permission oms:synctask:statistics",), check_count_interval),
+    Check(t("interval of OMS's counts"), ("permission oms:synctask:statistics",), check_count_interval),
 )

@@ -97,8 +97,8 @@ def check_submit_permission(context: CheckContext) -> Finding:
     return unknown(
         text if is_complete else t("{finding}; there are too many records to check all of them", finding=text),
         t(
-            "Check that the IAM user of HW_AK has the permission oms:synctask:createEvent. For the reasons of the"
-            " failures: {step}. Run doctor again after replay has resent the keys",
+            "Check that the IAM user of HW_AK has the permission oms:synctask:createEvent. For the"
+            " reasons of the failures: {step}. Run doctor again after replay has resent the object keys",
             step=Step("status"),
         ),
     )

@@ -197,8 +197,8 @@ def check_stopped_migration(facts: Facts) -> Iterator[Verdict]:
     if facts.remaining_access_keys:
         yield make_behind_verdict(
             t(
-                "The migration of the existing objects finished over a day ago, but the migration's access keys"
-                " still exist: {keys}. To end the migration and delete the keys: {step}",
+                "The migration of the existing objects finished over a day ago, but the migration's"
+                " access keys still exist: {keys}. To end the migration and delete its access keys: {step}",
                 keys=facts.remaining_access_keys,
                 step=Step("migrate"),
             ),
