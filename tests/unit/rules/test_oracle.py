@@ -41,6 +41,8 @@ def set_times(document: dict[str, Any], random: Random) -> None:
     places += [(written, "at") for written in document["last_written"][:1]]
     place, name = random.choice([*places, (document["oms"], "busy")])
     place[name] = random.choice(TIMES)
+    # A listing reports the newest object first.
+    document["last_written"].sort(key=lambda written: written["at"], reverse=True)
 
 
 def set_class(document: dict[str, Any], random: Random) -> None:
@@ -134,6 +136,13 @@ def set_sample(document: dict[str, Any], random: Random) -> None:
     document["sample"][name] = random.choice(values)
 
 
+def forget_losses(document: dict[str, Any]) -> None:
+    """Remove the lost headers if no headers were compared, because then none can be lost."""
+    headers = document["headers"]
+    if not headers["drawn"] + len(headers["more"]):
+        headers |= {"documented": {}, "unexpected": {}}
+
+
 def forget_comparison(document: dict[str, Any], random: Random) -> None:
     if random.random() < 0.1:
         document["passes"] = {"compare": None, "standstill": None}
@@ -149,6 +158,7 @@ def random_facts(seed: int) -> dict[str, Any]:
     document = json.loads(json.dumps(answer(random.choice(NAMES))))
     for _ in range(random.randint(0, 6)):
         random.choice(CHANGES)(document, random)
+    forget_losses(document)
     forget_comparison(document, random)
     return document
 
