@@ -12,13 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from support.answers import answer
+from support.certificate_oracle import RULES
 
-IDS = (
-    *("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL", "SCOPE", "SUMS"),
-    *("MIGRATING", "MISSING", "OVERWRITTEN", "OLDER", "MOVING", "IN_FLIGHT", "FAILED"),
-    *("PROOF_SUSPICIOUS", "PROOF_EQUAL_VERSION", "PROOF_EQUAL_SIZE", "PROOF_IMPOSSIBLE", "UNKNOWN"),
-    *("SAMPLE", "METADATA", "NOTHING_WAITS", "TASK", "CLOCK"),
-)
+IDS = (*RULES,)
 # The class that decides a check; arriving decides MOVING as well.
 CLASS_OF_CHECK = {
     "MIGRATING": "migrating",
