@@ -13,6 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ops.command_line import cli
+from oss_oms_sync.rules.cutover import CHECKS
+from support.documents import Document
 from support.ops import NOW, FakeClock
 from support.world import HOUR, World
 from tools.package import ROOT
@@ -58,6 +60,13 @@ def test_check_refuses_a_certificate_with_changed_or_removed_bytes(changed_certi
     text = TEXT[:place] + instead + TEXT[place + length :]
     changed_certificate.write_bytes(text)
     assert (check(changed_certificate) == 0) == (canonical_text(text) == canonical_text(TEXT))
+
+
+@pytest.mark.parametrize("page", ["certificate.md", "certificate.zh.md"])
+def test_the_documents_explain_each_check_of_a_certificate_in_a_row(page):
+    (table,) = (table for table in Document.read(ROOT / "docs" / page).tables if "`FROZEN`" in table[1][0].content)
+    ids = [name for row in table[1:] for name in re.findall("`(.*?)`", row[0].content)]
+    assert sorted(ids) == sorted(CHECKS)
 
 
 @pytest.mark.parametrize(
