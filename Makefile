@@ -68,7 +68,7 @@ bench: .venv/.bench $(RUNTIMES) ## Measure the function and the passes against t
 	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.passes
 	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.lanes
 
-docs: .venv/.ready ## Update the generated tables from publish.yaml and the code
+docs: .venv/.ready ## Update the generated tables, and the conclusions of stored certificates, from the code
 	@PYTHONPATH=template/code:template $(BIN)/python -m tools.documents
 
 pictures: .venv/.bench .runtimes/python3.12/.ready $(TOOL) ## Make the pictures and the demo's certificate in docs/, with Chromium

@@ -4,8 +4,9 @@
 - docs/reasons.md, from `errors` and `copy_codes`
 - the table in docs/unconfirmed.md, from `unconfirmed`
 - the tables of sizes and of freezes in docs/costs.md, from `ops.cost`
+- the conclusions of stored certificates, from `certificates`
 
-The last two are also written in Chinese.
+The tables of unconfirmed.md and costs.md are also written in Chinese.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from oss_oms_sync.errors import Reason
 from oss_oms_sync.settings_table import SETTINGS
 from oss_oms_sync.unconfirmed import UNCONFIRMED
 
+from .certificates import make_certificates
 from .package import ROOT
 
 COSTS, CHINESE_COSTS = ROOT / "docs" / "costs.md", ROOT / "docs" / "costs.zh.md"
@@ -171,6 +173,7 @@ def make_documents() -> dict[Path, str]:
         CHINESE_UNKNOWN: _replace_parts(CHINESE_UNKNOWN, ("unconfirmed", unconfirmed(chinese=True))),
         ROOT / "docs" / "settings.md": settings(),
         ROOT / "docs" / "reasons.md": reasons(),
+        **make_certificates(),
     }
 
 

@@ -25,7 +25,7 @@ from package.tool import parse_arguments
 from support.answers import ANSWERS
 from support.documents import Document, extract_prose
 from support.policies import run_script
-from tools import documents
+from tools import certificates, documents
 from tools.package import ROOT, manifest
 from tools.render import render
 
@@ -231,6 +231,14 @@ def test_the_picture_of_the_demo_shows_this_version_and_the_quoted_lines():
 )
 def test_generated_parts_of_documents_are_current(path, text):
     assert path.read_text(encoding="utf-8") == text, "run `make docs`"
+
+
+def test_make_docs_judges_a_stored_certificate_again_from_its_facts(tmp_path):
+    text, file = certificates.FILES[0].read_text(encoding="utf-8"), tmp_path / "certificate.json"
+    document = json.loads(text)
+    stale = {"checks": document["checks"][1:], "verdict": "NO-GO", "text": "", "sha256": "0" * 64}
+    file.write_text(json.dumps(document | stale), encoding="utf-8")
+    assert certificates.judge_again(file) == text
 
 
 BREAKS = {
