@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import pytest
@@ -16,8 +17,12 @@ CODE, OPS = "template/code/oss_oms_sync", "template/ops"
 CATALOGUE = f"{CODE}/answers/zh.json"
 # Counts that a class of objects can have on each side.
 JUDGE = f"{OPS}/certificate/form.py"
-# The second set of rules of a certificate, by which the tests prove the first.
-ORACLE = "tests/support/certificate_oracle.py"
+# The second set of rules of a certificate, by which the tests prove the first; the facts on which both are compared.
+ORACLE, FACTS = "tests/support/certificate_oracle.py", "tests/unit/rules/test_oracle.py"
+FINDINGS = "tests/unit/rules/test_findings.py"
+PAGE, CHINESE_PAGE = "docs/certificate.md", "docs/certificate.zh.md"
+# Files of a row's last cell that each change of this row modifies.
+FURTHER_FILES = (JUDGE, ORACLE, FACTS, FINDINGS, PAGE, CHINESE_PAGE)
 
 
 @dataclass(frozen=True)
@@ -110,17 +115,35 @@ CHANGES = {
             (
                 ORACLE,
                 '    "CLOCK": _check_clock,\n',
-                '    "NAMED": lambda document: "passed",\n    "CLOCK": _check_clock,\n',
+                '    "NAMED": lambda document: "passed" if document["project"] else "failed",\n'
+                '    "CLOCK": _check_clock,\n',
             ),
+            (
+                FACTS,
+                '        (document, "go_stands", [True, False]),\n',
+                '        (document, "project", ["", document["project"]]),\n'
+                '        (document, "go_stands", [True, False]),\n',
+            ),
+            (
+                FINDINGS,
+                "CASES: dict[str, Case] = {\n",
+                'CASES: dict[str, Case] = {\n    "no name": ("NAMED", {"project": ""}, "failed", [], None),\n',
+            ),
+            (PAGE, "| `CLOCK` |", "| `NAMED` | the project has a name | set a name |\n| `CLOCK` |"),
+            (CHINESE_PAGE, "| `CLOCK` |", "| `NAMED` | 项目有名称 | 设置名称 |\n| `CLOCK` |"),
         ),
         (
             "tests/unit/ops/report/test_answers.py::test_a_certificate_has_the_checks_and_classes_of_the_oracle",
             "tests/unit/ops/report/test_answers.py::test_the_page_of_a_real_go_is_green_and_shows_no_unknown_fact",
             "tests/unit/jobs/certify/test_sample.py",
+            "tests/unit/jobs/certify/test_document.py",
+            "tests/unit/ops/certificate",
+            "tests/unit/rules",
+            "tests/unit/test_documents.py",
             "tests/unit/answers",
         ),
         {"It has a name": "项目有名称"},
-        most=4,
+        most=8,
     ),
     "another chat": Change(
         "another chat",
@@ -246,7 +269,11 @@ CHANGES = {
                 '    "SRC_OBJ_GONE": CopyCode(True, t("Nothing to do.")),\n    "GET_DST_OBJ_META_FAILURE":',
             ),
         ),
-        ("tests/unit/jobs/status/test_copy_failures.py", "tests/unit/answers"),
+        (
+            "tests/unit/jobs/status/test_copy_failures.py",
+            "tests/unit/answers",
+            "tests/unit/test_documents.py::test_generated_parts_of_documents_are_current",
+        ),
     ),
     "the interval of the closed mark": Change(
         "the interval at which the closed mark is read",
@@ -270,15 +297,19 @@ CHANGES = {
 }
 
 
-def files_by_row() -> dict[str, set[str]]:
-    """Return the files that each row of contributing.md's table of changes names, as paths in the repository."""
+def find_row(change: Change) -> tuple[str, str]:
+    """Return the cells `files` and `and` of a change's row in contributing.md."""
     text = (ROOT / "docs/contributing.md").read_text(encoding="utf-8").partition("## Where a change goes")[2]
-    files_by_change = {}
-    for line in re.findall(r"^\| .*\|$", text, re.MULTILINE)[1:]:
-        change, files, others = (cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:4])
-        named = re.findall(r"`(\w+[./][\w./]*)`", files) + [file for file in (JUDGE, ORACLE) if f"`{file}`" in others]
-        files_by_change[change] = {file if (ROOT / file).exists() else f"{CODE}/{file}" for file in named}
-    return files_by_change
+    lines = re.findall(rf"^\| {re.escape(change.row)}.*\|$", text, re.MULTILINE)
+    ((files, others),) = ([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[2:4]] for line in lines)
+    return files, others
+
+
+def find_named_files(change: Change) -> set[str]:
+    """Return the files that a change's row names, as paths in the repository."""
+    files, others = find_row(change)
+    named = re.findall(r"`(\w+[./][\w./]*)`", files) + [file for file in FURTHER_FILES if f"`{file}`" in others]
+    return {file if (ROOT / file).exists() else f"{CODE}/{file}" for file in named}
 
 
 @pytest.fixture(params=CHANGES, ids=str)
@@ -287,12 +318,13 @@ def change(request: pytest.FixtureRequest) -> Change:
 
 
 def test_a_likely_change_needs_only_files_that_contributing_md_names(change: Change) -> None:
-    (named,) = (files for row, files in files_by_row().items() if row.startswith(change.row))
+    named = find_named_files(change)
     if change.most:
         assert named == change.files
         assert len(named) <= change.most
     else:
-        assert len([file for file in named if file not in (CATALOGUE, JUDGE, ORACLE)]) <= 2
+        assert len([file for file in named if file not in (CATALOGUE, *FURTHER_FILES)]) <= 2
+    assert not change.chinese or CATALOGUE in named
     for file, old, _ in change.patch:
         # A folder stands for any of its modules.
         assert any(file == path or (path.endswith("/") and file.startswith(path)) for path in named), (file, named)
@@ -304,6 +336,10 @@ def test_a_likely_change_breaks_no_unrelated_test(change: Change, project_copy: 
     catalogue = (project_copy.folder / CATALOGUE).read_text(encoding="utf-8")
     chinese = dict(sorted({**json.loads(catalogue), **change.chinese}.items()))
     catalogue_change = (CATALOGUE, catalogue, json.dumps(chinese, ensure_ascii=False, indent=1) + "\n")
-    with project_copy.change([*change.patch, catalogue_change]):
+    writes_documents = "`make docs`" in find_row(change)[1]
+    with (
+        project_copy.change([*change.patch, catalogue_change]),
+        project_copy.make_documents() if writes_documents else nullcontext(),
+    ):
         code, printed = project_copy.run(change.green, "")
     assert code == 0, printed

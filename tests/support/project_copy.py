@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tools.documents import make_documents
 from tools.package import ROOT
 
 # The number is enough for laws that try fixed examples first.
@@ -76,6 +77,20 @@ class ProjectCopy:
             originals.setdefault(path, text)
             path.write_text(text.replace(old, new), encoding="utf-8")
         try:
+            yield
+        finally:
+            for path, text in originals.items():
+                path.write_text(text, encoding="utf-8")
+
+    @contextmanager
+    def make_documents(self) -> Iterator[None]:
+        """Run `make docs` in the copy, and restore the documents after the context."""
+        paths = [self.folder / path.relative_to(ROOT) for path in make_documents()]
+        originals = {path: path.read_text(encoding="utf-8") for path in paths}
+        variables = {"PYTHONPATH": "template/code:template", "PYTHONDONTWRITEBYTECODE": "1"}
+        command = [sys.executable, "-m", "tools.documents"]
+        try:
+            subprocess.run(command, cwd=self.folder, env={**os.environ, **variables}, check=True)
             yield
         finally:
             for path, text in originals.items():
