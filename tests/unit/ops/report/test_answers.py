@@ -138,7 +138,7 @@ def test_examples_of_certificates_have_the_fields_of_real_certificates(certified
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_page_of_a_real_go_is_green_and_shows_no_unknown_fact(certified_world, language):
     page_element = parse(certificate_page(certified_world.certify(sample=1), language))
-    assert page_element.word() == ({"en": "GO", "zh": "可以割接"}[language], "good")
+    assert page_element.word() == ({"en": "GO", "zh": "可以切换"}[language], "good")
     assert page_element.only(class_="lead").text.startswith({"en": "Each source object", "zh": "逐个检查（"}[language])
     assert Translator(language)("unknown") not in [element.text for element in page_element.every()]
 

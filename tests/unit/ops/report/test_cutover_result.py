@@ -36,8 +36,8 @@ def document() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "english", "chinese", "tone", "texts"),
     [
-        (GO, "GO", "可以割接", "good", ("(4,604,852 objects, 18,666,226,018,575 bytes)", "4,604,852 个，")),
-        ("certificate-no-go", "NO-GO", "不可割接", "bad", ("Failed checks: MISSING, OLDER.", "MISSING、OLDER。")),
+        (GO, "GO", "可以切换", "good", ("(4,604,852 objects, 18,666,226,018,575 bytes)", "4,604,852 个，")),
+        ("certificate-no-go", "NO-GO", "不可切换", "bad", ("Failed checks: MISSING, OLDER.", "MISSING、OLDER。")),
         (
             "certificate-not-proven",
             "NOT PROVEN",

@@ -83,7 +83,7 @@ def test_a_page_fits_a_phone_follows_the_theme_and_has_no_errors(tmp_path, theme
     assert [name for name, look in looks.items() if look["colours"] != COLOURS[theme]] == []
     headings = {
         "certificate-go en": "GO",
-        "certificate-go zh": "可以割接",
+        "certificate-go zh": "可以切换",
         "status en": "Behind",
         "no certificate": "UNKNOWN",
     }
