@@ -43,7 +43,8 @@ def read_text(file: Path) -> str:
         return file.read_text(encoding="utf-8-sig")
     except OSError:
         raise UsageError(
-            t("{file} cannot be read", file=str(file)), t("Run this in the project's folder, or pass the file with -t")
+            t("{file} cannot be read", file=str(file)),
+            t("Run the command in the project's folder, or pass the file with -t"),
         ) from None
     except UnicodeDecodeError:
         raise UsageError(t("{file} is not UTF-8", file=str(file)), t("Save the file as UTF-8")) from None

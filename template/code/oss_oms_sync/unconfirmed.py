@@ -221,7 +221,7 @@ UNCONFIRMED = {
     ),
     "stopped task": Assumption(
         t("whether a stopped task still copies objects whose keys it accepted"),
-        t("OMS may still copy them"),
+        t("OMS may still copy the objects"),
         t("a cutover ends only after `OMS_FINISHED` passes"),
     ),
 }

@@ -267,7 +267,7 @@ class SyncTasks:
         own_tasks = self._select_own_tasks(tasks)
         if not own_tasks and (note := self._keys.find_recent_note()):
             return Line(
-                ResourceState.STOP, requested_text(note), t("Run the command again five minutes after that time")
+                ResourceState.STOP, requested_text(note), t("Run the command again five minutes after the request")
             )
         if not own_tasks:
             return NOTHING_CREATED

@@ -100,8 +100,8 @@ def read_administrator_keys(session: Session, names: tuple[str, str, str]) -> Ke
             name,
             values[name],
             t(
-                "Set the environment variables {names} to an administrator's keys (not the functions'"
-                " keys), or run this in a terminal and enter them",
+                "Set the environment variables {names} to the access key of an administrator (not that of"
+                " the functions), or run the command in a terminal and enter the access key",
                 names=required_names,
             ),
         )
@@ -210,7 +210,8 @@ def _check_secret(name: str, value: str) -> None:
         name,
         value,
         t(
-            "Set the environment variable {name} (in CI from the secret store), or run this in a terminal and enter it",
+            "Set the environment variable {name} (in CI from the secret store), or run the command in a"
+            " terminal and enter the secret",
             name=name,
         ),
     )

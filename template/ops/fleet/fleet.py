@@ -93,7 +93,10 @@ class _StatusPrograms:
                 name,
                 folder,
                 None,
-                t("the status has an unknown format: the project's version differs too much from this one"),
+                t(
+                    "the status has an unknown format: the project's version differs too much from the"
+                    " version of this ops.py"
+                ),
             )
         return Member(name, folder, overview, is_healthy=code == ExitCode.OK)
 

@@ -177,7 +177,7 @@ def _judge_role_permission(action_text: Text, action: str, bucket_text: Text, an
                 where=bucket_text,
             ),
         )
-    return fault(text, t("Check the message, and run doctor again in a minute"))
+    return fault(text, t("Check OSS's error message, and run doctor again in a minute"))
 
 
 def check_scope(context: CheckContext) -> Finding:

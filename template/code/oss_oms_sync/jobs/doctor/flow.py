@@ -174,7 +174,7 @@ def check_header_permission(context: CheckContext) -> Finding:
                 step=Step("setup"),
             ),
         )
-    return warning(text, t("Check the message, and run doctor again in a minute"))
+    return warning(text, t("Check OBS's error message, and run doctor again in a minute"))
 
 
 def check_other_projects(context: CheckContext) -> Finding:
