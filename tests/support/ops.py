@@ -329,9 +329,9 @@ STORY = {
     "seconds": {"accepted": 4, "copied": 300},
     "failed": None,
     "story": "OMS accepted an older version than the source's current version.",
-    "story_zh": "OMS 接受的是旧版本。",
+    "story_zh": "OMS 接受的版本比源端的当前版本旧。",
     "next": "Reconcile submits it. To resend the object now:",
-    "next_zh": "立即重发：",
+    "next_zh": "立即重发该对象：",
     "step": {"job": "replay", "options": {"key": "a b"}},
 }
 REPLAY_ANSWER = answer("made/replayed")

@@ -22,7 +22,7 @@ def test_the_verdict_closed_names_its_time_and_the_open_command(world):
         "alarm": False,
         "text": "The project has been closed since 2026-03-10T12:00:00Z (Li Lei: cut over) and submits nothing."
         " To open the project: python3 ops.py open.",
-        "text_zh": "项目自 2026-03-10T12:00:00Z 起已关闭（Li Lei: cut over），不提交任何对象。如需重新打开："
+        "text_zh": "项目自 2026-03-10T12:00:00Z 起已关闭（Li Lei: cut over），不提交任何对象。如需重新打开项目："
         "python3 ops.py open。",
         "text_steps": [{"job": "open", "options": {}}],
         "step": {"job": "open", "options": {}},
