@@ -47,11 +47,11 @@ NAMES = {
     "CLOSED",
     "NAT",
 }
-# Names in Chinese pages: names in the example of the function's text, units, and checks and verdicts in the document.
+# Names in Chinese pages: names in the example of the function's text, units, checks and verdicts, and an option.
 PAGE_NAMES = {
     *("SYNCHRONIZING", "API", "CRC64", "MD5", "COPY_FAILED", "Content-Type", "multipart", "form-data"),
     *("kB", "MB", "GB", "TB", "GiB"),
-    *(*CHECKS, "NO-GO", "GO"),
+    *(*CHECKS, "NO-GO", "GO", "accept"),
 }
 CHINESE = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
 
