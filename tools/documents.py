@@ -32,7 +32,7 @@ _OBJECTS, _LANES = (10**6, 10**7, 10**8, 10**9), (1, 4, 16, MAX_LANES)
 _TERABYTES, _OBJECTS_PER_TERABYTE, _SAMPLE = (1, 10, 50, 100, 200), 10**6, 0
 _REQUIRED = ("required", "必填")
 # Minutes below this are given in hours.
-_DAYS_FROM = 5 * 24 * 60
+_DAYS_FROM = 4 * 24 * 60
 _COMMAS = (", ", "、")
 _YES_NO = ("no / 否", "yes / 是")
 
@@ -65,14 +65,13 @@ def reasons() -> str:
         (name, _YES_NO[copy_code.is_transient], copy_code.fix.en, copy_code.fix.zh)
         for name, copy_code in [*codes, ("others / 其他", OTHER_CODE)]
     ]
-    head = ("OMS's code", "resolves by itself / 可自行恢复", "remedy", "处理方法")
+    head = ("OMS's code", "can resolve by itself / 可自行恢复", "remedy", "处理方法")
     return (
         "# Reasons of failed object keys\n\n"
         "<!-- made by `make docs` from template/code/oss_oms_sync/errors.py -->\n\n"
         "The reason is in the failed record, in the log, and in the output of `status` and `replay`. Replay resends\n"
-        "every key with a failed record automatically, except while the project is closed.\n\n"
-        + _format_table(("reason", "remedy", "处理方法"), rows)
-        + "\n"
+        "the key automatically, unless the project is closed, or the record belongs to another sync task, prefix or"
+        " suffix.\n\n" + _format_table(("reason", "remedy", "处理方法"), rows) + "\n"
         "## Objects that OMS failed to copy\n\n"
         "<!-- made by `make docs` from template/code/oss_oms_sync/copy_codes.py -->\n\n"
         "A `COPY_FAILED` record also has OMS's own code, from OMS's lists of failures in the destination bucket.\n\n"
@@ -121,24 +120,45 @@ def sizes(chinese: bool, rate: float) -> str:
         costs = estimate(Workload(objects, terabytes * 10**12, 0, MAX_LANES, _SAMPLE, Prices()))
         (usual,) = costs.ways.day_and_night
         # OMS splits a large group into tasks: an object in it costs more if each task has the limit for itself.
-        nights = dict.fromkeys(_format_price(copy.dollars * rate) for copy in costs.ways.nights)
+        nights = costs.ways.nights
         rows.append(
             (
                 f"{terabytes} TB",
                 _format_minutes(usual.seconds / 60, chinese),
                 _format_price(usual.dollars * rate),
-                separator.join(nights),
+                _format_durations([copy.seconds / 60 for copy in reversed(nights)], separator, chinese),
+                separator.join(dict.fromkeys(_format_price(copy.dollars * rate) for copy in nights)),
                 _format_minutes(costs.freeze_minutes["total"], chinese),
             )
         )
     if chinese:
-        return _format_table(("存量对象", "复制至少需要", "流量费", "流量费，仅夜间", "停写"), rows)
-    return _format_table(("existing objects", "copy at least", "traffic", "traffic at night", "freeze"), rows)
+        return _format_table(
+            ("存量对象", "昼夜复制至少需要", "昼夜流量费", "仅夜间复制至少需要", "夜间流量费", "停写"), rows
+        )
+    return _format_table(
+        (
+            "existing objects",
+            "day and night: at least",
+            "traffic, day and night",
+            "at night: at least",
+            "traffic, at night",
+            "freeze",
+        ),
+        rows,
+    )
 
 
 def _format_price(price: float) -> str:
     """Format a price as a whole number; prices from 1,000 on are rounded to hundreds."""
     return f"{round(price, -2 if price >= 1000 else 0):,.0f}"
+
+
+def _format_durations(numbers: Sequence[float], separator: str, chinese: bool) -> str:
+    """Format one or two durations; if both have the same unit, name the unit once."""
+    durations = list(dict.fromkeys(_format_minutes(number, chinese) for number in numbers))
+    if len(durations) > 1 and len({duration.partition(" ")[2] for duration in durations}) == 1:
+        durations[0] = durations[0].partition(" ")[0]
+    return separator.join(durations)
 
 
 def _format_minutes(number: float, chinese: bool) -> str:

@@ -22,9 +22,10 @@ COPY_CODES = {
     "GET_SRC_OBJ_META_FAILURE": CopyCode(
         True,
         t(
-            "OMS could not read the metadata of the source object. If the object still exists, check that it is not"
-            " archived. Also check in the OMS console that the task's access key for OSS is valid and can read the"
-            " source bucket. If only object keys that contain % or + fail, check OMS_KEY_ENCODING."
+            "OMS could not read the metadata of the source object. If the object no longer exists, no"
+            " action is needed. If the object is archived, restore it in OSS. Otherwise check in the OMS"
+            " console that the task's access key for OSS is valid and can read the source bucket. If only"
+            " object keys that contain % or + fail, check OMS_KEY_ENCODING."
         ),
     ),
     "GET_DST_OBJ_META_FAILURE": CopyCode(
@@ -38,9 +39,9 @@ COPY_CODES = {
     "GET_SRC_OBJ_FAILURE": CopyCode(
         True,
         t(
-            "Usually no action is needed: OMS could not read the source object to its end; the object may have"
-            " changed during the copy. If this persists, check that the task's access key can read the object, and"
-            " that the object is not archived."
+            "Usually no action is needed: OMS could not read the source object to its end; the object may"
+            " have changed during the copy. If this persists, check that the task's access key can read"
+            " the object. If the object is archived, restore it in OSS."
         ),
     ),
     "UPLOAD_DST_OBJ_FAILURE": CopyCode(

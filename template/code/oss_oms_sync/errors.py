@@ -113,12 +113,12 @@ class Reason(Enum):
         " check the service health in the Huawei Cloud console."
     )
     UNREACHABLE = t(
-        "Check the host in SYNC_URL, and check that s.yaml sets internetAccess: true for the function. Replay"
-        " resends the object key automatically."
+        "Check the host in SYNC_URL, and the function's internet access: internetAccess: true in s.yaml,"
+        " or a VPC with a NAT gateway. Replay resends the object key automatically."
     )
     TIMEOUT = t(
-        "Nothing to do: OMS did not answer in time. Replay resends the object key automatically. If this persists,"
-        " check the function's internet access."
+        "Nothing to do: OMS did not answer in time. Replay resends the object key automatically. If this"
+        " persists, check the function's internet access: a VPC needs a NAT gateway."
     )
     DEADLINE = t(
         "Increase the function's timeout in s.yaml: it expired before this object key was submitted. Replay resends"
@@ -144,9 +144,9 @@ class Reason(Enum):
         " message, then rename the object or copy it by hand. Replay retries the key once a day."
     )
     REFUSED = t(
-        "OMS rejects the request: check OMS's message. Either this object key is invalid, or the task accepts no"
-        " keys: check in the OMS console that the task is synchronizing. Replay resends the object key"
-        " automatically."
+        "OMS rejects the request: check OMS's message. If this object key is invalid, rename the object"
+        " or copy it by hand. If the task accepts no keys, check in the OMS console that the task is"
+        " synchronizing. Replay resends the object key automatically."
     )
     CLOSED = t(
         "The project is closed and submits nothing, but an application has written to the source. Find out which"
@@ -155,8 +155,8 @@ class Reason(Enum):
         step=Step("status"),
     )
     MARK_UNREAD = t(
-        "Check OSS's error message: the mark in the log bucket that closes the project could not be read,"
-        " so nothing is submitted. Replay resends the object key as soon as the mark can be read."
+        "Check OSS's error message: nothing is submitted, because the functions could not read from the log"
+        " bucket whether the project is closed. Replay resends the object key as soon as they can."
     )
     COPY_FAILED = t(
         "OMS accepted this object key but failed to copy the object. Check OMS's error code and message, and the"

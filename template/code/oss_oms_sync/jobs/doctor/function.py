@@ -106,7 +106,9 @@ def compare_clocks(context: CheckContext, urls: Mapping[str, str], silent_text: 
 
 def remedy_if_unreachable(setting: str) -> Text:
     return t(
-        "Check the host in {setting}, and check that s.yaml sets internetAccess: true for the function", setting=setting
+        "Check the host in {setting}, and the function's internet access: internetAccess: true in s.yaml,"
+        " or a VPC with a NAT gateway",
+        setting=setting,
     )
 
 
