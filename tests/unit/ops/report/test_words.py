@@ -42,16 +42,17 @@ NAMES = {
     "replay",
     "forward",
     "certify",
+    "compare",
     "sha256",
     "oss-oms-sync",
     "CLOSED",
     "NAT",
 }
-# Names in Chinese pages: names in the example of the function's text, units, checks and verdicts, and an option.
+# Names in Chinese pages: names in the example of the function's text, units, checks and verdicts, and options.
 PAGE_NAMES = {
     *("SYNCHRONIZING", "API", "CRC64", "MD5", "COPY_FAILED", "Content-Type", "multipart", "form-data"),
     *("kB", "MB", "GB", "TB", "GiB"),
-    *(*CHECKS, "NO-GO", "GO", "accept"),
+    *(*CHECKS, "NO-GO", "GO", "accept", "deep"),
 }
 CHINESE = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
 
