@@ -181,5 +181,5 @@ def test_the_rules_of_a_certificate_and_an_oracle_agree_on_random_facts(block):
             outcomes[check.id].add(check.result.value)
             # A check that does not pass has a step that can be printed, or none.
             assert check.step is None or isinstance(check.step, Step)
-    # The facts decide each check in more than one way.
+    # The facts decide each check in more than one way: for a new check, vary its facts in `set_value`.
     assert {name for name, results in outcomes.items() if len(results) < 2} == set()
