@@ -222,6 +222,8 @@ def test_law1_a_recheck_has_the_totals_of_a_new_comparison(before, after, copied
         unequal_keys = [
             key for name, keys in classes(world.compare()).items() if name not in UNCHANGED_BY_RECHECK for key in keys
         ]
+        # A late copy of an equal object would change its storage class, which no recheck reads.
+        world.task.withheld_copies = [copy for copy in world.task.withheld_copies if copy.key in unequal_keys]
         play(world, unequal_keys, after)
         if copied:
             world.copy_all()
