@@ -16,7 +16,7 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 FIELDS = dict.fromkeys(
     ("project", "task", "source", "verdict", "before", "since", "at", "text", "next", "waiting", "oldest")
 )
-TEXT = "oss-oms-sync photos: BROKEN\n已中断 & <!channel>"
+TEXT = "oss-oms-sync photos: BROKEN\n有故障 & <!channel>"
 
 
 class Chat(World):
@@ -42,7 +42,7 @@ def test_each_chat_service_accepts_its_form_of_a_message(kind):
     assert f"https://{request.headers['host']}{request.raw_path}?{request.raw_query}".startswith(
         chat.settings.alert_webhook
     )
-    assert extract_text(*chat.robots.messages).startswith("oss-oms-sync photos: BROKEN\n已中断 &")
+    assert extract_text(*chat.robots.messages).startswith("oss-oms-sync photos: BROKEN\n有故障 &")
 
 
 @pytest.mark.parametrize("kind", ROBOTS)

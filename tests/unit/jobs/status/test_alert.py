@@ -46,7 +46,7 @@ def test_an_alarm_is_in_chinese_if_the_project_asks_for_chinese():
     world.tick_often(2)
     world.change_to("broken", ticks=1)
     first, sentence, *numbers, following = world.alarms[-1]["message"].split("\n")
-    assert first == "oss-oms-sync photos-sync：已中断（此前：已同步）"
+    assert first == "oss-oms-sync photos-sync：有故障（此前：已同步）"
     assert Reason.CREDENTIALS.fix.zh in sentence
     assert numbers == ["待重发：1（最早：2026-03-10T12:30:00Z）。复制失败：0。首次发现：2026-03-10T12:45:00Z。"]
     assert "python3 ops.py doctor" in following
