@@ -133,14 +133,14 @@ def sizes(chinese: bool, rate: float) -> str:
         )
     if chinese:
         return _format_table(
-            ("存量对象", "昼夜复制至少需要", "昼夜流量费", "仅夜间复制至少需要", "夜间流量费", "停写"), rows
+            ("存量对象", "昼夜复制至少需要", "昼夜流量费", "仅夜间复制平均需要", "夜间流量费", "停写"), rows
         )
     return _format_table(
         (
             "existing objects",
             "day and night: at least",
             "traffic, day and night",
-            "at night: at least",
+            "at night: average",
             "traffic, at night",
             "freeze",
         ),
