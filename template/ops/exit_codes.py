@@ -56,8 +56,8 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
             t("NO-GO, an unfinished pass, a result with problems, or an error"),
             t("NOT PROVEN, unproven objects or objects in progress, or no object in scope"),
             refused=t(
-                "no header was changed, because no canary has shown that changes are safe outside a cutover;"
-                " or a usage error"
+                "a result of headers that changed nothing, because no canary has shown that changes are safe outside"
+                " a cutover; or a usage error"
             ),
         ),
         **_UNTRUSTED_MEANINGS,
@@ -113,9 +113,9 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
         refused=t("the plan has changed or was not confirmed, or a usage error"),
     ),
     "migrate": _make_meanings(
-        t("running, finished or ended; paused by --pause; or no migration exists"),
+        t("running, finished or ended; with --pause: paused; or no migration exists"),
         t("the migration failed, or an error"),
-        t("paused, but not by this command; or OMS has no task group for the migration yet"),
+        t("paused, unless this run had --pause; or OMS has no task group for the migration yet"),
         refused=t("not possible now or not confirmed, or a usage error"),
     ),
     "deletions": _make_meanings(

@@ -39,17 +39,17 @@ COPY_CODES = {
     "GET_SRC_OBJ_FAILURE": CopyCode(
         True,
         t(
-            "Usually no action is needed: OMS could not read the source object to its end; the object may"
-            " have changed during the copy. If this persists, check that the task's access key can read"
-            " the object. If the object is archived, restore it in OSS."
+            "OMS could not read the source object to its end; the object may have changed during the"
+            " copy. Usually no action is needed. If this persists, check that the task's access key can"
+            " read the object. If the object is archived, restore it in OSS."
         ),
     ),
     "UPLOAD_DST_OBJ_FAILURE": CopyCode(
         True,
         t(
-            "Usually no action is needed: OMS could not write the object to OBS. If this persists, check the"
-            " destination bucket's quota and policy, and that the task's access key for OBS can write to the"
-            " bucket."
+            "OMS could not write the object to OBS. Usually no action is needed. If this persists, check"
+            " the destination bucket's quota and policy, and that the task's access key for OBS can write"
+            " to the bucket."
         ),
     ),
     "INIT_DST_OBJ_MULTIPART_FAILURE": CopyCode(
@@ -62,8 +62,8 @@ COPY_CODES = {
     "COMPLETE_DST_OBJ_MULTIPART_FAILURE": CopyCode(
         True,
         t(
-            "Usually no action is needed: OMS could not complete a multipart upload to OBS. If this persists, check"
-            " OMS's error message."
+            "OMS could not complete a multipart upload to OBS. Usually no action is needed. If this"
+            " persists, check OMS's error message."
         ),
     ),
 }

@@ -28,7 +28,9 @@ _MAX_KEYS = 2
 # Minimum idle time of the older key before it is deleted, because IAM may record uses late.
 _MIN_IDLE = timedelta(days=1)
 _NEVER_USED, _UNKNOWN_USE = datetime.min.replace(tzinfo=timezone.utc), datetime.max.replace(tzinfo=timezone.utc)
-_NEXT_STEP = t("Deploy, and check with doctor. After more than a day, run this command again to delete the old key")
+_NEXT_STEP = t(
+    "Deploy, and check with doctor. More than a day later, run setup --new-key again: that run deletes the old key"
+)
 
 
 class _RenewalStep(NamedTuple):

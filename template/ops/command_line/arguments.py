@@ -78,7 +78,10 @@ _PASS_OPTIONS = (
     _PREFIX_OPTION,
     option(
         "--since",
-        t("include objects written since this time in UTC, such as 2026-01-31, even if older than the installation"),
+        t(
+            "submit objects written since this time in UTC, such as 2026-01-31 (default: three days before"
+            " the installation); compare also compares older objects"
+        ),
         metavar="TIME",
         type=quantities.parse_start_time,
     ),
@@ -162,7 +165,10 @@ COMMANDS = {
     "reconcile": Command(
         t("find objects whose events were lost, and submit them"),
         (
-            flag("--all", t("submit all objects, regardless of their records")),
+            flag(
+                "--all",
+                t("submit all objects in scope, even objects that have a record; without --since, objects of any age"),
+            ),
             option(
                 "--limit",
                 t("submit at most N objects, in a single run of the function"),
@@ -354,8 +360,9 @@ COMMANDS = {
             flag(
                 "--new-key",
                 t(
-                    "create a new access key for the functions, and store it on this machine; more than a"
-                    " day after you deploy it, run the command again to delete the old key"
+                    "create a new access key for the functions, and store it on this machine. Deploy it"
+                    " with `s deploy`; more than a day later, run setup --new-key again: that run deletes"
+                    " the old key"
                 ),
             ),
             option(
@@ -390,8 +397,9 @@ COMMANDS = {
                 option(
                     "--bandwidth",
                     t(
-                        "limit the bandwidth at these times of day (assumed to be China time; --look measures"
-                        " the time zone), such as 08:00-19:59=5MB/s (repeatable up to five times)"
+                        "limit the bandwidth at these times of day, such as 08:00-19:59=5MB/s (repeatable"
+                        " up to five times); OMS is assumed to use China time, and --look measures the"
+                        " time zone that OMS really uses"
                     ),
                     metavar="HOURS=SPEED",
                     action="append",

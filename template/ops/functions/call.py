@@ -222,7 +222,7 @@ def _check_words_for_batch(words: Sequence[str]) -> None:
         if any(character in word for character in '"%!^&|<>'):
             raise UsageError(
                 t("Windows' shell would change {word!r}", word=word),
-                t("Use a path without special characters"),
+                t('Use a path without these characters: " % ! ^ & | < >'),
             )
 
 

@@ -42,8 +42,8 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
     (
         r"api\.devsapp\.cn",
         ToolError,
-        t("The tool could not load its fc3 component: the registry api.devsapp.cn is unreachable"),
-        t("Allow this machine to reach the registry once: the tool keeps the component"),
+        t("Serverless Devs (`s`) could not load its component fc3: the registry api.devsapp.cn is unreachable"),
+        t("Allow this machine to reach the registry once: Serverless Devs keeps the component"),
     ),
     (
         r"FunctionNotFound|function .{0,200} does not exist",
@@ -75,19 +75,19 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
     (
         r"ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|socket hang up|getaddrinfo|ReadTimeout|ConnectTimeout",
         ToolError,
-        t("The tool could not reach Alibaba Cloud"),
+        t("Serverless Devs (`s`) could not reach Alibaba Cloud"),
         t("Check the network, then run the command again"),
     ),
     (
         r"[Nn]ot found.{0,40}(access|credential)|(access|[Cc]redential).{0,80}([Nn]ot found|does not exist)",
         ToolError,
-        t("The tool has no AccessKey"),
+        t("Serverless Devs (`s`) has no AccessKey"),
         t("Store an AccessKey: s config add"),
     ),
     (
         r"s\.ya?ml.{0,80}(not found|not exist)|(not found|[Nn]o such file|cannot find).{0,80}\.ya?ml",
         ToolError,
-        t("The tool did not find s.yaml"),
+        t("Serverless Devs (`s`) did not find s.yaml"),
         t("Pass the file: -t FILE"),
     ),
 ]

@@ -350,7 +350,7 @@ class ProjectMigration:
         if group is None:
             raise UsageError(messages.NO_GROUP_TEXT, messages.CONTINUE_TEXT)
         if states and group.state not in states:
-            raise UsageError(t("Not possible now: {how}", how=group.title), messages.PROGRESS_TEXT)
+            raise UsageError(t("{how}, so this option does not apply", how=group.title), messages.PROGRESS_TEXT)
         return intention, group
 
     def _list_keys(self, intention: Intention) -> list[str]:

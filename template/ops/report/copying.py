@@ -63,7 +63,9 @@ def drain_estimate(answer: StatusAnswer, translate: Translator) -> Figure:
     if not objects_left and not backlog.more_may_wait:
         return Figure(translate("Time to drain"), translate("none"), translate("nothing to drain"))
     objects = translate("at least {number}", number=objects_left) if backlog.more_may_wait else f"{objects_left:,}"
-    note = translate("{objects} objects waiting here or at OMS, at the highest rate in this period", objects=objects)
+    note = translate(
+        "to finish {objects} objects that wait here or at OMS, at the highest rate in this period", objects=objects
+    )
     max_count = max((number for _, number in statistics.series["SUCCESS"]), default=0)
     if not max_count or not objects_left:
         return Figure(translate("Time to drain"), translate("unknown"), note if objects_left else None, "open")

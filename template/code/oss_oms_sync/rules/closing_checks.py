@@ -65,7 +65,8 @@ def check_closed(facts: CutoverFacts) -> Finding:
     if facts.open_projects:
         return report_not_run(
             t(
-                "other projects of the sync task are open, or were closed too late: {names}",
+                "other projects of the sync task are open, or were not closed at least two minutes before"
+                " the standstill pass began: {names}",
                 names=", ".join(facts.open_projects),
             ),
             t(
@@ -110,7 +111,7 @@ def check_oms_finished(facts: WaitingFacts) -> Finding:
     if facts.migration:
         return _report_migration(facts.migration.group)
     if facts.frozen_since is None or facts.closed is None:
-        text = t("the project is open (see CLOSED)") if facts.frozen_since else REHEARSED_TEXT
+        text = t("the project is open (see the check CLOSED)") if facts.frozen_since else REHEARSED_TEXT
         return OMS_FINISHED.finding(Result.NOT_RUN, text)
     if (reason := _find_reason_to_wait(facts)) is not None:
         return OMS_FINISHED.finding(

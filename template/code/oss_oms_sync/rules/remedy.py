@@ -22,8 +22,8 @@ from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 # Maximum number of prefixes of a task group.
 _MAX_PREFIXES = 10
 EQUAL_SIZE_TEXT = t(
-    "These objects are in OBS with the same size, perhaps because they were copied by hand. Compare again with"
-    " --deep, which reads them. Status shows why OMS does not accept them"
+    "OMS does not accept these objects (status shows why), but OBS has them with the same size, perhaps"
+    " because they were copied by hand. Compare again with --deep, which reads them"
 )
 _CLOSED_TEXT = t(
     "The project stays closed, so nothing is submitted. If OBS is not in use yet, open the project ({step}), and"
@@ -201,8 +201,8 @@ def _find_submission_remedy(
         )
     if attempts.oldest_unsubmitted_time:
         earlier_text = t(
-            "Compare submitted only objects written since {since}, but some of these objects are older. Compare"
-            " again from an earlier time",
+            "Some of these objects were written before {since}, so compare did not submit them. Compare"
+            " again with an earlier --since",
             since=attempts.min_time,
         )
         return Remedy(earlier_text, Step("compare", {"restart": True, "since": attempts.oldest_unsubmitted_time}))

@@ -67,7 +67,7 @@ def test_ops_explains_how_to_install_a_missing_serverless_devs(tmp_path, monkeyp
         (
             "getaddrinfo ENOTFOUND 1.cn-hangzhou.fc.aliyuncs.com",
             ToolError,
-            "The tool could not reach Alibaba Cloud\nCheck the network",
+            "Serverless Devs (`s`) could not reach Alibaba Cloud\nCheck the network",
         ),
         (
             "Error Message:\ngetaddrinfo ENOTFOUND api.devsapp.cn",
