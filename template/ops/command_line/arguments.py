@@ -360,9 +360,8 @@ COMMANDS = {
             flag(
                 "--new-key",
                 t(
-                    "create a new access key for the functions, and store it on this machine. Deploy it"
-                    " with `s deploy`; more than a day later, run setup --new-key again: that run deletes"
-                    " the old key"
+                    "create a new access key for the functions, and store it on this machine. Deploy it;"
+                    " more than a day later, run setup with this option again: that run deletes the old key"
                 ),
             ),
             option(

@@ -122,7 +122,7 @@ CASES: dict[str, Case] = {
         "CLOSED",
         {"open_projects": ["other"]},
         "not run",
-        ["too late: other", "state/closed-other.json"],
+        ["before the standstill pass began: other", "state/closed-other.json"],
         ("close", {}),
     ),
     "a standstill pass right after the close": (
@@ -179,7 +179,7 @@ CASES: dict[str, Case] = {
         "MISSING",
         {"passes.compare.earlier": "2026-01-01T00:00:00Z"},
         "failed",
-        ["some of these objects are older"],
+        ["Some of these objects were written before"],
         ("compare", {"restart": True, "since": "2026-01-01T00:00:00Z"}),
     ),
     "too many missing objects": ("MISSING", {"passes.compare.unsent": 1}, "failed", [], ("migrate", {})),

@@ -45,7 +45,7 @@ def test_setup_deletes_the_old_access_key_after_the_new_key_was_used(world):
 
     # WHEN they get a new key THEN the old key still works
     world.advance(60)
-    new_key = renew(world, "run this command again to delete the old key")
+    new_key = renew(world, "run setup --new-key again: that run deletes the old key")
     assert keys(world) == [old_key, new_key]
 
     # WHEN the new key is deployed, and the command runs again THEN the old key goes, but not within a day
