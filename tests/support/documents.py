@@ -13,9 +13,13 @@ from urllib.parse import unquote
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from tools.package import ROOT
+
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 # First words of commands in backticks.
 TOOLS = ("s", "make", "python3", "git", "bash", "npm", "aliyun", "ossutil")
+# The targets of make.
+TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from oss_oms_sync.jobs.certify import cutover_options as of_certify
 from oss_oms_sync.options import option_types
 from package.tool import parse_arguments
 from support.answers import ANSWERS
-from support.documents import Document, extract_prose
+from support.documents import TARGETS, Document, extract_prose
 from support.policies import run_script
 from tools import certificates, documents
 from tools.package import ROOT, manifest
@@ -49,7 +49,6 @@ OPTIONS = {
     "forward": {},
 }
 FUNCTIONS = yaml.safe_load(re.sub(r"\{\{.*?\}\}", "x", (ROOT / "s.yaml").read_text(encoding="utf-8")))["resources"]
-TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 # The tool's own commands are compared with its help: tests/package/test_commands.py.
 OF_THE_TOOL = ("init", "config", "secret", "preview", "registry")
 # Commands that are not checked: other products, whose arguments their own documents describe.
@@ -214,6 +213,13 @@ def test_every_command_in_the_documents_exists(path, project):
     assert list(find_wrong_commands(Document.read(project / path), project)) == []
 
 
+def test_the_readme_has_at_most_140_lines_and_names_the_limits():
+    for readme in (README, TWIN):
+        text = readme.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 140
+        assert [fact for fact in ("500 Mbit/s", "MgC", "20 Gbit/s", "clyso/chorus", "--deep") if fact not in text] == []
+
+
 def test_the_picture_of_the_demo_shows_this_version_and_the_quoted_lines():
     picture = (ROOT / "docs" / "demo.svg").read_text(encoding="utf-8")
     shown = " ".join(re.sub(r"<[^>]+>", "\n", html.unescape(picture)).replace("\xa0", " ").split())
@@ -231,6 +237,30 @@ def test_the_picture_of_the_demo_shows_this_version_and_the_quoted_lines():
 )
 def test_generated_parts_of_documents_are_current(path, text):
     assert path.read_text(encoding="utf-8") == text, "run `make docs`"
+
+
+def test_the_documents_name_the_regions_of_sync_tasks_like_the_consoles():
+    regions = {
+        "cn-north-4": ("CN North-Beijing4", "华北-北京四"),
+        "cn-east-3": ("CN East-Shanghai1", "华东-上海一"),
+        "cn-southwest-2": ("CN Southwest-Guiyang1", "西南-贵阳一"),
+    }
+    english, chinese = (" ".join(path.read_text(encoding="utf-8").split()) for path in (DEPLOY, DEPLOY_TWIN))
+    for region, (name, name_zh) in regions.items():
+        assert f"{name} (`{region}`)" in english
+        assert f"{name_zh}（`{region}`）" in chinese
+    for path in DOCUMENTS:
+        # Shanghai2 has none.
+        assert "cn-east-2" not in path.read_text(encoding="utf-8"), path
+
+
+def test_every_document_about_crc64_mode_explains_its_fallback():
+    texts = {path: path.read_text(encoding="utf-8") for path in DOCUMENTS}
+    explained = [path.name for path, text in texts.items() if "falls back" in text or "退回" in text]
+    assert {"how-it-works.md", "how-it-works.zh.md"} <= set(explained)
+    for path, text in texts.items():
+        if "CRC64_COMPARISON_OVERWRITE" in text and path.name not in explained:
+            assert "how-it-works.md#overwrite-modes" in text or "how-it-works.zh.md#覆盖方式" in text, path
 
 
 def test_make_docs_judges_a_stored_certificate_again_from_its_facts(tmp_path):
