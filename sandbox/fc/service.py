@@ -79,8 +79,8 @@ class FunctionCompute:
         self.invocations: list[Invocation] = []
         self.dropped_events: list[Invocation] = []
         self._functions: dict[str, Function] = {}
-        # The name of each instance's function, in the order in which the instances started.
-        self._instances: set[Instance] = set()
+        # All instances, in the order in which they started: a simulation in virtual time has a fixed order.
+        self._instances: dict[Instance, None] = {}
         self._deliveries: set[asyncio.Task[None]] = set()
         self._killer: Killer | None = None
         self._is_stopped = False
@@ -155,7 +155,7 @@ class FunctionCompute:
         self._platform.call(self._freeze(self._functions[name]))
 
     def pids(self) -> list[int]:
-        """Return the process ids of all instances."""
+        """Return the process ids of all instances, in the order of their starts."""
         return [
             instance.pid
             for instance in self._instances.copy()
@@ -260,7 +260,7 @@ class FunctionCompute:
     async def _start_instance(self, function: Function) -> Instance:
         environment = function.make_environment(self.region)
         instance = await self._instance_source.start(function.runtime, function.make_setup(self.region), environment)
-        self._instances.add(instance)
+        self._instances[instance] = None
         return instance
 
     async def _pass_event(self, function: Function, instance: Instance, request_id: str, payload: bytes) -> Result:
@@ -289,7 +289,7 @@ class FunctionCompute:
 
     async def _discard_instance(self, instance: Instance) -> None:
         await instance.kill()
-        self._instances.discard(instance)
+        self._instances.pop(instance, None)
 
 
 def _make_request_id() -> str:

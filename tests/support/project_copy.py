@@ -68,29 +68,29 @@ class ProjectCopy:
         )
 
     @contextmanager
-    def change(self, replacements: Iterable[tuple[str, str, str]]) -> Iterator[None]:
+    def change(self, replacements: Sequence[tuple[str, str, str]]) -> Iterator[None]:
         """Replace texts in the copy within the context; each replacement has a file, the old text and the new text."""
-        originals: dict[Path, str] = {}
-        for file, old, new in replacements:
-            path = self.folder / file
-            text = path.read_text(encoding="utf-8")
-            originals.setdefault(path, text)
-            path.write_text(text.replace(old, new), encoding="utf-8")
-        try:
+        with self._restore(file for file, _, _ in replacements):
+            for file, old, new in replacements:
+                path = self.folder / file
+                path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
             yield
-        finally:
-            for path, text in originals.items():
-                path.write_text(text, encoding="utf-8")
 
     @contextmanager
     def make_documents(self) -> Iterator[None]:
         """Run `make docs` in the copy, and restore the documents after the context."""
-        paths = [self.folder / path.relative_to(ROOT) for path in make_documents()]
-        originals = {path: path.read_text(encoding="utf-8") for path in paths}
         variables = {"PYTHONPATH": "template/code:template", "PYTHONDONTWRITEBYTECODE": "1"}
         command = [sys.executable, "-m", "tools.documents"]
-        try:
+        with self._restore(path.relative_to(ROOT) for path in make_documents()):
             subprocess.run(command, cwd=self.folder, env={**os.environ, **variables}, check=True)
+            yield
+
+    @contextmanager
+    def _restore(self, files: Iterable[str | Path]) -> Iterator[None]:
+        """Restore the present texts of these files after the context."""
+        paths = [self.folder / file for file in files]
+        originals = {path: path.read_text(encoding="utf-8") for path in paths}
+        try:
             yield
         finally:
             for path, text in originals.items():

@@ -34,15 +34,14 @@ def flag(name: str, text: Text) -> Option:
 class Command(NamedTuple):
     """A command and its options; options in an inner list exclude each other.
 
-    - `has_page` is True if the command can write a web page, by the option --html with the help `page_help`.
+    - `page_help` is the help of the option --html, or None if the command cannot write a web page.
     - `calls_function` is True if the command calls a function of the project.
     """
 
     about: Text
     options: Sequence[Option | list[Option]] = ()
-    has_page: bool = False
+    page_help: Text | None = None
     calls_function: bool = True
-    page_help: Text = t("also write a single-file web page")
 
 
 def _price_option(name: str, usual_price: float | None, traffic: Text) -> Option:
@@ -73,6 +72,7 @@ _PROMETHEUS_OPTION = option(
 _PREFIX_OPTION = option(
     "--prefix", t("only object keys with this prefix"), metavar="PREFIX", type=quantities.parse_prefix
 )
+_PAGE_HELP = t("also write a single-file web page")
 _DEEP_OPTION = flag("--deep", t("read the contents of source objects that are not proven equal otherwise"))
 _PASS_OPTIONS = (
     _PREFIX_OPTION,
@@ -110,14 +110,13 @@ COMMANDS = {
                 ),
             ),
         ),
-        has_page=True,
+        page_help=_PAGE_HELP,
     ),
     "fleet": Command(
         t("show the status of several projects, worst first"),
         (option("folders", t("the projects' folders"), metavar="FOLDER", nargs="+", type=Path), _PROMETHEUS_OPTION),
-        has_page=True,
-        calls_function=False,
         page_help=t("also write a web page on all projects, and beside it one for each project"),
+        calls_function=False,
     ),
     "story": Command(
         t("show the history of an object"),
@@ -159,7 +158,7 @@ COMMANDS = {
     ),
     "show": Command(
         t("read the JSON result of a command or function, or a certificate, from standard input, and print it as text"),
-        has_page=True,
+        page_help=_PAGE_HELP,
         calls_function=False,
     ),
     "reconcile": Command(
@@ -253,7 +252,7 @@ COMMANDS = {
                 type=Path,
             ),
         ),
-        has_page=True,
+        page_help=_PAGE_HELP,
     ),
     "check": Command(
         t("verify a certificate, and optionally compare it with listings of both buckets"),
@@ -377,7 +376,7 @@ COMMANDS = {
             option("--yes", t("execute the plan without asking, if it has this hash"), metavar="HASH"),
             flag("--agree", t("agree to OMS's privacy statement in advance")),
         ),
-        has_page=True,
+        page_help=_PAGE_HELP,
     ),
     "migrate": Command(
         t("copy the existing objects once, with a task group of OMS"),
@@ -442,6 +441,6 @@ COMMANDS = {
     ),
     "checklist": Command(
         t("compare the settings of both buckets, and list the settings that you must move by hand"),
-        has_page=True,
+        page_help=_PAGE_HELP,
     ),
 }

@@ -118,7 +118,7 @@ def _add_command(
             default=argparse.SUPPRESS,  # the option before the command has precedence
         ),
     ]
-    if command.has_page:
+    if command.page_help is not None:
         common_options.append(option("--html", command.page_help, metavar="FILE", type=Path))
     if command.calls_function:
         common_options.append(option("-t --template", t("use this file instead of s.yaml"), metavar="FILE", type=Path))
@@ -196,7 +196,7 @@ def _unknown_option_error(command: str, word: str, names: Iterable[str]) -> Text
 def _list_option_names(command: Command) -> set[str]:
     groups = [group if isinstance(group, list) else [group] for group in command.options]
     return {name for group in groups for argument in group for name in argument.names} | (
-        {"--html"} if command.has_page else set()
+        {"--html"} if command.page_help is not None else set()
     )
 
 
