@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ops.accounts.statements import destination_writer_policy, source_reader_policy
 from ops.command_line import cli
 from oss_oms_sync.jobs import compare, reconcile, replay, status
 from oss_oms_sync.jobs.certify import cutover_options as of_certify
@@ -334,6 +335,29 @@ def test_contributing_md_names_each_module_in_its_package():
         }
         packages[str(init.parent.relative_to(code)).removeprefix("oss_oms_sync/")] = modules
     assert {package.strip("`"): set(re.findall(r"`(\w+)`", named)) for package, named in rows} == packages
+
+
+@pytest.mark.parametrize("ending", [".md", ".zh.md"])
+def test_both_lists_of_the_permissions_of_omss_users_equal_setups_policies(ending):
+    # A project has only the page on manual setup; reviewers read SECURITY.md.
+    for path in (ROOT / f"SECURITY{ending}", ROOT / "docs" / f"by-hand{ending}"):
+        rows = [row for table in Document.read(path).tables for row in table if row[0].content.startswith("OMS")]
+        actions = {
+            next(cloud for cloud in ("RAM", "IAM") if cloud in name.content): {
+                code.lower() for code in find_code(permissions) if ":" in code
+            }
+            for name, permissions in rows
+            if "RAM" in name.content or "IAM" in name.content
+        }
+        assert actions == {
+            "RAM": list_actions(source_reader_policy("bucket")),
+            "IAM": list_actions(destination_writer_policy("bucket")),
+        }, path
+
+
+def list_actions(policy: dict) -> set[str]:
+    """Return the actions of a policy in lower case, because IAM ignores the case of actions."""
+    return {action.lower() for statement in policy["Statement"] for action in statement["Action"]}
 
 
 def test_make_help_describes_every_target_in_its_group():
