@@ -26,10 +26,10 @@ _METRICS = {
     "backlog_oldest_seconds": "Age of the oldest failure in the backlog.",
     "unfinished_objects": "Objects that OMS has accepted and not finished.",
     "overdue_objects": "Objects that OMS accepted over 15 minutes ago and has not finished.",
-    "source_objects": "Objects in the source, by the last comparison.",
-    "lag_seconds": "Time from a write at the source until the object was in OBS, by the last comparison.",
-    "comparison_timestamp_seconds": "Begin of the last comparison.",
-    "certificate_timestamp_seconds": "Time of the GO that stands.",
+    "source_objects": "Objects in the source, according to the last comparison.",
+    "lag_seconds": "Time from a write at the source until the object was in OBS, according to the last comparison.",
+    "comparison_timestamp_seconds": "Start of the last comparison.",
+    "certificate_timestamp_seconds": "Time of the GO in effect.",
     "last_success_timestamp_seconds": "Time of the last status that the project answered; 0 if there was none.",
 }
 _GO_PATTERN = re.compile(r"-(\d{8}T\d{6}Z)-go\.json")
