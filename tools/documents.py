@@ -46,9 +46,11 @@ def settings() -> str:
         rows.append((f"`{name}`", _escape_cell(setting.meaning.en), _escape_cell(setting.meaning.zh), default))
     return (
         "# Settings\n\n"
-        "<!-- made by `make docs` from template/code/oss_oms_sync/settings_table.py -->\n\n"
+        "<!-- made by `make docs` from template/code/oss_oms_sync/settings_table.py -->\n"
         "`s.yaml` sets most of the functions' environment variables from its `vars`; add others under"
-        " `environmentVariables`.\n\n" + _format_table(("name", "meaning", "含义", "default"), rows)
+        " `environmentVariables`.\n"
+        "函数的环境变量大多由 `s.yaml` 中的 `vars` 设置；其余请写入 `environmentVariables`。\n\n"
+        + _format_table(("name", "meaning", "含义", "default / 默认值"), rows)
     )
 
 
@@ -91,14 +93,8 @@ def unconfirmed(chinese: bool) -> str:
         )
         for fact in UNCONFIRMED.values()
     ]
-    english = (
-        "unknown",
-        "assumption",
-        "setting that changes it",
-        "consequence",
-        "field of the report",
-    )
-    return _format_table(("未知", "假设", "可更改的设置", "影响", "报告字段") if chinese else english, rows)
+    english = ("question", "assumption", "setting to change", "consequence", "field of the report")
+    return _format_table(("问题", "假设", "可更改的设置", "影响", "报告字段") if chinese else english, rows)
 
 
 def freezes(chinese: bool) -> str:

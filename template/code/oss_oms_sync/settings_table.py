@@ -20,8 +20,8 @@ SETTINGS = {
     "SYNC_URL": Setting(
         None,
         t(
-            "the sync task's Synchronization Request Receiving Address, from its details in the OMS console:"
-            " `{sync_url_looks}`",
+            "the sync task's *Synchronization Request Receiving Address*, which the OMS console shows in"
+            " the task's details: `{sync_url_looks}`",
             sync_url_looks=SYNC_URL_EXAMPLE,
         ),
     ),
@@ -48,13 +48,13 @@ SETTINGS = {
     ),
     "SOURCE_BUCKET": Setting(
         "",
-        t("the only bucket whose events are accepted, and the bucket that reconcile scans (required for reconcile)"),
+        t("source bucket: events of other buckets are rejected. reconcile, compare and certify require this setting"),
     ),
     "OBJECT_PREFIX": Setting(
         "",
         t(
-            "prefix of the object keys to forward, such as `photos/`; no control characters, and no leading `/`,"
-            " because no object key begins with it"
+            "prefix of the object keys to forward, such as `photos/`; no control characters, and no"
+            " leading `/`, because no object key begins with `/`"
         ),
     ),
     "OBJECT_SUFFIX": Setting(
@@ -64,16 +64,16 @@ SETTINGS = {
     "OMS_KEY_ENCODING": Setting(
         "url",
         t(
-            "encoding of submitted object keys: `url`, as OMS's documentation requires, or `raw` if a task requires"
-            " unencoded keys"
+            "encoding of submitted object keys: `url`, as OMS's documentation requires, or `raw` if your"
+            " task requires unencoded keys"
         ),
     ),
     # A tenth of the gateway's usual limit, so that new events have priority.
     "OMS_RATE": Setting(
         "20",
         t(
-            "maximum number of requests per second to OMS, for each of replay, reconcile and compare,"
-            " which lower it while OMS throttles consecutive batches"
+            "maximum number of requests to OMS per second, for replay, reconcile and compare each. While"
+            " OMS throttles consecutive batches, they send fewer"
         ),
     ),
     "RECONCILE_PERIOD": Setting(
@@ -82,11 +82,17 @@ SETTINGS = {
     ),
     "COMPARE_PERIOD": Setting(
         "7d",
-        t("interval between the starts of two comparisons with the destination: `1d`, `7d` (at most `30d`), or `off`"),
+        t(
+            "interval between the starts of two comparisons of the source with OBS: `1d`, `7d` (at most"
+            " `30d`), or `off`"
+        ),
     ),
     "COMPARE_DEEP": Setting(
         "off",
-        t("`on` if scheduled comparisons should read unproven objects, once per version; otherwise `off`"),
+        t(
+            "`on` if scheduled comparisons should read objects that they cannot prove equal in another way,"
+            " once per version; otherwise `off`"
+        ),
     ),
     "CHANGE_HEADERS": Setting(
         "off",
@@ -111,13 +117,13 @@ SETTINGS = {
     "PROJECT": Setting(
         "oss-oms-sync",
         t(
-            "name of the function `forward`, with which the other functions' names begin; the data of"
+            "name of the function `forward`, with which the other functions' names begin. The data of"
             " passes, replay's run files and the mark of a closed project are stored under this name"
         ),
     ),
     "LANES": Setting(
         "32",
-        t("maximum number of a pass's key ranges that are processed at the same time, each by one instance: 1 to 64"),
+        t("maximum number of key ranges of a pass that are processed at the same time, each by one instance: 1 to 64"),
     ),
     "PIECE_SECONDS": Setting(
         "120",

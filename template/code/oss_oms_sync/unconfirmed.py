@@ -57,8 +57,8 @@ UNCONFIRMED = {
         t("whether OMS counts a key that is submitted twice as two finished objects"),
         _YES,
         t(
-            "`OMS_FINISHED`: if OMS counts the two as one, an object seems unfinished, and `oms_unfinished` has to"
-            " be accepted by name"
+            "if OMS counts the two as one, an object seems unfinished: `OMS_FINISHED` cannot pass, and"
+            " you have to accept `oms_unfinished` by name (`--accept`)"
         ),
         ("counts.doubles",),
         confirming_values=("each counted",),
@@ -82,14 +82,17 @@ UNCONFIRMED = {
     "part size": Assumption(
         t("OMS's part size"),
         t("50 MB or 50 MiB: compare tries both"),
-        t("`--deep`'s proof of multipart objects (`PROOF_SUSPICIOUS`, `PROOF_EQUAL_VERSION`, `PROOF_EQUAL_SIZE`)"),
+        t(
+            "if OMS uses another part size, `--deep` cannot prove multipart objects (`PROOF_SUSPICIOUS`,"
+            " `PROOF_EQUAL_VERSION`, `PROOF_EQUAL_SIZE`)"
+        ),
         ("part_size",),
         confirming_values=("50 MB", "50 MiB"),
     ),
     "copies in one part": Assumption(
         t("whether OMS writes objects up to its part size in one part, so that their ETag in OBS is an MD5"),
         _YES,
-        t("the number of objects that a comparison proves equal without reading"),
+        t("if not, a comparison proves fewer objects equal without reading them"),
         ("objects.between.etag",),
         confirming_values=("MD5 of the contents",),
     ),
@@ -97,8 +100,8 @@ UNCONFIRMED = {
         t("the order of OBS's listings"),
         t("by UTF-8 bytes"),
         t(
-            "if OBS lists in a different order, each comparison stops with an error, instead of ending"
-            " early without notice; no cutover could then end in GO"
+            "if OBS lists in another order, each comparison stops with an error instead of ending early"
+            " without notice, so no cutover can end in GO"
         ),
         ("listing.order",),
         confirming_values=("bytes",),
@@ -106,13 +109,13 @@ UNCONFIRMED = {
     "format of lists": Assumption(
         t("separator and columns of OMS's lists"),
         t("none: replay searches for the two columns with the same key, encoded and unencoded"),
-        t("replay resends failed copies; it counts and reports unreadable lines"),
+        t("replay cannot resend an object whose line it cannot read; it counts and reports such lines"),
         ("lists.separator", "lists.columns"),
     ),
     "delay of OMS's lists": Assumption(
         t("delay of OMS's lists"),
         t("at most an hour"),
-        t("only a comparison finds failures that OMS lists later"),
+        t("if OMS lists a failure later, only a comparison finds the object"),
         ("lists.written_after",),
         confirming_values=_HOUR_WORDS,
     ),
@@ -134,7 +137,7 @@ UNCONFIRMED = {
     "mode": Assumption(
         t("a task's actual overwrite mode"),
         t("the reported mode"),
-        t("the risk that a new version of the same size is skipped; doctor warns about this"),
+        t("if the actual mode is different, OMS can skip a new version of the same size; doctor warns about this risk"),
         ("task.mode", "task.check"),
     ),
     "CRC64": Assumption(
@@ -146,7 +149,7 @@ UNCONFIRMED = {
     "headers": Assumption(
         t("headers that OMS copies"),
         t("Content-Type; other headers only with metadata migration, and then not all values"),
-        t("which lost headers `METADATA` reports as documented, and which as unexpected"),
+        t("the assumption decides which lost headers `METADATA` reports as documented, and which as unexpected"),
         ("objects.metadata.headers",),
     ),
     "rate of OMS": Assumption(
@@ -158,70 +161,73 @@ UNCONFIRMED = {
     "instances": Assumption(
         t("how fast Function Compute starts instances"),
         t("as documented"),
-        t("only the duration of a pass"),
+        t("only the duration of a pass changes"),
         setting="LANES",
     ),
     "event of headers": Assumption(
         t(
-            "which event OSS sends when an object gets new headers by a copy onto itself: `CopyObject`, which the"
-            " trigger forwards, `UpdateObjectMeta`, or none"
+            "which event OSS sends when an object is copied onto itself to change its headers:"
+            " `CopyObject` (which the trigger forwards), `UpdateObjectMeta`, or none"
         ),
-        t("either"),
+        t("none: the project handles each case"),
         t(
-            "the time of submission: within seconds, or by `reconcile` within a day. `headers` finds the object in"
-            " any case, by the time of its last change"
+            "with `CopyObject`, the object is submitted within seconds, otherwise within a day, by"
+            " `reconcile`; `headers` finds the object in each case, by the time of its last change"
         ),
         ("header_change.event",),
     ),
     "headers in place": Assumption(
         t("whether a change of an object's headers in OBS (`PUT ?metadata`) changes LastModified or the ETag"),
-        t("neither, if a canary observed this"),
-        t("`headers` changes nothing without a canary's result, or if the ETag changes"),
+        t("neither, but only if a canary has observed this"),
+        t("without a canary's result, or if the ETag changes, `headers` changes nothing"),
         ("in_place.moves_time", "in_place.moves_etag", "in_place.replaces"),
     ),
     "permission for headers": Assumption(
         t(
-            "the spelling, in IAM policies, of the permission to change headers in OBS: `modifyObjectMetaData` or"
-            " `modifyObjectMetadata`"
+            "in IAM policies, the spelling of the permission to change headers in OBS:"
+            " `modifyObjectMetaData` or `modifyObjectMetadata`"
         ),
-        t("either: setup grants both"),
-        t("whether `headers` can change headers; doctor tests the permission"),
+        t("none: setup grants both"),
+        t("if both are wrong, `headers` cannot change headers; doctor tests the permission"),
         ("in_place.permission",),
     ),
     "headers of a missing object": Assumption(
         t("OBS's response to a change of a missing object's headers"),
         t("404, `NoSuchKey`"),
-        t("doctor's check of the permission to change headers"),
+        t("doctor's check of the permission to change headers relies on this response"),
     ),
     "URL that expires": Assumption(
         t(
             "whether OBS accepts a signed URL with `Expires` for a change of headers, and refuses the URL after it"
             " expires"
         ),
-        t("yes, if a canary observed both"),
-        t("otherwise `headers` changes nothing"),
+        t("yes, but only if a canary has observed both"),
+        t("if not, `headers` changes nothing"),
         ("in_place.url", "in_place.expired_url"),
     ),
     "zone of limits": Assumption(
         t("time zone of the hours in a task group's bandwidth limits"),
         t("China Standard Time"),
-        t("the price of `migrate --nights`; `migrate --look` measures the time zone within a day"),
+        t(
+            "if the time zone is different, `migrate --nights` copies at other hours and at another price;"
+            " `migrate --look` measures the time zone within a day"
+        ),
         ("bandwidth.hours_late",),
         confirming_values=("0",),
     ),
     "limit of each task": Assumption(
         t("whether a bandwidth limit applies to the task group, or to each of its tasks"),
-        t("either"),
-        t("the estimates of `cost` and `migrate`, which give a range"),
+        t("none: the project handles each case"),
+        t("the estimates of `cost` and `migrate` are ranges"),
     ),
     "class of ColdArchive": Assumption(
         t("with `--keep-storage-class`: the storage class in OBS of objects that are Cold Archive in OSS"),
         t("Deep Archive"),
-        t("the costs in OBS; a comparison counts objects by their storage class on each side"),
+        t("the costs in OBS depend on this class; a comparison counts objects by their storage class on each side"),
     ),
     "stopped task": Assumption(
         t("whether a stopped task still copies objects whose keys it accepted"),
         t("OMS may still copy the objects"),
-        t("a cutover ends only after `OMS_FINISHED` passes"),
+        t("a cutover waits until OMS has finished all accepted objects (`OMS_FINISHED`)"),
     ),
 }
