@@ -1,9 +1,9 @@
 "use strict";
 
 /**
- * Programs that run around `s init`. `preInit` lists the requirements; it refuses a folder that the tool would empty, and
- * wrong answers on the command line, before the tool writes a file. `postInit` checks the answers of the prompts, stores
- * Huawei's keys in the tool's secret store, and prints the next steps.
+ * Programs that run before and after `s init`. Before the tool writes a file, `preInit` lists the requirements, and
+ * refuses wrong answers on the command line, or a folder that the tool would empty. `postInit` checks the answers to the
+ * prompts, stores Huawei's keys in the tool's secret store, and prints the next steps.
  *
  * The tool ignores an exception of a hook and ends with 0, so a failure prints the remedy and ends the process with 1.
  */
@@ -133,7 +133,12 @@ function proposeAnswers({ appPath, tempAppPath }) {
     `The regions of ${project.folder} are proposed: ${region} and ${destinationRegion}.`,
     `默认采用 ${project.folder} 的地域和区域：${region}、${destinationRegion}。`,
   );
-  if (access) printText(`To use its Alibaba Cloud keys: -a ${access}\n`, `其阿里云密钥别名：-a ${access}\n`);
+  if (access) {
+    printText(
+      `To use that project's Alibaba Cloud keys, add this option: -a ${access}\n`,
+      `要使用该项目的阿里云密钥，请加上选项：-a ${access}\n`,
+    );
+  }
 }
 
 /** Return the last value of an option of `s init`, which runs in this process; undefined without the option. */
@@ -156,7 +161,7 @@ function checkPassedAnswers(questions, passed) {
     const example = `s init oss-oms-sync -y -a default --parameters '{"region": "cn-hangzhou", ...}'`;
     return [
       choose(
-        `No answers were passed. With -y the tool asks no questions: pass all answers, as in ${example}`,
+        `No answers were passed. With -y, the tool asks no questions: pass all answers in --parameters, for example: ${example}`,
         `没有收到任何答案。使用 -y 时工具不会提问，请用 --parameters 一次给出全部答案，例如：${example}`,
       ),
     ];
@@ -255,7 +260,7 @@ function checkAnswers({ properties, required }, answers, areSecretsStored) {
         : "";
       problems.push(`${label}${choose(" is empty.", "不能为空。")}${secretHint}${meaning}`);
     } else if (typeof answer !== "string") {
-      problems.push(`${label}${choose(` is${answerText}, not text: put it in quotes`, `的值${answerText} 不是文本，请加引号`)}`);
+      problems.push(`${label}${choose(` is${answerText}, not text. Put the value in quotes.`, `的值${answerText} 不是文本，请加引号。`)}`);
     } else if (choices && !choices.includes(answer)) {
       const choiceList = choices.join(choose(", ", "、"));
       problems.push(`${label}${choose(` cannot be${answerText}. Choose one of: ${choiceList}`, `不能是${answerText}。可选值：${choiceList}`)}`);
@@ -266,8 +271,8 @@ function checkAnswers({ properties, required }, answers, areSecretsStored) {
   if (answers.sourceBucket && answers.sourceBucket === answers.logBucket) {
     problems.push(
       choose(
-        "logBucket is the source bucket: each record would invoke the function again, endlessly. Choose another bucket",
-        "logBucket 与源 Bucket 相同：每条记录都会再次触发函数，无限循环。请换一个 Bucket",
+        "logBucket is the source bucket: each record would invoke the function again, endlessly. Choose another bucket.",
+        "logBucket 与源 Bucket 相同：每条记录都会再次触发函数，无限循环。请换一个 Bucket。",
       ),
     );
   }
@@ -281,7 +286,7 @@ function checkAnswers({ properties, required }, answers, areSecretsStored) {
 function checkFolder(appPath) {
   if (!fs.existsSync(appPath)) return [];
   const remedy = choose(
-    `Choose another folder with -d. For a new version of a project, follow "Upgrade" in its docs/lifecycle.md.`,
+    `Choose another folder with -d. To upgrade a project, follow "Upgrade" in the project's docs/lifecycle.md.`,
     "请用 -d 指定其他目录。若要升级已有项目，请按其 docs/lifecycle.zh.md 的“升级”一节操作。",
   );
   if (!keepsFolder()) {
@@ -320,7 +325,7 @@ function listFiles(folder) {
  */
 function fail(problems, { appPath, tempAppPath }, begun) {
   fs.rmSync(tempAppPath, { recursive: true, force: true });
-  printText("\nThe project is not set up:", "\n项目未完成初始化：");
+  printText("\n`s init` stopped, because of these problems:", "\n`s init` 已停止，原因如下：");
   for (const problem of problems) print(`  - ${problem}`);
   if (begun && !keepsFolder()) {
     for (const name of fs.readdirSync(appPath)) fs.rmSync(path.join(appPath, name), { recursive: true, force: true });
@@ -397,7 +402,8 @@ function keepSecrets(answers, areSecretsStored) {
     let result = runTool(...words);
     if (result.stdout.includes("already exists")) {
       printText(
-        `Note: ${key} in the tool's secret store is replaced. Another project with the same function name would deploy the new key.`,
+        `Note: the earlier ${key} in the tool's secret store is replaced. If another project has the same function name, its` +
+          ` next deployment uses the new key.`,
         `注意：密钥库中原有的 ${key} 已被替换。若另有项目使用同一函数名，其下次部署将使用新密钥。`,
       );
       result = runTool(...words, "--force");
@@ -405,8 +411,8 @@ function keepSecrets(answers, areSecretsStored) {
     if (result.status !== 0 || !result.stdout.includes(key)) {
       throw new Error(
         choose(
-          `The tool's secret store did not accept ${name}: make sure that secrets.yaml in the folder shown by \`s -v\` is writable`,
-          `工具的密钥库未能保存 ${name}：请确认 \`s -v\` 所示目录中的 secrets.yaml 可写`,
+          `The tool's secret store did not accept ${name}: make sure that secrets.yaml in the folder shown by \`s -v\` is writable.`,
+          `工具的密钥库未能保存 ${name}：请确认 \`s -v\` 所示目录中的 secrets.yaml 可写。`,
         ),
       );
     }
@@ -452,7 +458,7 @@ function writeGitignore(file) {
 
 /** Create .env for its owner alone: the tool would create it readable for all users. */
 function writeEnv(file) {
-  const comment = "# HW_AK and HW_SK are kept by the tool (see `s secret get`): leave them empty here.\n";
+  const comment = "# HW_AK and HW_SK are in the tool's secret store (`s secret get`): leave the values here empty.\n";
   if (!fs.existsSync(file)) fs.writeFileSync(file, comment, { mode: 0o600 });
   fs.chmodSync(file, 0o600);
 }
@@ -460,14 +466,15 @@ function writeEnv(file) {
 function printRequirements() {
   printText(
     `
-oss-oms-sync submits every object written to an OSS bucket to a sync task of Huawei's OMS, which copies it to OBS.
-It needs:
+oss-oms-sync submits every object written to an OSS bucket to a sync task of Huawei's OMS, which copies the object
+to OBS.
+You need:
   - the source bucket, and another bucket in the same region, for the records
   - the destination bucket in OBS
   - the SYNC_URL of an OMS sync task (OMS console > Synchronization Tasks > the task > its details)
   - the AK/SK of a Huawei Cloud IAM user with the permissions oms:synctask:createEvent, oms:synctask:get,
     oms:synctask:statistics and oms:taskgroup:get
-SYNC_URL, AK/SK and the bucket for the records can be left empty: \`python3 ops.py setup\` then creates them.
+You can leave SYNC_URL, AK/SK and the bucket for the records empty: \`python3 ops.py setup\` then creates them.
 `,
     `
 oss-oms-sync 将写入 OSS Bucket 的每个对象提交给华为云 OMS 同步任务，由其复制到 OBS。
@@ -484,7 +491,7 @@ SYNC_URL、AK/SK 和存放记录的 Bucket 可以留空：\`python3 ops.py setup
 
 function printNextSteps(appPath, { functionName, sourceBucket, objectPrefix, objectSuffix, SYNC_URL }, hasSecrets) {
   const folder = path.relative(process.cwd(), appPath);
-  printText(`\nReady in ${folder || "this folder"}.`, `\n项目已生成，位置：${folder || "当前目录"}。`);
+  printText(`\nThe project is ready in ${folder || "this folder"}.`, `\n项目已生成，位置：${folder || "当前目录"}。`);
   if (hasSecrets) {
     printText(
       `HW_AK and HW_SK are in the tool's secret store as ${functionName}_HW_AK and ${functionName}_HW_SK.`,
@@ -501,7 +508,7 @@ function printNextSteps(appPath, { functionName, sourceBucket, objectPrefix, obj
   printText("Next steps:\n", "接下来执行：\n");
   if (folder) print(`  cd ${quoteWord(folder)}`);
   if (!isInGit(appPath)) {
-    printText("  # Lets an upgrade keep your changes.", "  # 以便升级时保留你的修改。");
+    printText("  # So that an upgrade keeps your changes.", "  # 以便升级时保留你的修改。");
     print(`  git init --initial-branch main && git add --all && git commit --message "As s init made it" && git branch template`);
   }
   if (missing.length > 0) {
@@ -509,7 +516,7 @@ function printNextSteps(appPath, { functionName, sourceBucket, objectPrefix, obj
     print("  python3 ops.py setup");
   } else {
     printText(
-      "  # Prints the commands that create the two RAM roles; `python3 policies/show.py | bash` runs them.",
+      "  # Prints the commands that create the two RAM roles; `python3 policies/show.py | bash` runs these commands.",
       "  # 打印创建两个 RAM 角色的命令；`python3 policies/show.py | bash` 则直接执行。",
     );
     print("  python3 policies/show.py");
@@ -517,7 +524,7 @@ function printNextSteps(appPath, { functionName, sourceBucket, objectPrefix, obj
   print("  s deploy -y");
   print("  python3 ops.py doctor\n");
   printText(
-    `Several projects on one bucket must not overlap in both prefix and suffix: Function Compute refuses the second` +
+    `Projects on the same bucket must not overlap in both prefix and suffix: Function Compute would refuse the second` +
       ` trigger. This project submits "${objectPrefix}*${objectSuffix}" of ${sourceBucket}.`,
     `同一 Bucket 上部署多个项目时，各项目的前缀和后缀不能同时重叠，否则函数计算会拒绝创建第二个触发器。` +
       `本项目提交 ${sourceBucket} 中的 "${objectPrefix}*${objectSuffix}"。`,

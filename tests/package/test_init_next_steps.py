@@ -24,7 +24,7 @@ def test_the_next_steps_of_init_inside_a_repository_do_not_call_git(tool, built,
         done = tool.run("init", "--uri", url, *words, cwd=tmp_path / "out")
 
     # THEN the steps neither change the folder nor begin a repository, and .gitignore keeps its lines
-    assert "Ready in this folder" in done.stdout
+    assert "The project is ready in this folder" in done.stdout
     assert [line.split()[0] for line in commands_in(done.stdout)] == ["python3", "s", "python3"]
     assert (tmp_path / "out" / ".gitignore").read_text() == "mine\n.env\n.s/\n__pycache__/\n*.before-setup\n"
 

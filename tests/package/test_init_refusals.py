@@ -87,7 +87,7 @@ def test_init_refuses_a_folder_with_files_and_does_not_change_it(built, tmp_path
     done = run_hook(built, project, ANSWERS)
     assert done.returncode == 1, done.stdout
     assert "--no-overwrite" not in done.stdout
-    assert "Choose another folder with -d. For a new version" in done.stdout
+    assert "Choose another folder with -d. To upgrade a project" in done.stdout
     assert [path.name for path in project.iterdir()] == [".git"]
 
 

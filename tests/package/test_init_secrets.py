@@ -28,7 +28,7 @@ def test_init_keeps_stored_secrets_until_other_secrets_replace_them(tool, built,
 
     # A new secret replaces the secret of all projects with this function name, with a message.
     done = tool.init(built, tmp_path / "four", {**ANSWERS, "HW_SK": "AnotherKey0000000001"})
-    assert "my-sync_HW_SK in the tool's secret store is replaced" in done.stdout
+    assert "the earlier my-sync_HW_SK in the tool's secret store is replaced" in done.stdout
     deployed, _ = deploy(tool, tmp_path / "two")
     assert deployed["forward"]["environmentVariables"]["HW_SK"] == "AnotherKey0000000001"
 

@@ -64,7 +64,7 @@ def test_the_documented_steps_by_hand_bring_the_first_object_to_obs(shell, fc3, 
 
     # WHEN they are done in order, THEN each has the result that the text names
     typed = "\n".join([*box.huawei_credentials, ""])
-    assert "Ready in photos-sync" in shell.run(making.replace(address, box.task.sync_url), typed)
+    assert "The project is ready in photos-sync" in shell.run(making.replace(address, box.task.sync_url), typed)
     output = shell.run(roles)
     assert "aliyun ram CreateRole" in output
     assert "acs:oss:*:*:photos-oms-log/oms_source_record/*" in output
