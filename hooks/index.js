@@ -20,7 +20,7 @@ const OMS_REGIONS = {
   "cn-east-3": ["CN East-Shanghai1", "华东-上海一"],
   "cn-southwest-2": ["CN Southwest-Guiyang1", "西南-贵阳一"],
 };
-// Regions in which Function Compute has no python3.12 (its page "Python", of October 2026).
+// Regions in which Function Compute has no python3.12 (Function Compute, "Python", October 2026).
 const WITHOUT_PYTHON_312 = ["cn-wulanchabu", "ap-southeast-1", "ap-southeast-3", "ap-southeast-5", "me-central-1"];
 const GITIGNORE_LINES = [".env", ".s/", "__pycache__/", "*.before-setup"];
 
