@@ -28,18 +28,18 @@ help: ## List the targets
 demo: .venv/.ready .runtimes/python3.12/.ready $(TOOL) ## Run a whole migration between two simulated clouds, from setup to GO
 	@$(BIN)/python -m sandbox.demo
 
-sandbox: .venv/.ready $(RUNTIMES) $(TOOL) ## Run both clouds and a project on this machine until Ctrl-C
+sandbox: .venv/.ready $(RUNTIMES) $(TOOL) ## Simulate both clouds with a project on this machine, to try commands and faults, until Ctrl-C
 	@$(BIN)/python -m sandbox
 
 ##@ Develop
 
 setup: .venv/.dev $(RUNTIMES) $(RUNTIMES:/.ready=-tests/.ready) $(TOOL:.ready=.dev) ## Install the requirements of tests and checks, in this folder only
 
-unit: .venv/.dev ## Run the quick unit tests in a minute, or a file or folder in seconds (FILE=tests/unit/test_events.py)
+unit: .venv/.dev ## Run the quick unit tests, in about a minute (FILE=tests/unit/test_events.py: only this file or folder)
 	$(if $(FILE),$(BIN)/pytest -q $(FILE),$(PYTEST) -q -m "not extras and not law and not long" tests/unit \
 		$(addprefix --ignore=tests/unit/,jobs ops/migrate ops/canary))
 
-test: setup ## Run the tests on all cores (EXTRAS=1: the further tests of CI instead; COVERAGE=1: also measure the coverage)
+test: setup ## Run the tests on all cores (EXTRAS=1: CI's further tests instead; COVERAGE=1: also measure the coverage)
 	$(PYTEST) $(if $(EXTRAS),-m "extras or part") $(if $(COVERAGE),--cov --cov-fail-under=95)
 
 check: setup ## Check the style, language, types and layers of the code
@@ -52,15 +52,15 @@ check: setup ## Check the style, language, types and layers of the code
 	$(BIN)/mypy sandbox tools benchmarks
 	PYTHONPATH=template/code:template $(BIN)/lint-imports
 
-fuzz: setup ## Try 20,000 schedules of all laws: no key is dropped, a GO stays true, the printed next steps lead to a GO
+fuzz: setup ## Test with 20,000 random schedules that no key is dropped, a GO stays true, and the printed next steps lead to a GO
 	@# Each law tries its share of them, by what one costs; together they are some more than that.
 	@# A test that takes two minutes elsewhere takes an hour here.
 	SCHEDULES=$(or $(SCHEDULES),6000) $(PYTEST) -m law --timeout 3600
 
-mutants: setup ## Change the code in 400 places (NUMBER=100 SEED=7), and list the changes that no test notices (SEEDS=1: put back former mistakes, each for its own test)
+mutants: setup ## Change 400 random places of the code, one by one, and list the changes that no test detects (NUMBER=100, SEED=7; SEEDS=1: former mistakes)
 	@nice $(if $(SEEDS),$(PYTEST) -q -m "" tests/test_mistakes.py,$(BIN)/python -m tools.mutants $(or $(NUMBER),400) $(SEED))
 
-bench: .venv/.bench $(RUNTIMES) ## Measure the function and the passes against their baselines, count requests, and simulate passes
+bench: .venv/.bench $(RUNTIMES) ## Benchmark forward and the passes against baselines, count requests, and simulate long passes
 	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.speed
 	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.listing
 	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.costs
@@ -68,7 +68,7 @@ bench: .venv/.bench $(RUNTIMES) ## Measure the function and the passes against t
 	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.passes
 	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.lanes
 
-docs: .venv/.ready ## Update the generated tables, and the conclusions of stored certificates, from the code
+docs: .venv/.ready ## Generate the tables of the documents, and the conclusions of the stored certificates, from the code
 	@PYTHONPATH=template/code:template $(BIN)/python -m tools.documents
 
 pictures: .venv/.bench .runtimes/python3.12/.ready $(TOOL) ## Make the pictures and the demo's certificate in docs/, with Chromium
@@ -84,10 +84,10 @@ clean: ## Remove everything that `make` created
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.ready: requirements.txt constraints.txt
-	@test -n "$(PYTHON)" || { echo "This needs Python 3.11 or newer, and none was found. Install it (Debian, Ubuntu:" \
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found. Install Python (Debian, Ubuntu:" \
 		"apt install python3 python3-venv), or name yours: make PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments." \
-		"Install the missing packages (Debian, Ubuntu: apt install python3-venv), or name another: make PYTHON=..."; exit 1; }
+		"Install the missing packages (Debian, Ubuntu: apt install python3-venv), or name another Python: make PYTHON=..."; exit 1; }
 	@echo "Setting up in this folder, once (less than a minute): .venv ..."
 	@$(PYTHON) -m venv --clear .venv
 	@# What comes as sources only is built by this one; without isolation, so that pip fetches no other for each.

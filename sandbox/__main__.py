@@ -71,21 +71,28 @@ def _parse_number(text: str) -> float:
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox",
-        description="Run simulated clouds on this machine (OSS, OMS, OBS and Function Compute) with the project in"
-        " them, until Ctrl-C. Upload an object with the printed program, and watch the functions.",
+        description="Simulate both clouds (OSS and Function Compute, OMS and OBS) with a deployed project on this"
+        " machine, until Ctrl-C, to try commands and faults without a cloud account. The program prints the commands"
+        " for another terminal; type `help` at its prompt for further commands.",
     )
     parser.add_argument(
-        "--runtime", choices=runtimes.NAMES, default="python3.12", help="the functions' runtime (default python3.12)"
+        "--runtime",
+        choices=runtimes.NAMES,
+        default="python3.12",
+        help="Python runtime of the functions (default: python3.12)",
     )
     parser.add_argument(
-        "--oms-rate", type=parse_rate, metavar="N", help="OMS accepts N calls a second, and throttles all others"
+        "--oms-rate",
+        type=parse_rate,
+        metavar="N",
+        help="calls that OMS accepts per second; OMS throttles all others (default: no limit)",
     )
     parser.add_argument(
         "--trouble",
         type=parse_probability,
         default=0.0,
         metavar="P",
-        help="share of the calls to OMS that fail, from 0 to 1 (default 0)",
+        help="share of the calls to OMS that fail, from 0 to 1 (default: 0)",
     )
     return parser
 
@@ -127,7 +134,7 @@ def make_upload_program(box: Sandbox) -> str:
 def print_instructions(box: Sandbox, console: Console, address: str, project: Path) -> None:
     """Print the commands that the user can type; with the prompt they fit a terminal of 24 lines."""
     console.out(
-        f"OSS bucket {box.source_bucket} is copied to OBS bucket {box.destination_bucket}. In another terminal:\n"
+        f"Objects of {box.source_bucket} (OSS) are copied to {box.destination_bucket} (OBS). In another terminal:\n"
     )
     for name, value in {VARIABLE: address, **box.administrators()}.items():
         console.out(f"export {name}={value}")
@@ -137,9 +144,9 @@ def print_instructions(box: Sandbox, console: Console, address: str, project: Pa
     console.out("\nUpload an object with OSS's own client, and wait for its record:")
     console.out(f"{sys.executable} {UPLOAD_PROGRAM}\n")
     console.out(f"Timers run {TIMER_SPEED} times as often as in the cloud; `later 15m` advances the clock.")
-    console.out("`help` lists the commands of this prompt; in the other terminal:")
+    console.out("`help` lists the commands of this prompt. To send one from the other terminal:")
     console.out(f"curl -d help ${VARIABLE}/say")
-    console.out("The functions' work is printed below. To end: Ctrl-C")
+    console.out("The results of the functions are printed below. To end the sandbox: Ctrl-C")
 
 
 def print_invocations(box: Sandbox, console: Console) -> None:

@@ -39,7 +39,7 @@ class Prompt(cmd.Cmd):
         return self.stdout.getvalue()
 
     def do_put(self, line: str) -> None:
-        """put [oss|obs] KEY [TEXT]: write an object to OSS, or to OBS as an application would"""
+        """put [oss|obs] KEY [TEXT]: write an object to OSS (default), or to OBS as an application would"""
         cloud, key, *text = _split_cloud(line, 1, 2)
         data = "".join(text or ["hello"]).encode()
         if cloud == "obs":
@@ -71,7 +71,7 @@ class Prompt(cmd.Cmd):
         self._print_line(f"{key} has different contents of the same size in OBS.")
 
     def do_delete(self, line: str) -> None:
-        """delete [oss|obs] KEY: delete an object"""
+        """delete [oss|obs] KEY: delete an object in OSS (default) or OBS"""
         cloud, key = _split_cloud(line, 1, 1)
         obs_objects, oss_objects = (
             self._box.obs.objects(self._box.destination_bucket),
@@ -86,15 +86,15 @@ class Prompt(cmd.Cmd):
         self._print_line(f"{key} is deleted from {cloud.upper()}.")
 
     def do_oms(self, line: str) -> None:
-        """oms down|up: make OMS answer 503 to every call, or work again"""
+        """oms down|up: let OMS answer 503 to every call, or work again"""
         self._switch_service("OMS", line)
 
     def do_obs(self, line: str) -> None:
-        """obs down|up: make OBS answer 503 to every request, or work again"""
+        """obs down|up: let OBS answer 503 to every request, or work again"""
         self._switch_service("OBS", line)
 
     def do_throttle(self, line: str) -> None:
-        """throttle N|off: make OMS accept N calls a second, and answer 429 to all others"""
+        """throttle N|off: let OMS accept only N calls a second and answer 429 to others, or accept all calls"""
         (rate,) = _split_words(line, 1, 1)
         try:
             calls_per_second = None if rate == "off" else float(rate)
@@ -110,7 +110,7 @@ class Prompt(cmd.Cmd):
         )
 
     def do_events(self, line: str) -> None:
-        """events lost|twice|well: from now on, lose, repeat or deliver the source bucket's events"""
+        """events lost|twice|well: from now on, deliver no event of the source bucket, or each event twice, or once"""
         (mode,) = _split_words(line, 1, 1)
         if mode not in _EVENT_FAULTS:
             raise _UsageError("Write lost, twice or well.")
@@ -138,7 +138,7 @@ class Prompt(cmd.Cmd):
         self._print_line(f"The functions' access key is {'revoked' if state == 'revoked' else 'restored'}.")
 
     def do_later(self, line: str) -> None:
-        """later 90s|15m|2h|1d: advance the clock, then fire the timers"""
+        """later 90s|15m|2h|1d: advance the sandbox's clock by this time, then fire the timers"""
         (text,) = _split_words(line, 1, 1)
         number, unit = text[:-1], text[-1:]
         if not (number.isascii() and number.isdigit() and unit in _UNITS):

@@ -1,18 +1,27 @@
-"""The digest of a bucket's listing, computed with only the vendor's SDK, to verify the digest that compare reports.
-
-The output is the number of objects, their total bytes and their digest: the sum, modulo 2^256, of the SHA-256 of each
-object, over its key, a zero byte and its size in decimal. In OBS, OMS's own lists (class oms_own) are also counted
-separately, as in a certificate. Like compare, this program leaves out the objects of canaries (`ops.py canary`) and,
-in OBS, copies of this project's records.
-
-Before the first run: pip install oss2 esdk-obs-python
-"""
+"""A program that computes the digest of a bucket's listing with only the vendor's SDK, to verify a certificate."""
 
 import argparse
 import hashlib
 import os
 from collections.abc import Iterator
 
+_DESCRIPTION = """\
+List a bucket with the vendor's SDK, and compute the digest of the listing, to
+verify a certificate without the code of this project. Run the program for both
+buckets, before anything changes in them.
+
+The output is the number of objects, their total bytes and their digest. The
+digest is the sum, modulo 2^256, of the SHA-256 of each object, over the
+object's key, a zero byte and the object's size in decimal digits. For OSS,
+compare the output with "source" in the certificate. For OBS, two more lines
+count OMS's own lists and the other objects: compare the line "other objects"
+with "destination" in the certificate.
+
+Like compare, the program omits the objects of canaries (ops.py canary) and, in
+OBS, copies of this project's records.
+
+Before the first run: pip install oss2 esdk-obs-python
+"""
 _RECORDS_PREFIX = "oms_source_record/"
 _OMS_LIST_PREFIXES = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
 
@@ -53,17 +62,17 @@ def totals(objects: list[tuple[str, int]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    credentials = (
-        "the bucket's cloud; set OSS_AK, OSS_SK and OSS_REGION (such as cn-hangzhou), or OBS_AK and OBS_SK in the"
-        " environment"
+    parser = argparse.ArgumentParser(description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    cloud_help = (
+        "cloud of the bucket; for oss, set the environment variables OSS_AK, OSS_SK and OSS_REGION (such as"
+        " cn-hangzhou); for obs, OBS_AK and OBS_SK"
     )
     required_variables = {"oss": ("OSS_AK", "OSS_SK", "OSS_REGION"), "obs": ("OBS_AK", "OBS_SK")}
-    parser.add_argument("cloud", choices=["oss", "obs"], help=credentials)
-    parser.add_argument("endpoint", help="the cloud's endpoint, such as https://oss-cn-hangzhou.aliyuncs.com")
-    parser.add_argument("bucket")
-    parser.add_argument("prefix", nargs="?", default="", help="the project's objectPrefix (default: empty)")
-    parser.add_argument("--suffix", default="", help="the project's objectSuffix (default: empty)")
+    parser.add_argument("cloud", choices=["oss", "obs"], help=cloud_help)
+    parser.add_argument("endpoint", help="address of the cloud's service, such as https://oss-cn-hangzhou.aliyuncs.com")
+    parser.add_argument("bucket", help="name of the bucket")
+    parser.add_argument("prefix", nargs="?", default="", help="objectPrefix of the project's s.yaml (default: empty)")
+    parser.add_argument("--suffix", default="", help="objectSuffix of the project's s.yaml (default: empty)")
     options = parser.parse_args()
     if options.prefix.startswith("/"):
         parser.error(f'no object key begins with "/": write {options.prefix.lstrip("/")!r}')

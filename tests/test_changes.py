@@ -235,8 +235,8 @@ CHANGES = {
             (f"{OPS}/exit_codes.py", "    STOPPED = 130\n", "    BUSY = 5\n    STOPPED = 130\n"),
             (
                 f"{OPS}/exit_codes.py",
-                '"open": {**_DONE_MEANINGS, ',
-                '"open": {**_DONE_MEANINGS, ExitCode.BUSY: t("another run is busy"), ',
+                '    "open": {\n',
+                '    "open": {\n        ExitCode.BUSY: t("another run is busy"),\n',
             ),
         ),
         ("tests/unit/ops/command_line/test_cli.py", "tests/unit/answers"),

@@ -29,7 +29,8 @@ CERTIFICATE = Path("dist") / "demo-certificate.json"
 
 def main() -> int:
     options = argparse.ArgumentParser(
-        prog="python -m sandbox.demo", description="Show a whole migration between two simulated clouds."
+        prog="python -m sandbox.demo",
+        description="Show a whole migration between two simulated clouds, from setup to GO, in about a minute.",
     )
     options.add_argument(
         "--certificate",
@@ -38,7 +39,7 @@ def main() -> int:
         default=CERTIFICATE,
         help="file for the last certificate (default: dist/demo-certificate.json)",
     )
-    options.add_argument("--picture", type=Path, metavar="FILE", help="also draw the last act, as an SVG file")
+    options.add_argument("--picture", type=Path, metavar="FILE", help="also draw the last act to this file, as SVG")
     arguments = options.parse_args()
     console = Console(highlight=False, record=True, width=WIDTH) if arguments.picture else Console(highlight=False)
     console.print(
@@ -64,7 +65,7 @@ def main() -> int:
         inventory, document = play_cutover(box, console)
     problems = [problem for stage in (*stages, inventory) for problem in stage.problems()]
     if inventory.missing_keys:
-        problems.append(f"{len(inventory.missing_keys)} objects are missing in the end")
+        problems.append(f"{len(inventory.missing_keys)} objects are missing at the end")
     if document["verdict"] != "GO":
         problems.append(f"the last certificate is a {document['verdict']}")
     arguments.certificate.parent.mkdir(exist_ok=True)

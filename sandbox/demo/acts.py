@@ -52,7 +52,7 @@ def play_trouble(box: Sandbox, console: Console) -> Inventory:
     print_line(
         console,
         choose(
-            f"[bold]1.[/] OMS misbehaves: it accepts {OMS_RATE} calls a second, about every"
+            f"[bold]1.[/] OMS misbehaves: it accepts only {OMS_RATE} calls a second, about every"
             f" {1 / FAILURE_PROBABILITY:.0f}th call fails, and it rejects one object key.",
             f"[bold]1.[/] OMS 工作异常：每秒只接受 {OMS_RATE} 次调用，"
             f"约每 {1 / FAILURE_PROBABILITY:.0f} 次调用失败一次，还会拒绝一个对象名。",
@@ -80,9 +80,9 @@ def play_outage(box: Sandbox, console: Console) -> Inventory:
         console,
         choose(
             f"\n[bold]2.[/] OMS is down, the events of {len(LOST_EVENT_KEYS)} uploads are lost, and the log bucket"
-            " refuses the record of one object, so forward fails.",
+            " refuses the record of one object, so that forward fails for this object.",
             f"\n[bold]2.[/] OMS 停止服务，{len(LOST_EVENT_KEYS)} 个上传对象的事件丢失，"
-            "记录 Bucket 又拒绝写入一个对象的记录，forward 因此失败。",
+            "记录 Bucket 又拒绝写入一个对象的记录，forward 因此无法处理该对象。",
         ),
     )
     box.oms.throttle(None)
@@ -105,9 +105,9 @@ def play_outage(box: Sandbox, console: Console) -> Inventory:
         console,
         choose(
             f"Function Compute invoked forward {attempt_counts['forward']} times for {ABANDONED_KEY!r}, then passed the"
-            " event to replay, which recorded the object.",
+            " event to replay, which recorded the object as failed.",
             f"函数计算为 {ABANDONED_KEY!r} 调用 forward {attempt_counts['forward']} 次后，将事件交给 replay，"
-            "由 replay 写入记录。",
+            "由 replay 写入失败记录。",
         ),
     )
     failed_count, lost_count = (
@@ -197,10 +197,10 @@ def print_faults(box: Sandbox, inventory: Inventory, console: Console) -> None:
     print_line(
         console,
         choose(
-            f"OMS answered {format_counts(status_counts)}. In addition, the sandbox injected"
+            f"Status codes of OMS's responses: {format_counts(status_counts)}. In addition, the sandbox injected"
             f" {fault_counts['status']} x 503 and dropped {dropped_count} connections,"
             f" {dropped_after_count} of them after OMS had accepted the keys.",
-            f"OMS 的响应：{format_counts(status_counts)}。此外，沙箱另返回 {fault_counts['status']} 次 503，"
+            f"OMS 响应的状态码：{format_counts(status_counts)}。此外，沙箱另返回 {fault_counts['status']} 次 503，"
             f"并断开 {dropped_count} 个连接，其中 {dropped_after_count} 个在 OMS 接受对象之后断开。",
         ),
     )

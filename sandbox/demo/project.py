@@ -85,7 +85,8 @@ def migrate(box: Sandbox, project: Path, console: Console) -> None:
     print_line(
         console,
         choose(
-            f"{len(EXISTING_KEYS)} objects existed before the project. `python3 ops.py migrate` has OMS copy them:",
+            f"{len(EXISTING_KEYS)} objects existed before the project. `python3 ops.py migrate` lets OMS copy these"
+            " objects:",
             f"项目部署之前已有 {len(EXISTING_KEYS)} 个对象。`python3 ops.py migrate` 让 OMS 复制这些对象：",
         ),
     )
@@ -94,8 +95,8 @@ def migrate(box: Sandbox, project: Path, console: Console) -> None:
         console.out(f"  {line.strip()}")
     print_result(
         console,
-        "The existing objects are in OBS. From now on, every write to OSS is forwarded.\n",
-        "存量对象已在 OBS 中。从现在起，写入 OSS 的每个对象都会转发。\n",
+        "The existing objects are in OBS. From now on, the project submits each object written to OSS.\n",
+        "存量对象已在 OBS 中。从现在起，写入 OSS 的每个对象都会提交给 OMS。\n",
     )
 
 

@@ -30,9 +30,9 @@ def main(name: str = "", packages: str = "libraries") -> int:
         if packages == "libraries"
         else (ROOT / f"{name}-tests", _FOLDER / "tests.txt")
     )
-    print(f"Setting up the {packages} of Function Compute's {name}, on Python {version} ...")
+    print(f"Installing the {packages} for Function Compute's runtime {name}, with Python {version} ...")
     if not has_own_version:
-        print(f"  ({name} was not found on this machine)")
+        print(f"  ({name} was not found on this machine, so Python {version} replaces it)")
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     # Without the runtime's own version, the tests would only repeat those on the project's Python.
@@ -48,9 +48,9 @@ def _print_missing_interpreters() -> int:
     missing_names = [name for name in NAMES if not load_runtime(name).has_own_version]
     for version in (name.removeprefix("python") for name in missing_names):
         print(
-            f"Python {version} is missing on this machine: without it nothing runs on Function Compute's"
-            f" python{version}. Debian 13, PyPI and npm have no package of it. Install it with"
-            f" `pyenv install {version}` or `uv python install {version}`, remove .runtimes, and run this again."
+            f"Python {version} is missing on this machine, so no test can run on Function Compute's runtime"
+            f" python{version}. Debian 13, PyPI and npm have no package of this version. Install it with `pyenv install"
+            f" {version}` or `uv python install {version}`, remove .runtimes, and run the command again."
         )
     return 1 if missing_names else 0
 

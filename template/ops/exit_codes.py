@@ -31,102 +31,155 @@ def _make_meanings(
     return {code: meaning for code, meaning in meanings.items() if meaning is not None}
 
 
-_DONE_MEANINGS = _make_meanings(t("done"), t("an error"))
-_SHARED_MEANINGS = {ExitCode.REFUSED: t("a usage error"), ExitCode.STOPPED: t("interrupted")}
-_UNTRUSTED_MEANINGS = {ExitCode.UNTRUSTED: t("the certificate cannot be trusted")}
+_FAILED_TEXT = t("the command failed: do what the message says")
+_SHARED_MEANINGS = {
+    ExitCode.REFUSED: t("the command was refused: correct the option, file or setting that the message names"),
+    ExitCode.STOPPED: t("interrupted, for example by Ctrl-C: run the printed command, if there is one"),
+}
 # By command: the meanings of its exit codes, except those that all commands share.
 _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
-    "doctor": _make_meanings(t("no fault"), t("a fault, a check without a result, or an error")),
-    "status": _make_meanings(t("in step, or closed without an alarm"), t("any other state, or an error")),
+    "doctor": _make_meanings(
+        t("no fault (warnings are possible)"),
+        t("a check found a fault or could not run, or the command failed: apply the printed remedies"),
+    ),
+    "status": _make_meanings(
+        t("in step; or closed, without an alarm and with all waiting objects counted"),
+        t("any other state, or the command failed: take the printed next step"),
+    ),
     "fleet": _make_meanings(
-        t("each project is in step, or closed without an alarm"),
-        t("a project is in any other state or did not answer, or an error"),
+        t("each project is in step; or closed, without an alarm and with all waiting objects counted"),
+        t("a project is in any other state or did not answer, or the command failed: take the printed next steps"),
     ),
     "story": _make_meanings(
-        t("OMS accepted the current version, which is in OBS or still being copied"), t("any other state, or an error")
+        t("the current version is in OBS, or OMS accepted this version and may still be copying it"),
+        t("any other state, or the command failed: take the printed next step"),
     ),
     "replay": _make_meanings(
-        t("no selected object is left to resend"), t("selected objects are left to resend, or an error")
+        t("no selected object is left to resend"),
+        t("selected objects are left to resend, or the command failed: check the printed reasons"),
     ),
-    "close": _DONE_MEANINGS,
-    "open": {**_DONE_MEANINGS, ExitCode.REFUSED: t("you did not confirm, or a usage error")},
+    "close": _make_meanings(
+        t("the project is closed"),
+        t("the project may still be open, for example because a migration is running: do what the message says"),
+    ),
+    "open": {
+        **_make_meanings(
+            t("the project is open again"),
+            t("the project may still be closed or without its trigger: do what the message says"),
+        ),
+        ExitCode.REFUSED: t(
+            "a GO is in effect and you did not confirm, or the command was refused: do what the message says"
+        ),
+    },
     "show": {
         **_make_meanings(
             t("GO, or a result without problems"),
-            t("NO-GO, an unfinished pass, a result with problems, or an error"),
-            t("NOT PROVEN, unproven objects or objects in progress, or no object in scope"),
+            t(
+                "NO-GO, an unfinished pass, another result with problems, or the command failed: take the printed next"
+                " step"
+            ),
+            t(
+                "NOT PROVEN, or a pass with unproven objects, with objects in progress, or with no object in scope:"
+                " take the printed next step"
+            ),
             refused=t(
-                "a result of headers that changed nothing, because no canary has shown that changes are safe outside"
-                " a cutover; or a usage error"
+                "the input is not a known result, or comes from a run of headers that changed nothing; or the command"
+                " was refused: do what the message says"
             ),
         ),
-        **_UNTRUSTED_MEANINGS,
+        ExitCode.UNTRUSTED: t("the certificate cannot be trusted: do not rely on it"),
     },
     "reconcile": _make_meanings(
         t("no object is left to submit, or --limit was reached"),
-        t("objects are left to submit, the pass has not finished, or an error"),
-        t("no object is in scope"),
+        t("objects are left to submit, the pass has not finished, or the command failed: take the printed next step"),
+        t("no object is in scope: check the source bucket, the prefix and the suffix"),
     ),
     "compare": _make_meanings(
-        t("all objects are proven equal; with --standstill: the pass has finished"),
-        t("objects are missing or differ, the pass has not finished, or an error"),
-        t("objects are in progress or not proven equal, or no object is in scope"),
+        t("every object is proven equal; with --standstill: the pass has finished"),
+        t(
+            "objects are missing or differ, the pass has not finished, or the command failed: take the printed next"
+            " step"
+        ),
+        t("objects are in progress or not proven equal, or no object is in scope: check the printed classes"),
     ),
     "headers": _make_meanings(
-        t("no header is left to change"),
-        t("the pass has not finished, or an error"),
-        t("headers still differ or are unknown, or no object is in scope"),
+        t("no header is left to change (with --undo: to restore)"),
+        t("the pass has not finished, or the command failed: run the command again, or do what the message says"),
+        t("headers still differ or are unknown, or no object is in scope: check the printed counts"),
         refused=t(
-            "no header was changed, because no canary has shown that changes are safe outside a cutover; or a"
-            " usage error"
+            "no header was changed, because no canary has shown that changes are safe at this time; or the command was"
+            " refused: do what the message says"
         ),
     ),
     "cutover": {
         **_make_meanings(
-            t("GO, or a rehearsal that forecasts GO"),
-            t("NO-GO, a rehearsal that forecasts NO-GO, or an error"),
-            t("NOT PROVEN, or a rehearsal that forecasts NOT PROVEN"),
+            t("GO (switch over), or a rehearsal that forecasts GO"),
+            t("NO-GO, a rehearsal that forecasts NO-GO, or the command failed: take the printed next step"),
+            t("NOT PROVEN, or a rehearsal that forecasts NOT PROVEN: take the printed next step"),
         ),
-        **_UNTRUSTED_MEANINGS,
+        ExitCode.UNTRUSTED: t("the certificate cannot be trusted: do not switch over"),
     },
     "check": {
         **_make_meanings(
-            t("a valid GO certificate"),
-            t("a valid NO-GO certificate"),
-            t("a valid NOT PROVEN certificate, or a valid certificate of a rehearsal"),
-            refused=t("a file cannot be read, or a usage error"),
+            t("a valid certificate with the verdict GO"),
+            t("a valid certificate with the verdict NO-GO"),
+            t("a valid certificate with the verdict NOT PROVEN, or a valid certificate of a rehearsal"),
+            refused=t("a file cannot be read, or the command was refused: do what the message says"),
         ),
-        ExitCode.UNTRUSTED: t("the certificate cannot be trusted, or a listing contradicts the certificate"),
+        ExitCode.UNTRUSTED: t(
+            "the certificate cannot be trusted, or a listing contradicts it: do not rely on the certificate"
+        ),
     },
-    "cost": _DONE_MEANINGS,
-    "secrets": {**_DONE_MEANINGS, ExitCode.REFUSED: t("a secret is missing or invalid, or a usage error")},
+    "cost": _make_meanings(t("the estimate was printed"), _FAILED_TEXT),
+    "secrets": _make_meanings(
+        t("the secrets are stored: deploy them (s deploy -y)"),
+        _FAILED_TEXT,
+        refused=t(
+            "a secret is missing or invalid, and none was stored; or the command was refused: do what the message says"
+        ),
+    ),
     "canary": _make_meanings(
-        t("all objects arrived, are equal and have been deleted; with --remove: no object is left"),
-        t("a copied object differs, or an error"),
-        t("an object did not arrive in time, OMS did not count or list it in time, or objects are left to delete"),
-        refused=t("the canary cannot run, or a usage error"),
+        t("all objects arrived in OBS with equal contents, and were deleted; with --remove: no canary object is left"),
+        t("an object differs in OBS, or the command failed: check the printed result"),
+        t(
+            "an object, OMS's counts or OMS's lists did not arrive in time: run doctor; or canary objects are left: run"
+            " canary --remove"
+        ),
+        refused=t("the canary cannot run now, or the command was refused: do what the message says"),
     ),
     "setup": _make_meanings(
-        t("done, or the plan can be executed"),
-        t("a problem must be resolved first, or an error"),
-        t("a step must wait, for example for an administrator, or the state of a resource is unknown"),
-        refused=t("the plan has changed or was not confirmed, or a usage error"),
+        t("done; with --plan: the plan can be executed"),
+        t("a problem prevents the plan, or the command failed: do what the output says, then run setup again"),
+        t(
+            "steps are left, for example for an administrator, or the state of a resource is unknown: take the printed"
+            " steps, then run setup again"
+        ),
+        refused=t(
+            "the plan has changed or you did not confirm it, or the command was refused: do what the message says"
+        ),
     ),
     "migrate": _make_meanings(
-        t("running, finished or ended; with --pause: paused; or no migration exists"),
-        t("the migration failed, or an error"),
-        t("paused, unless this run had --pause; or OMS has no task group for the migration yet"),
-        refused=t("not possible now or not confirmed, or a usage error"),
+        t("the migration is running or finished, was ended (--remove) or paused (--pause), or there is none"),
+        t("the migration or the command failed: take the printed next step"),
+        t(
+            "the migration is paused, but not by --pause in this run; or OMS has no task group for it yet: take the"
+            " printed next step"
+        ),
+        refused=t(
+            "this is not possible now, you did not confirm, or the command was refused: do what the message says"
+        ),
     ),
     "deletions": _make_meanings(
-        t("the list was written, or no object is to be listed"),
-        t("an error"),
-        refused=t("the list cannot be made or is too long, or a usage error"),
+        t("the list was written, or there is nothing to list"),
+        _FAILED_TEXT,
+        refused=t(
+            "no list can be made, the list would be too long, or the command was refused: do what the message says"
+        ),
     ),
     "checklist": _make_meanings(
         t("all compared settings are equal"),
-        t("a setting differs or must be compared by hand, or an error"),
-        t("a setting could not be read"),
+        t("settings are left to move or to compare by hand, or the command failed: follow the printed list"),
+        t("a setting could not be read: remove the printed cause, then run the command again"),
     ),
 }
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """The program that prints the project's permissions, and the commands that grant or remove them.
 
-    python3 policies/show.py                  the `aliyun ram` commands that create roles and policies
+    python3 policies/show.py                  prints the `aliyun ram` commands that create the roles and policies
     python3 policies/show.py | bash           runs these commands
-    python3 policies/show.py --remove         the commands that undo this
-    python3 policies/show.py --json FOLDER    writes the policies into files, for the RAM console
-    python3 policies/show.py --canary         the permissions for `python3 ops.py canary`
-    python3 policies/show.py --migrate        the permissions for `python3 ops.py migrate`
-    python3 policies/show.py --checklist      the permissions for `python3 ops.py checklist`
-    python3 policies/show.py --headers        the permission of the functions' key for `python3 ops.py headers`
+    python3 policies/show.py --remove         prints the commands that remove the roles and policies
+    python3 policies/show.py --json FOLDER    writes the policies to files, for the RAM console
+    python3 policies/show.py --canary         prints the permissions for `python3 ops.py canary`
+    python3 policies/show.py --migrate        prints the permissions for `python3 ops.py migrate`
+    python3 policies/show.py --checklist      prints the permissions for `python3 ops.py checklist`
+    python3 policies/show.py --headers        prints the permission of the functions' key for `python3 ops.py headers`
 
 The output follows s.yaml: after a change of s.yaml, run the commands again. The program changes nothing itself, and
 needs only Python 3.10.
@@ -48,26 +48,37 @@ tolerate() {
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        description="Print the permissions that the project needs, and the commands that create its RAM roles."
+        description="Print the commands (aliyun ram) that create the project's RAM roles and policies, and the"
+        " permissions of its IAM user. Use this program to set up by hand instead of with ops.py setup; to run the"
+        " printed commands, pipe the output to bash. The output follows s.yaml: after a change of s.yaml, run the"
+        " program again. The program itself changes nothing in the clouds.",
+        epilog="Exit codes: 0 done; 1 an error, which the message explains; 2 a wrong option, or s.yaml is missing.",
     )
     exclusive_options = parser.add_mutually_exclusive_group()
     exclusive_options.add_argument(
-        "--remove", action="store_true", help="print the commands that remove roles and policies"
+        "--remove", action="store_true", help="print the commands that remove these roles and policies"
     )
     exclusive_options.add_argument(
-        "--json", metavar="FOLDER", type=Path, help="write each policy into a file in this folder"
+        "--json",
+        metavar="FOLDER",
+        type=Path,
+        help="write each RAM policy to a file in this folder, for the RAM console",
     )
     exclusive_options.add_argument(
-        "--canary", action="store_true", help="print the permissions that an administrator needs for a canary"
+        "--canary", action="store_true", help="print the permissions that an administrator needs for ops.py canary"
     )
     exclusive_options.add_argument(
-        "--migrate", action="store_true", help="print the permissions that an administrator needs for a migration"
+        "--migrate", action="store_true", help="print the permissions that an administrator needs for ops.py migrate"
     )
     exclusive_options.add_argument(
-        "--checklist", action="store_true", help="print the permissions that an administrator needs for a checklist"
+        "--checklist",
+        action="store_true",
+        help="print the permissions that an administrator needs for ops.py checklist",
     )
     exclusive_options.add_argument(
-        "--headers", action="store_true", help="print the permissions that the functions need to change headers in OBS"
+        "--headers",
+        action="store_true",
+        help="print the permission that the project's IAM user needs for ops.py headers",
     )
     options = parser.parse_args()
     settings = FOLDER.parent / "s.yaml"

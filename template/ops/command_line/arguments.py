@@ -34,26 +34,27 @@ def flag(name: str, text: Text) -> Option:
 class Command(NamedTuple):
     """A command and its options; options in an inner list exclude each other.
 
+    - `about` is the command's purpose, in a few words; `advice` says when to run the command, and with which needs.
     - `page_help` is the help of the option --html, or None if the command cannot write a web page.
     - `calls_function` is True if the command calls a function of the project.
     """
 
     about: Text
+    advice: Text
     options: Sequence[Option | list[Option]] = ()
     page_help: Text | None = None
     calls_function: bool = True
 
 
-def _price_option(name: str, usual_price: float | None, traffic: Text) -> Option:
-    price_text = t("unknown") if usual_price is None else f"{usual_price:.4f}"
-    text = t("price of {traffic}, in dollars per GB (default: {price})", traffic=traffic, price=price_text)
+def _price_option(name: str, usual_price: float, traffic: Text) -> Option:
+    text = t("price of {traffic}, in dollars per GB (default: {price})", traffic=traffic, price=f"{usual_price:.4f}")
     return option(name, text, metavar="DOLLARS", type=quantities.parse_dollars, default=usual_price)
 
 
 def _listing_option(name: str, side: Text) -> Option:
     text = t(
-        "file that lists all objects of the {side}: output of `rclone lsjson -R --files-only`, JSON lines"
-        ' {{"key": ..., "size": ...}}, or lines with size, tab and key',
+        "file that lists all objects of the {side}: the output of `rclone lsjson -R --files-only`, lines such as"
+        ' {{"key":"a.txt","size":5}}, or lines of size, tab and key',
         side=side,
     )
     return option(name, text, metavar="LISTING", type=Path)
@@ -67,37 +68,59 @@ REASONS = (
 
 
 _PROMETHEUS_OPTION = option(
-    "--prometheus", t("also write metrics for node_exporter's textfile collector (*.prom)"), metavar="FILE", type=Path
+    "--prometheus",
+    t("also write Prometheus metrics to this file (*.prom), for the textfile collector of node_exporter"),
+    metavar="FILE",
+    type=Path,
 )
 _PREFIX_OPTION = option(
-    "--prefix", t("only object keys with this prefix"), metavar="PREFIX", type=quantities.parse_prefix
+    "--prefix",
+    t("process only objects whose keys begin with this prefix (default: all objects of the project)"),
+    metavar="PREFIX",
+    type=quantities.parse_prefix,
 )
-_PAGE_HELP = t("also write a single-file web page")
-_DEEP_OPTION = flag("--deep", t("read the contents of source objects that are not proven equal otherwise"))
-_PASS_OPTIONS = (
-    _PREFIX_OPTION,
-    option(
-        "--since",
-        t(
-            "submit objects written since this time in UTC, such as 2026-01-31 (default: three days before"
-            " the installation); compare also compares older objects"
-        ),
-        metavar="TIME",
-        type=quantities.parse_start_time,
+_PAGE_HELP = t("also write the result to this file, as a self-contained web page")
+_DEEP_OPTION = flag(
+    "--deep",
+    t(
+        "also read the contents of source objects whose ETags do not prove that they are equal in OBS, such as objects"
+        " over 50 MB"
     ),
-    flag("--restart", t("abandon the unfinished pass, and start over")),
-    flag("--dry-run", t("only count the objects, in a single run of the function; submit nothing")),
-    flag("--look", t("show only the progress of the newest pass")),
 )
+_RESTART_OPTION = flag("--restart", t("abandon an unfinished pass, and start over (default: continue that pass)"))
+_LOOK_OPTION = flag("--look", t("only show the progress of the newest pass"))
+
+
+def _pass_options(since_help: Text) -> tuple[Option, ...]:
+    """Return the options of a command that begins a pass; `since_help` is the help of the option --since."""
+    return (
+        _PREFIX_OPTION,
+        option("--since", since_help, metavar="TIME", type=quantities.parse_start_time),
+        _RESTART_OPTION,
+        flag(
+            "--dry-run",
+            t("submit nothing, and only count objects, for at most 9 minutes"),
+        ),
+        _LOOK_OPTION,
+    )
+
+
 COMMANDS = {
-    "doctor": Command(t("check the setup for faults, and show remedies")),
+    "doctor": Command(
+        t("check the setup of the deployed project, and name the remedy for each fault"),
+        t("Run doctor after each deployment, and whenever you suspect a fault."),
+    ),
     "status": Command(
-        t("show progress, backlog and failure reasons"),
+        t("show the state of the migration: verdict, backlog, failures and the next step"),
+        t(
+            'Run status daily, and before a cutover. The verdict is "in step", "behind", "broken" or "unknown";'
+            ' for a closed project, "closed".'
+        ),
         (
-            option("--all", t("show all lines, not only the first 20"), action="store_true", dest="in_full"),
+            option("--all", t("print all lines (default: the first 20 lines)"), action="store_true", dest="in_full"),
             option(
                 "--hours",
-                t("show OMS's statistics of the last N hours (default: 24)"),
+                t("show OMS's statistics for the last N hours, from 1 to 744 (default: 24)"),
                 type=quantities.whole_number_parser(1, 744),
                 metavar="N",
             ),
@@ -105,8 +128,8 @@ COMMANDS = {
             flag(
                 "--acknowledge",
                 t(
-                    "mark all copy failures so far as resolved; in a closed project: acknowledge the"
-                    " changes at the source since the close instead"
+                    "mark all copy failures up to now as resolved; in a closed project, instead mark all changes"
+                    " at the source since the close as resolved"
                 ),
             ),
         ),
@@ -114,28 +137,50 @@ COMMANDS = {
     ),
     "fleet": Command(
         t("show the status of several projects, worst first"),
-        (option("folders", t("the projects' folders"), metavar="FOLDER", nargs="+", type=Path), _PROMETHEUS_OPTION),
-        page_help=t("also write a web page on all projects, and beside it one for each project"),
+        t("Run fleet if you have more than one project: the command runs status in the folder of each project."),
+        (
+            option("folders", t("folder of a project"), metavar="FOLDER", nargs="+", type=Path),
+            _PROMETHEUS_OPTION,
+        ),
+        page_help=t(
+            "also write an overview to this file, as a web page, and a web page for each project to the same folder"
+        ),
         calls_function=False,
     ),
     "story": Command(
         t("show the history of an object"),
+        t(
+            "Run story if an object is missing or outdated in OBS. The command shows the object in both buckets, OMS's"
+            " answer, the reason of a failure and the next step."
+        ),
         (option("key", t("the object key, without URL encoding"), metavar="KEY"),),
     ),
     "replay": Command(
         t("resend failed objects now, without waiting for replay's timer"),
+        t(
+            "Run replay after you have removed the cause of failures. Without options, the command resends all failed"
+            " objects."
+        ),
         (
             option(
                 "--key",
-                t("resend only this object, even if it has not failed (repeatable)"),
+                t("resend the object with this key, even if it has not failed (repeatable)"),
                 action="append",
                 dest="keys",
                 metavar="KEY",
             ),
-            _PREFIX_OPTION,
+            option(
+                "--prefix",
+                t("resend only objects whose keys begin with this prefix (default: all failed objects)"),
+                metavar="PREFIX",
+                type=quantities.parse_prefix,
+            ),
             option(
                 "--escaped-key",
-                t("like --key, with JSON escapes for characters that you cannot type"),
+                t(
+                    "like --key, for a key with characters that you cannot type: write these as JSON escapes, such"
+                    " as a\\u0001b"
+                ),
                 action="append",
                 type=quantities.unescape_key,
                 dest="keys",
@@ -143,99 +188,169 @@ COMMANDS = {
             ),
             option(
                 "--reason",
-                t("only objects that failed for this reason, such as THROTTLED"),
+                t("resend only objects that failed for this reason, such as THROTTLED; status lists the reasons"),
                 metavar="REASON",
                 choices=REASONS,
             ),
-            option("--limit", t("resend at most N objects"), type=quantities.whole_number_parser(0), metavar="N"),
-            flag("--dry-run", t("only count the objects; resend nothing")),
-        ),
-    ),
-    "close": Command(t("close the project: after two minutes, it submits no more objects")),
-    "open": Command(
-        t("open the project again, and submit the objects written while it was closed"),
-        (flag("--after-go", t("open the project without asking, even if a GO is in effect")),),
-    ),
-    "show": Command(
-        t("read the JSON result of a command or function, or a certificate, from standard input, and print it as text"),
-        page_help=_PAGE_HELP,
-        calls_function=False,
-    ),
-    "reconcile": Command(
-        t("find objects whose events were lost, and submit them"),
-        (
-            flag(
-                "--all",
-                t("submit all objects in scope, even objects that have a record; without --since, objects of any age"),
-            ),
             option(
                 "--limit",
-                t("submit at most N objects, in a single run of the function"),
+                t("resend at most N objects (default: all)"),
                 type=quantities.whole_number_parser(0),
                 metavar="N",
             ),
-            *_PASS_OPTIONS,
+            flag("--dry-run", t("only count the objects; resend nothing")),
+        ),
+    ),
+    "close": Command(
+        t("close the project, so that it submits no objects to OMS (takes two minutes)"),
+        t(
+            "A cutover closes the project itself. Run close only to stop submissions by hand, for example for the"
+            " cutover of another project with the same sync task. Meanwhile, the functions record the objects written"
+            " to the source; open submits these objects later."
+        ),
+    ),
+    "open": Command(
+        t("open a closed project, and submit the objects written while it was closed"),
+        t(
+            "Run open to give up a cutover, or to roll back to OSS. If a GO is in effect, the command asks you to"
+            " confirm, because OMS can then overwrite objects that applications wrote to OBS."
+        ),
+        (flag("--after-go", t("open the project without asking, even if a GO is in effect")),),
+    ),
+    "show": Command(
+        t("read a certificate or a JSON result from standard input, and print it as text"),
+        t(
+            "Run show to read a saved result, for example: python3 ops.py show < certificate.json. The command accepts"
+            " certificates, the output of `s <function> invoke`, and the JSON results of doctor, status, story, replay,"
+            " close, open, reconcile, compare and headers. Its exit code is that of the command that made the result."
+        ),
+        page_help=t(
+            "also write the certificate or status to this file, as a self-contained web page; other results have no"
+            " page"
+        ),
+        calls_function=False,
+    ),
+    "reconcile": Command(
+        t("find objects that OMS has not accepted, such as objects whose events were lost, and submit them"),
+        t(
+            "By default, a pass over the source bucket begins every day (reconcilePeriod in s.yaml). Run reconcile to"
+            " begin a pass now, for example after you have restored the trigger. Ctrl-C stops the command, but not"
+            " the pass."
+        ),
+        (
+            flag(
+                "--all",
+                t(
+                    "submit all objects, even objects that OMS has accepted; unless you pass --since, also objects"
+                    " older than the installation"
+                ),
+            ),
+            option(
+                "--limit",
+                t("submit at most N objects, in at most 9 minutes (default: run a whole pass)"),
+                type=quantities.whole_number_parser(0),
+                metavar="N",
+            ),
+            *_pass_options(
+                t(
+                    "process objects written since this time in UTC, such as 2026-01-31 (default: three days before"
+                    " the installation)"
+                )
+            ),
         ),
     ),
     "compare": Command(
         t("compare both buckets, and submit objects that are missing or older in OBS"),
+        t(
+            "By default, a pass over both buckets begins every week (comparePeriod in s.yaml). Run compare to begin a"
+            " pass now, for example after a migration. Ctrl-C stops the command, but not the pass. In a closed"
+            " project, compare submits nothing."
+        ),
         (
             _DEEP_OPTION,
             flag(
                 "--overwrite",
                 t(
-                    "also submit objects of which OBS has a newer, different version, for example from another"
-                    " application: OMS may then overwrite that version"
+                    "also submit objects that differ and are newer in OBS, for example after an application changed"
+                    " them in OBS; OMS then overwrites these changes"
                 ),
             ),
-            flag("--again", t("recheck only the differences that the last pass found")),
-            flag("--standstill", t("only list both buckets and compute their digests")),
-            *_PASS_OPTIONS,
+            flag("--again", t("recheck only the objects that differed in the last comparison (at most 10,000)")),
+            flag(
+                "--standstill",
+                t("only list both buckets, and compute digests, which show changes since the last comparison"),
+            ),
+            *_pass_options(
+                t(
+                    "submit objects written since this time in UTC, such as 2026-01-31 (default: three days before"
+                    " the installation); older objects are only compared"
+                )
+            ),
         ),
     ),
     "headers": Command(
-        t("set in OBS the object headers that OMS does not copy from the source"),
+        t("copy to OBS the object headers that OMS does not copy"),
+        t(
+            "Run this command before the cutover if applications need headers such as Cache-Control: max-age=60. First"
+            ' set changeHeaders to "on" in s.yaml, run setup, deploy, and run canary. Only objects with proven'
+            " contents get headers; contents are never changed."
+        ),
         (
             [
                 flag(
                     "--dry-run",
-                    t("only compare headers, and record which objects have equal headers; change none in OBS"),
+                    t(
+                        "only count the objects by header and result, and record those with equal headers; change"
+                        " nothing in OBS"
+                    ),
                 ),
-                flag("--undo", t("restore the headers that the objects in OBS had before this command changed them")),
+                flag("--undo", t("restore the headers that OBS had before this command changed them")),
             ],
             _PREFIX_OPTION,
-            flag("--restart", t("abandon the unfinished pass, and start over")),
-            flag("--look", t("show only the progress of the newest pass")),
+            _RESTART_OPTION,
+            _LOOK_OPTION,
         ),
     ),
     "cutover": Command(
-        t("perform a cutover (--frozen-since) or rehearse it (--rehearse); the result is GO, NO-GO or NOT PROVEN"),
+        t("perform a cutover or rehearse it, and write a certificate: GO, NO-GO or NOT PROVEN"),
+        t(
+            "A week before the cutover, rehearse: python3 ops.py cutover --rehearse. On the day, stop all writes to the"
+            " source, then run python3 ops.py cutover --frozen-since now. To continue after an interruption, run the"
+            " command again with the start of the freeze."
+        ),
         (
             [
                 flag(
                     "--rehearse",
-                    t("without closing the project, forecast the duration of a cutover and the checks that would fail"),
+                    t(
+                        "forecast the duration of a cutover and the checks that would fail; the project stays open,"
+                        " and applications can keep writing"
+                    ),
                 ),
                 option(
                     "--frozen-since",
                     t(
-                        "start of the freeze: now, or a UTC time such as 2026-01-31T08:00:00Z. Without this"
-                        " option and --rehearse, the command asks for the time; without a terminal, it fails"
+                        "start of the freeze (the time from which no application writes to the source): now, or a UTC"
+                        " time such as 2026-01-31T08:00:00Z (default: the command asks; without a terminal, it fails)"
                     ),
                     metavar="TIME",
                 ),
             ],
             option(
                 "--sample",
-                t("read a sample of N objects on both sides, at most 300 (default: 0)"),
+                t(
+                    "also compare N random objects by reading their contents and headers on both sides; at most 300"
+                    " (default: 0)"
+                ),
                 type=quantities.whole_number_parser(0, 300),
                 metavar="N",
             ),
             option(
                 "--accept",
                 t(
-                    "allow GO although objects of this class are not proven equal, or their metadata"
-                    " differs or is unknown; name who accepts this and why (repeatable). Classes: {classes}",
+                    "accept a class that would otherwise prevent a GO; write who accepts the class, and why"
+                    " (repeatable). Besides classes of compare, you can accept oms_unfinished (OMS has not finished"
+                    " all objects) and metadata (headers differ or are unknown). Classes: {classes}",
                     classes=list(ACCEPTABLE_NAMES),
                 ),
                 action="append",
@@ -243,11 +358,17 @@ COMMANDS = {
                 metavar='CLASS="who, why"',
             ),
             _DEEP_OPTION,
-            flag("--restart", t("compare again, even if a comparison since the freeze exists")),
-            flag("--close", t("when nothing is left to submit, close the project without asking")),
+            flag("--restart", t("compare again (default: use a comparison since the start of the freeze, if any)")),
+            flag(
+                "--close",
+                t(
+                    "close the project without asking (default: the command asks; without a terminal, the project"
+                    " stays open, and the result is NOT PROVEN)"
+                ),
+            ),
             option(
                 "--out",
-                t("file for the certificate (default: named after the certificate's time)"),
+                t("file for the certificate (default: in the current folder, named after the certificate's time)"),
                 metavar="FILE",
                 type=Path,
             ),
@@ -256,8 +377,13 @@ COMMANDS = {
     ),
     "check": Command(
         t("verify a certificate, and optionally compare it with listings of both buckets"),
+        t(
+            "You need neither access keys nor a deployed project. For the comparison, list both buckets with a tool of"
+            " your own, and pass both listings: with only one, an object that is only in OBS can hide a missing"
+            " object."
+        ),
         (
-            option("certificate", t("the certificate, a JSON file"), metavar="CERTIFICATE", type=Path),
+            option("certificate", t("JSON file of the certificate"), metavar="CERTIFICATE", type=Path),
             _listing_option("--source", t("source bucket")),
             _listing_option("--destination", t("destination bucket")),
         ),
@@ -265,31 +391,39 @@ COMMANDS = {
     ),
     "cost": Command(
         t("estimate the cost of the migration and the length of the freeze"),
+        t(
+            "Run cost before you deploy; you need no access keys. Example: python3 ops.py cost --objects 100M --size"
+            " 200TB --rate 1M/day"
+        ),
         (
             option(
                 "--objects",
-                t("number of objects, such as 10M"),
+                t("number of existing objects, such as 10M"),
                 metavar="N",
                 type=quantities.parse_count,
                 required=True,
             ),
             option(
                 "--size",
-                t("total size of the objects, such as 200TB"),
+                t("total size of the existing objects, such as 200TB (powers of 1000) or 180TiB (powers of 1024)"),
                 metavar="BYTES",
                 type=quantities.parse_size,
                 required=True,
             ),
             option(
                 "--rate",
-                t("number of objects written per day or second, such as 1M/day or 50/s (default: 0)"),
+                t("number of objects that applications write per day or second, such as 1M/day or 50/s (default: 0)"),
                 metavar="N",
                 type=quantities.parse_daily_rate,
                 default=0,
             ),
             option(
                 "--lanes",
-                t("number of key ranges processed in parallel, as `lanes` in s.yaml (default: {n})", n=MAX_LANES),
+                t(
+                    "number of key ranges that a pass processes in parallel, from 1 to 64, as `lanes` in s.yaml"
+                    " (default: {n})",
+                    n=MAX_LANES,
+                ),
                 type=quantities.whole_number_parser(1, 64),
                 metavar="N",
                 default=MAX_LANES,
@@ -297,8 +431,8 @@ COMMANDS = {
             option(
                 "--sample",
                 t(
-                    "number of objects that you will pass to cutover as --sample (default: 100; cutover's own"
-                    " default is 0)"
+                    "number of objects that you will pass to cutover as --sample, at most 300 (default: 100; without"
+                    " --sample, cutover reads no sample)"
                 ),
                 type=quantities.whole_number_parser(0, 300),
                 metavar="N",
@@ -316,30 +450,47 @@ COMMANDS = {
                 type=quantities.parse_dollars,
             ),
             _price_option("--obs-egress-price", Prices().obs_egress, t("traffic out of OBS")),
-            _price_option("--oms-price", None, t("data that OMS copies")),
+            option(
+                "--oms-price",
+                t("OMS's fee for copied data, in dollars per GB (default: unknown, not part of the estimate)"),
+                metavar="DOLLARS",
+                type=quantities.parse_dollars,
+            ),
         ),
         calls_function=False,
     ),
     "secrets": Command(
+        t("store the secrets named in s.yaml, such as HW_AK, in the secret store of Serverless Devs"),
         t(
-            "store the secrets of s.yaml in the secret store of Serverless Devs, from environment"
-            " variables of the same names or from your input"
+            "Run secrets on each machine from which you deploy, and after you have replaced an access key; then deploy."
+            " The command takes each secret from the environment variable of the same name, or asks you for the secret."
         ),
-        (option("name", t("names of secrets, such as ALERT_WEBHOOK (default: all)"), metavar="NAME", nargs="*"),),
+        (
+            option(
+                "name",
+                t("name of a secret, such as ALERT_WEBHOOK (default: all secrets in s.yaml)"),
+                metavar="NAME",
+                nargs="*",
+            ),
+        ),
     ),
     "canary": Command(
         t("test the project in your accounts: write a few objects, follow them into OBS, compare and delete them"),
+        t(
+            "Run canary after the first deployment and before you run headers, but not in the hour before a cutover."
+            " The command takes about 15 minutes. You need an administrator's access key for each cloud."
+        ),
         (
             flag(
                 "--remove",
-                t(
-                    "delete the objects that earlier canaries left in the buckets, including canaries run on"
-                    " other machines"
-                ),
+                t("only delete the objects that earlier canaries, on any machine, left in the buckets"),
             ),
             option(
                 "--report",
-                t("write a field report: the measurements of the test, without data that identifies you"),
+                t(
+                    "write the measurements to this file, without data that identifies you (default: the command asks"
+                    " whether to write field-report.json)"
+                ),
                 metavar="FILE",
                 type=Path,
             ),
@@ -347,57 +498,85 @@ COMMANDS = {
     ),
     "setup": Command(
         t("create the project's resources in both clouds: buckets, roles, users and the sync task"),
+        t(
+            "Run setup before the first deployment, and again after an upgrade or a change of s.yaml. The command"
+            " shows a plan, and changes nothing until you confirm the plan. You need an administrator's access key for"
+            " each cloud (with --only: for this cloud)."
+        ),
         (
-            flag("--plan", t("only show which resources exist, and which resources setup would create or change")),
+            flag(
+                "--plan", t("only show the plan: the existing resources, and those that setup would create or change")
+            ),
             flag(
                 "--remove",
                 t(
-                    "remove the resources that setup created, except the buckets. Before that, remove the"
-                    " functions yourself: s remove -y"
+                    "remove the resources that setup created, except the buckets; before that, remove the functions"
+                    " yourself: s remove -y"
                 ),
             ),
             flag(
                 "--new-key",
                 t(
-                    "create a new access key for the functions, and store it on this machine. Deploy it;"
-                    " more than a day later, run setup with this option again: that run deletes the old key"
+                    "create a new access key for the functions, and store the key on this machine; then deploy. More"
+                    " than a day later, run setup with this option again: the second run deletes the old key"
                 ),
             ),
             option(
                 "--only",
-                t("set up only this cloud, with the access key of its administrator"),
+                t("set up only this cloud, with the access key of its administrator (default: both clouds)"),
                 choices=("alibaba", "huawei"),
                 default="",
             ),
             flag(
                 "--keep-storage-class",
-                t("for a new sync task: write objects in the storage class that they have at the source"),
+                t("for a new sync task: write objects in the storage class of the source object (default: Standard)"),
             ),
-            option("--yes", t("execute the plan without asking, if it has this hash"), metavar="HASH"),
-            flag("--agree", t("agree to OMS's privacy statement in advance")),
+            option(
+                "--yes",
+                t("execute the plan without asking, if the plan still has this hash, which --plan prints"),
+                metavar="HASH",
+            ),
+            flag(
+                "--agree",
+                t("agree to OMS's privacy statement, which a new sync task requires (default: the command asks)"),
+            ),
         ),
-        page_help=_PAGE_HELP,
+        page_help=t("also write the plan to this file, as a self-contained web page"),
     ),
     "migrate": Command(
-        t("copy the existing objects once, with a task group of OMS"),
+        t("copy the existing objects once, with a migration task group of OMS"),
+        t(
+            "Run migrate once, after the first deployment and a run of compare. The command shows a plan with the cost,"
+            " asks you to confirm, starts the migration and follows its progress. Ctrl-C stops only the command: run"
+            " it again to follow the migration. You need an administrator's access key for each cloud."
+        ),
         (
             [
-                flag("--look", t("show only the progress")),
+                flag("--look", t("only show the progress")),
                 flag(
                     "--pause",
                     t("pause the migration: OMS finishes the objects in progress, and starts no further objects"),
                 ),
-                flag("--go-on", t("continue after a pause; the command creates new access keys for OMS")),
-                flag("--retry", t("retry failed objects; the command creates new access keys for OMS")),
-                flag("--remove", t("end the migration, and keep the copied objects")),
-                flag("--nights", t("copy at full speed from 00:00 to 08:00 China time, and at 1 MB/s otherwise")),
-                flag("--day-and-night", t("remove the bandwidth limits")),
+                flag("--go-on", t("continue the migration after a pause, with new access keys for OMS")),
+                flag("--retry", t("retry the objects that OMS failed to copy, with new access keys for OMS")),
+                flag(
+                    "--remove",
+                    t("end the migration, and delete its task group and access keys; copied objects stay in OBS"),
+                ),
+                flag(
+                    "--nights",
+                    t(
+                        "copy at full speed from 00:00 to 08:00 China time, when traffic out of OSS is cheaper in"
+                        " mainland China, and at 1 MB/s otherwise"
+                    ),
+                ),
+                flag("--day-and-night", t("remove the bandwidth limits: copy at full speed at all hours")),
                 option(
                     "--bandwidth",
                     t(
-                        "limit the bandwidth at these times of day, such as 08:00-19:59=5MB/s (repeatable"
-                        " up to five times); OMS is assumed to use China time, and --look measures the"
-                        " time zone that OMS really uses"
+                        "limit the bandwidth at these times of day to 1 to 200 MB/s, such as 08:00-19:59=5MB/s"
+                        " (repeatable up to five times). OMS is assumed to use China time; after a day, --look reports"
+                        " if OMS uses other hours"
                     ),
                     metavar="HOURS=SPEED",
                     action="append",
@@ -405,15 +584,30 @@ COMMANDS = {
                     type=quantities.parse_window,
                 ),
             ],
-            flag("--overwrite", t("also copy objects that OBS already has, for example to set their headers")),
-            flag("--restore", t("also restore and copy archived objects, without asking; restoring is charged")),
+            flag(
+                "--overwrite",
+                t(
+                    "also copy objects that OMS would skip because OBS has an equal object, for example to copy their"
+                    " headers"
+                ),
+            ),
+            flag(
+                "--restore",
+                t(
+                    "also restore and copy archived objects; restoring is charged (default: the command asks; with"
+                    " --yes, archived objects are not copied)"
+                ),
+            ),
             flag(
                 "--keep-storage-class",
-                t("write objects in the storage class that they have at the source, instead of Standard"),
+                t("write objects in the storage class of the source object (default: Standard)"),
             ),
             option(
                 "--prefix",
-                t("copy only object keys with this prefix, instead of all that the project covers (repeatable)"),
+                t(
+                    "copy only objects whose keys begin with this prefix (repeatable; default: all objects of the"
+                    " project)"
+                ),
                 metavar="PREFIX",
                 action="append",
                 default=[],
@@ -424,15 +618,23 @@ COMMANDS = {
     ),
     "deletions": Command(
         t("list the objects that were deleted at the source but are still in OBS, without deleting them"),
+        t(
+            "Neither OMS nor this project deletes your objects in OBS. Run deletions after a comparison, then delete"
+            " the listed objects within an hour, with a tool of your own such as rclone."
+        ),
         (
             option(
-                "--list", t("output file for the object keys, one per line"), metavar="FILE", type=Path, required=True
+                "--list",
+                t("new file for the object keys, one per line; their sizes, ETags and times are written to FILE.json"),
+                metavar="FILE",
+                type=Path,
+                required=True,
             ),
             option(
                 "--max",
                 t(
-                    "permit a list of up to N keys (default: 1,000, or a hundredth of the source's"
-                    " objects if that is less)"
+                    "maximum number of keys in the list; with more keys, no list is written (default: 1,000, but at"
+                    " most a hundredth of the source's objects)"
                 ),
                 metavar="N",
                 type=quantities.whole_number_parser(0),
@@ -441,6 +643,10 @@ COMMANDS = {
     ),
     "checklist": Command(
         t("compare the settings of both buckets, and list the settings that you must move by hand"),
+        t(
+            "Run checklist before a cutover, because OMS does not copy settings such as lifecycle rules. The command"
+            " changes no setting. You need an administrator's access key for each cloud."
+        ),
         page_help=_PAGE_HELP,
     ),
 }

@@ -23,15 +23,19 @@ from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES
 
 _Translate = Callable[[Text], str]
 _LANGUAGES = ("en", "zh")
-_LANGUAGE_HELP = t("output language (default: that of your locale)")
+_LANGUAGE_HELP = t("language of the output (default: zh in a Chinese locale, otherwise en)")
+_TEMPLATE_HELP = t("file with the project's settings, such as s.staging.yaml (default: s.yaml)")
 # Minimum similarity, from 0 to 1, at which a name is suggested for a mistyped name.
 _MIN_SIMILARITY = 0.75
 
 _DESCRIPTION = t(
-    "Operate the deployed project. A command that calls a function runs `s <function> invoke` in this folder, waits,"
-    " and prints the result."
+    "Migrate a live Alibaba Cloud OSS bucket to Huawei Cloud OBS: set up both clouds, follow the migration, and cut"
+    " over. Most commands run a function of the deployed project with the Serverless Devs tool (s), wait for the"
+    " function to end, and print its result."
 )
-_COMMAND_HELP_TEXT = t("For the options and exit codes of a command: {help}", help="python3 ops.py COMMAND --help")
+_COMMAND_HELP_TEXT = t(
+    "To show when to run a command, its options and its exit codes: {help}", help="python3 ops.py COMMAND --help"
+)
 _ARGUMENT_ERROR = t("argument %(argument_name)s: %(message)s")
 # argparse's own phrases.
 _ARGPARSE_TEXTS = {
@@ -65,7 +69,7 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="ops.py", description=description, epilog=epilog, formatter_class=_HelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help=translate(t("show the version of this project")))
+    parser.add_argument("--version", action=_Version, nargs=0, help=translate(t("show the project's version and exit")))
     parser.add_argument("--lang", choices=_LANGUAGES, default=default_language(), help=translate(_LANGUAGE_HELP))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
@@ -96,7 +100,9 @@ def _add_command(
     is_requested: bool,
 ) -> None:
     summary = translate(command.about)
-    description = translate(t("{about}.", about=f"{summary[0].upper()}{summary[1:]}"))
+    description = translate(
+        t("{about}.\n\n{advice}", about=f"{summary[0].upper()}{summary[1:]}", advice=command.advice)
+    )
     codes = "".join(f"\n  {code} {translate(meaning)}" for code, meaning in list_exit_codes(name))
     parser = commands.add_parser(
         name,
@@ -110,7 +116,7 @@ def _add_command(
         return
     parser.set_defaults(html=None, template=None)
     common_options = [
-        flag("--json", t("print the result as JSON")),
+        flag("--json", t("print the result as JSON instead of text")),
         option(
             "--lang",
             _LANGUAGE_HELP,
@@ -121,7 +127,7 @@ def _add_command(
     if command.page_help is not None:
         common_options.append(option("--html", command.page_help, metavar="FILE", type=Path))
     if command.calls_function:
-        common_options.append(option("-t --template", t("use this file instead of s.yaml"), metavar="FILE", type=Path))
+        common_options.append(option("-t --template", _TEMPLATE_HELP, metavar="FILE", type=Path))
     for group in (*common_options, *command.options):
         option_group = parser.add_mutually_exclusive_group() if isinstance(group, list) else parser
         for argument in group if isinstance(group, list) else [group]:
@@ -163,11 +169,26 @@ class _HelpFormatter(argparse.HelpFormatter):
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         columns = width - len(indent)
         return "\n".join(
-            f"{indent}{part}" for line in text.splitlines() for part in wrap(line, columns, hanging_indent=0)
+            f"{indent}{part}"
+            for line in text.splitlines()
+            # The lines of exit codes are indented.
+            for part in wrap(line, columns, hanging_indent=2 if line.startswith(" ") else 0)
         )
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return wrap(text, width, hanging_indent=0)
+
+    def _format_usage(self, *arguments: Any) -> str:
+        """Return the usage; a group of options that is wider than the terminal continues on further lines."""
+        lines = []
+        for line in super()._format_usage(*arguments).split("\n"):
+            indent = " " * (len(line) - len(line.lstrip()) + 1)
+            remainder = line
+            while len(remainder) > self._width and (end := remainder.rfind(" | ", 0, self._width - 1)) > 0:
+                lines.append(remainder[: end + 2])
+                remainder = indent + remainder[end + 3 :]
+            lines.append(remainder)
+        return "\n".join(lines)
 
     def format_help(self) -> str:
         return re.sub(r"^([\u4e00-\u9fff]+):$", "\\1：", super().format_help(), flags=re.MULTILINE)

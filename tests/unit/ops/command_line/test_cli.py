@@ -312,7 +312,10 @@ def test_the_language_option_is_valid_before_and_after_the_command(words, langua
 def test_errors_and_help_of_ops_are_available_in_chinese(run_to_exit, language):
     assert "没有 'stauts' 这个命令：是否想输入 'status'？" in run_to_exit("stauts", *language)
     help_text = run_to_exit("status", "--help", *language, code=0)
-    expected = ("显示进度、积压和失败原因。\n", "\n退出码：\n  0 已同步，或已关闭且没有告警\n", "\n选项：\n")
+    expected = (
+        *("显示迁移的状态：结论、积压、失败和下一步。\n\n请每天运行，", "\n选项：\n"),
+        "\n退出码：\n  0 已同步；或已关闭、没有告警且等待的对象数全部已知\n",
+    )
     assert missing_parts(help_text, *expected) == []
 
 
