@@ -69,14 +69,18 @@ def reasons() -> str:
     ]
     head = ("OMS's code", "can resolve by itself / 可自行恢复", "remedy", "处理方法")
     return (
-        "# Reasons of failed object keys\n\n"
-        "<!-- made by `make docs` from template/code/oss_oms_sync/errors.py -->\n\n"
-        "The reason is in the failed record, in the log, and in the output of `status` and `replay`. Replay resends\n"
-        "the key automatically, unless the project is closed, or the record belongs to another sync task, prefix or"
-        " suffix.\n\n" + _format_table(("reason", "remedy", "处理方法"), rows) + "\n"
+        "# Failure reasons and remedies\n\n"
+        "<!-- made by `make docs` from template/code/oss_oms_sync/errors.py -->\n"
+        "The failed record, the log, and the output of `status` and `replay` name the reason. Replay resends the key\n"
+        "automatically, unless the project is closed, or the record belongs to another sync task, prefix or suffix.\n\n"
+        "失败记录、日志以及 `status` 和 `replay` 的输出中有失败原因。replay 会自动重发，"
+        "但项目已关闭，或记录属于其他同步任务、前缀或后缀时除外。\n\n"
+        + _format_table(("reason", "remedy", "处理方法"), rows)
+        + "\n"
         "## Objects that OMS failed to copy\n\n"
-        "<!-- made by `make docs` from template/code/oss_oms_sync/copy_codes.py -->\n\n"
-        "A `COPY_FAILED` record also has OMS's own code, from OMS's lists of failures in the destination bucket.\n\n"
+        "<!-- made by `make docs` from template/code/oss_oms_sync/copy_codes.py -->\n"
+        "The record of a `COPY_FAILED` key also has OMS's error code, from OMS's lists in the destination bucket.\n\n"
+        "原因为 `COPY_FAILED` 的记录中还有 OMS 的错误码，取自 OMS 在目的端桶中的失败对象列表。\n\n"
         + _format_table(head, copies)
     )
 
@@ -129,14 +133,14 @@ def sizes(chinese: bool, rate: float) -> str:
         )
     if chinese:
         return _format_table(
-            ("存量对象", "昼夜复制至少需要", "昼夜流量费", "仅夜间复制平均需要", "夜间流量费", "停写"), rows
+            ("存量对象", "昼夜复制至少需要", "昼夜流量费", "仅夜间复制约需", "夜间流量费", "停写"), rows
         )
     return _format_table(
         (
             "existing objects",
             "day and night: at least",
             "traffic, day and night",
-            "at night: average",
+            "at night: about",
             "traffic, at night",
             "freeze",
         ),

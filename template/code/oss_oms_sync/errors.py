@@ -113,8 +113,8 @@ class Reason(Enum):
         " check the service health in the Huawei Cloud console."
     )
     UNREACHABLE = t(
-        "Check the host in SYNC_URL, and the function's internet access: internetAccess: true in s.yaml,"
-        " or a VPC with a NAT gateway. Replay resends the object key automatically."
+        "Check the host in SYNC_URL, and the function's internet access (internetAccess: true in s.yaml,"
+        " or a VPC with a NAT gateway). Replay resends the object key automatically."
     )
     TIMEOUT = t(
         "Nothing to do: OMS did not answer in time. Replay resends the object key automatically. If this"
@@ -156,7 +156,7 @@ class Reason(Enum):
     )
     MARK_UNREAD = t(
         "Check OSS's error message: nothing is submitted, because the functions could not read from the log"
-        " bucket whether the project is closed. Replay resends the object key as soon as they can."
+        " bucket whether the project is closed. Replay resends the object key as soon as they can read this."
     )
     COPY_FAILED = t(
         "OMS accepted this object key but failed to copy the object. Check OMS's error code and message, and the"

@@ -18,7 +18,11 @@ _UTC_DELAY_HOURS = 8
 
 
 class CopyEstimate(NamedTuple):
-    """A copy of the existing objects: its minimum duration, and the price of the traffic out of OSS."""
+    """A copy of the existing objects: its estimated duration, and the price of the traffic out of OSS.
+
+    Without limits by the time of day, `seconds` is the minimum duration. With limits, it follows from the average speed
+    of a day, so a short copy takes less or more time, depending on the hour of its start.
+    """
 
     seconds: float
     dollars: float

@@ -31,12 +31,12 @@ CONTINUE_TEXT = t("Continue: {go_on}. Or end the migration: {remove}", go_on=Ste
 END_TEXT = t("End the migration: {command}", command=REMOVAL_STEP)
 _SIZE_TEXT = t(
     "According to the last comparison (begun {began}), the migration will copy {objects:object|objects},"
-    " {size:size}. At OMS's usual limits, this will take at least {time:time} (estimate)."
+    " {size:size}. At OMS's usual limits, this will take about {time:time}."
 )
 _MAX_SIZE_TEXT = t(
     "According to the last comparison (begun {began}), which counts whole first-level folders, the"
     " migration will copy at most {objects:object|objects}, {size:size}. At OMS's usual limits, this will"
-    " take at least {time:time} (estimate)."
+    " take about {time:time}."
 )
 
 

@@ -45,8 +45,8 @@ def report(workload: Workload, estimate: Estimate, language: str) -> Report:
         _tabulate_expenses(_ONCE_TITLE, estimate.once, translate),
         Paragraph(
             translate(
-                "Copying takes at least {group:time} by a task group ({command}), and {sent:time} if this"
-                " project submits the objects, ten keys per call (estimates at OMS's usual limits).",
+                "At OMS's usual limits, copying takes at least {group:time} with a task group ({command}), or"
+                " {sent:time} if this project submits the objects, ten keys per call.",
                 command=Step("migrate"),
                 group=estimate.old_seconds["group"],
                 sent=estimate.old_seconds["sent"],
@@ -54,8 +54,8 @@ def report(workload: Workload, estimate: Estimate, language: str) -> Report:
         ),
         Paragraph(
             translate(
-                "In addition to OMS's own requests, a task group needs {group} requests to the two clouds"
-                " until it ends; submitting the objects by this project needs {sent}.",
+                "In addition to OMS's own requests, this project makes {group} requests to the two clouds with a"
+                " task group, or {sent} if it submits the objects.",
                 group=estimate.old_requests["group"],
                 sent=estimate.old_requests["sent"],
             )
@@ -69,7 +69,9 @@ def report(workload: Workload, estimate: Estimate, language: str) -> Report:
             [(translate("total"), total[1])],
             translate("Freeze"),
         ),
-        Paragraph(translate("If you use --deep, add up to {hours} hours.", hours=f"{estimate.deep_hours:,.1f}")),
+        Paragraph(
+            translate("With --deep, the freeze takes up to {hours} hours longer.", hours=f"{estimate.deep_hours:,.1f}")
+        ),
         Paragraph(
             translate(
                 "If all headers differ, the command `headers` takes up to {stays} minutes before the"
@@ -118,19 +120,29 @@ def _compare_ways(ways: CopyWays, translate: Translator) -> Blocks:
     """
     if not ways.nights:
         return []
-    rows = [
-        (translate("day and night"), ways.day_and_night),
+    night_rows = [
         (translate("at night: {command}", command=Step("migrate", {"nights": True})), ways.nights),
-        (translate("at night, if OMS takes the hours as UTC"), ways.in_utc),
+        (translate("at night, if OMS reads the hours as UTC"), ways.in_utc),
     ]
+    (usual_copy,) = ways.day_and_night
     return [
         Table(
             [
                 Column(translate("existing objects")),
-                Column(translate("at least"), "n"),
+                Column(translate("duration"), "n"),
                 Column(translate("traffic, dollars"), "n"),
             ],
-            [(title, _time_range(copies, translate), _price_range(copies, translate)) for title, copies in rows],
+            [
+                (
+                    translate("day and night"),
+                    translate("at least {time:time}", time=usual_copy.seconds),
+                    _price_range(ways.day_and_night, translate),
+                ),
+                *(
+                    (title, _time_range(copies, translate), _price_range(copies, translate))
+                    for title, copies in night_rows
+                ),
+            ],
             caption=translate("Copying day and night, or only at night"),
         ),
         Paragraph(
@@ -146,10 +158,14 @@ def _compare_ways(ways: CopyWays, translate: Translator) -> Blocks:
 
 
 def _time_range(copies: Sequence[CopyEstimate], translate: Translator) -> str:
+    """Return the duration of a copy at night, which follows from the average speed of a day.
+
+    A short copy takes less or more time, depending on the hour of its start.
+    """
     min_seconds, max_seconds = min(copy.seconds for copy in copies), max(copy.seconds for copy in copies)
     if len(copies) == 1:
-        return translate("{most:time}", most=max_seconds)
-    return translate("{least:time} to {most:time}", least=min_seconds, most=max_seconds)
+        return translate("about {duration:time}", duration=max_seconds)
+    return translate("about {least:time} to {most:time}", least=min_seconds, most=max_seconds)
 
 
 def _price_range(copies: Sequence[CopyEstimate], translate: Translator) -> str:

@@ -106,8 +106,8 @@ def compare_clocks(context: CheckContext, urls: Mapping[str, str], silent_text: 
 
 def remedy_if_unreachable(setting: str) -> Text:
     return t(
-        "Check the host in {setting}, and the function's internet access: internetAccess: true in s.yaml,"
-        " or a VPC with a NAT gateway",
+        "Check the host in {setting}, and the function's internet access (internetAccess: true in s.yaml,"
+        " or a VPC with a NAT gateway)",
         setting=setting,
     )
 
