@@ -234,7 +234,7 @@ def test_package_code_and_changes_have_the_same_version(built):
 
 
 def test_the_page_on_manual_setup_names_the_file_of_the_package(built):
-    page = (ROOT / "docs" / "by-hand.md").read_text(encoding="utf-8")
+    page = " ".join((ROOT / "docs" / "by-hand.md").read_text(encoding="utf-8").split())
     assert f"s init --uri <repository>/dist/{built.name}" in page
 
 

@@ -28,8 +28,9 @@ SETTINGS = {
     "HW_AK": Setting(
         None,
         t(
-            "access key ID (AK) of a Huawei Cloud IAM user with the permissions `oms:synctask:createEvent`,"
-            " `oms:synctask:get`, `oms:synctask:statistics` and `oms:taskgroup:get`"
+            "access key ID (AK) of a Huawei Cloud IAM user with the permissions"
+            " `oms:synctask:createEvent`, `oms:synctask:get`, `oms:synctask:statistics` and"
+            " `oms:taskgroup:get`, and permissions for OBS, which `python3 policies/show.py` prints"
         ),
     ),
     "HW_SK": Setting(None, t("secret access key (SK) that belongs to the AK")),
@@ -48,7 +49,7 @@ SETTINGS = {
     ),
     "SOURCE_BUCKET": Setting(
         "",
-        t("source bucket: events of other buckets are rejected. reconcile, compare and certify require this setting"),
+        t("source bucket: events of other buckets are rejected. Required for reconcile, compare and certify"),
     ),
     "OBJECT_PREFIX": Setting(
         "",
