@@ -197,8 +197,8 @@ def print_faults(box: Sandbox, inventory: Inventory, console: Console) -> None:
     print_line(
         console,
         choose(
-            f"Status codes of OMS's responses: {format_counts(status_counts)}. In addition, the sandbox injected"
-            f" {fault_counts['status']} x 503 and dropped {dropped_count} connections,"
+            f"Status codes of OMS's responses: {format_counts(status_counts)}. In addition, the sandbox answered"
+            f" {fault_counts['status']} calls with 503, and dropped {dropped_count} connections,"
             f" {dropped_after_count} of them after OMS had accepted the keys.",
             f"OMS 响应的状态码：{format_counts(status_counts)}。此外，沙箱另返回 {fault_counts['status']} 次 503，"
             f"并断开 {dropped_count} 个连接，其中 {dropped_after_count} 个在 OMS 接受对象之后断开。",

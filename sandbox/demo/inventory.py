@@ -100,13 +100,21 @@ def print_inventory(inventory: Inventory, console: Console) -> None:
     total = len(inventory.recorded_keys | inventory.lost_keys | inventory.old_keys)
     lost_answer_count = len(inventory.failure_reasons.keys() - inventory.missing_keys)
     account_rows = [
-        ("existing objects, copied by a task group", "存量对象，由迁移任务组复制", len(inventory.old_keys)),
+        (
+            "existing objects without a record, copied by a task group",
+            "没有记录的存量对象，由迁移任务组复制",
+            len(inventory.old_keys),
+        ),
         ("accepted by OMS (success_object/)", "OMS 已接受（success_object/）", len(inventory.succeeded_keys)),
         *(
             (f"failed: {reason} (failed_object/)", f"失败：{reason}（failed_object/）", count)
             for reason, count in sorted(Counter(inventory.failure_reasons.values()).items())
         ),
-        ("without a record, because the event was lost", "没有记录，因为事件丢失", len(inventory.lost_keys)),
+        (
+            "new objects without a record, because the event was lost",
+            "没有记录的新对象，因为事件丢失",
+            len(inventory.lost_keys),
+        ),
     ]
     copy_rows = [
         (
@@ -115,18 +123,18 @@ def print_inventory(inventory: Inventory, console: Console) -> None:
             len(inventory.uploaded_objects) - len(inventory.missing_keys),
         ),
         (
-            "  of these recorded as failed: OMS's response was lost",
-            "  其中记录为失败：OMS 的响应丢失",
+            "  of these, recorded as failed because OMS's response was lost",
+            "  其中因 OMS 的响应丢失而记录为失败",
             lost_answer_count,
         ),
         ("missing in OBS", "OBS 中缺失", len(inventory.missing_keys)),
         (
-            "  of these with a failed record, for replay",
+            "  of these, with a failed record, for replay",
             "  其中有失败记录，由 replay 重发",
             len(inventory.missing_keys & inventory.failure_reasons.keys()),
         ),
         (
-            "  of these without a record, for reconcile",
+            "  of these, without a record, for reconcile",
             "  其中没有记录，由 reconcile 补交",
             len(inventory.missing_keys & inventory.lost_keys),
         ),
