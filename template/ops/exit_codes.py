@@ -139,7 +139,10 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
         ),
     ),
     "canary": _make_meanings(
-        t("all objects arrived in OBS with equal contents, and were deleted; with --remove: no canary object is left"),
+        t(
+            "all objects arrived in OBS with equal contents, and have been deleted again; with --remove: no canary"
+            " object is left"
+        ),
         t("an object differs in OBS, or the command failed: check the printed result"),
         t(
             "an object, OMS's counts or OMS's lists did not arrive in time: run doctor; or canary objects are left: run"
@@ -166,7 +169,7 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
             " printed next step"
         ),
         refused=t(
-            "this is not possible now, you did not confirm, or the command was refused: do what the message says"
+            "the step is not possible now, you did not confirm, or the command was refused: do what the message says"
         ),
     ),
     "deletions": _make_meanings(

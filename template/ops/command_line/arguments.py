@@ -202,7 +202,7 @@ COMMANDS = {
         ),
     ),
     "close": Command(
-        t("close the project, so that it submits no objects to OMS (takes two minutes)"),
+        t("close the project, so that it submits no more objects to OMS (takes two minutes)"),
         t(
             "A cutover closes the project itself. Run close only to stop submissions by hand, for example for the"
             " cutover of another project with the same sync task. Meanwhile, the functions record the objects written"
