@@ -33,7 +33,10 @@ def read(file: Path, required_names: Iterable[str]) -> dict[str, str]:
         raise UsageError(untranslated(problem), untranslated(fix)) from None
     for name in required_names:
         if not values.get(name):
-            raise UsageError(t("{file} has no {name} under vars", name=name, file=file.name), t("Add the value there"))
+            raise UsageError(
+                t("{file} has no {name} under vars", name=name, file=file.name),
+                t("Add the value of this variable under vars"),
+            )
     return values
 
 

@@ -125,7 +125,7 @@ def check_writable(file: Path) -> None:
 
 
 def unwritable_error(error: OSError) -> UsageError:
-    return UsageError(untranslated(str(error)), t("Choose another file"))
+    return UsageError(untranslated(str(error)), t("Choose another output file"))
 
 
 Answer = ReconcileAnswer | CompareAnswer | HeadersAnswer

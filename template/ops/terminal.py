@@ -213,8 +213,8 @@ class Screen:
             with contextlib.suppress(OSError):
                 stream.close()
             raise UsageError(
-                t("The output cannot be written: {problem}", problem=error.strerror),
-                t("Free some space, or write the output elsewhere"),
+                t("The output could not be written: {problem}", problem=error.strerror),
+                t("Free disk space, or write the output to another place"),
             ) from None
 
 

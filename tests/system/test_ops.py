@@ -36,20 +36,20 @@ def project_with_copies(deployed: Sandbox) -> Sandbox:
 # In an order in which no command changes the output of the next.
 SHOWN = [
     ("doctor", 0, "Setup OK: "),
-    ("status", 1, "Unknown\n  Nothing waits to be resent, but no full reconcile"),
+    ("status", 1, "Unknown\n  Nothing is waiting to be resent, but no full reconcile"),
     ("story a/1", 0, "'a/1': The object is in OBS with equal contents."),
     ("story nowhere", 1, "'nowhere': The object does not exist"),
-    ("replay", 0, "Nothing is left to resend."),
+    ("replay", 0, "No object has to be resent."),
     ("reconcile --look", 1, "No pass over this scope has started yet."),
-    ("reconcile --dry-run", 0, "This was a single call without a pass"),
-    ("reconcile --limit 1 --all", 0, "This was a single call without a pass"),
+    ("reconcile --dry-run", 0, "This was a single call, which started no pass"),
+    ("reconcile --limit 1 --all", 0, "This was a single call, which started no pass"),
     ("compare --look", 1, "No pass over this scope has started yet."),
     ("compare --dry-run", 0, "All objects are in OBS with equal contents."),
     ("reconcile", 0, "The pass is finished."),
     ("compare --deep --prefix a/", 0, "All objects are in OBS with equal contents."),
     ("compare", 0, "All objects are in OBS with equal contents."),
     ("cutover --rehearse", 0, "REHEARSAL"),
-    ("replay --key a/1", 0, "None of the requested objects is left to resend."),
+    ("replay --key a/1", 0, "None of the requested objects still has to be resent."),
 ]
 
 
@@ -77,7 +77,7 @@ def test_ops_names_a_function_that_is_not_deployed(ops, deployed):
     deployed.remove_function("doctor")
     code, _, messages = ops("doctor")
     assert code == 1
-    assert "The sandbox does not know this request" in messages
+    assert "The sandbox does not support this request" in messages
 
 
 def asked_functions(box: Sandbox, calls_before: int) -> set[str]:

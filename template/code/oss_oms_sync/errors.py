@@ -155,8 +155,9 @@ class Reason(Enum):
         step=Step("status"),
     )
     MARK_UNREAD = t(
-        "Check OSS's error message: nothing is submitted, because the functions could not read from the log"
-        " bucket whether the project is closed. Replay resends the object key as soon as they can read this."
+        "Check OSS's error message: the functions submit nothing, because they could not read from the log"
+        " bucket whether the project is closed. Replay resends the object key as soon as replay can read the"
+        " project's state."
     )
     COPY_FAILED = t(
         "OMS accepted this object key but failed to copy the object. Check OMS's error code and message, and the"

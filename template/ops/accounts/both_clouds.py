@@ -115,8 +115,8 @@ class Alibaba:
         setup_step = Step("setup", {"only": "huawei"})
         title = t("access key of {name}, needed to set up Huawei Cloud", name=self.reader.name)
         text = t(
-            "Create an access key in the RAM console, and hand it to the administrator of Huawei Cloud,"
-            " who enters it in this command: {command}",
+            "Create an access key for this user in the RAM console, and hand the key to the administrator of"
+            " Huawei Cloud, who enters it in this command: {command}",
             command=setup_step,
         )
 
@@ -270,8 +270,8 @@ class Huawei:
         projects = read_list(self._iam.call("GET", "/v3/projects", {"name": self._region}), "projects")
         if not projects:
             raise UsageError(
-                t("The Huawei Cloud account has no project in {region}", region=self._region),
-                t("Open the region once in the console, or correct destinationRegion in s.yaml"),
+                t("The Huawei Cloud account has no IAM project for the region {region}", region=self._region),
+                t("Open the region once in the Huawei Cloud console, or correct destinationRegion in s.yaml"),
             )
         return str(projects[0]["id"])
 
@@ -386,7 +386,7 @@ def _alias_need(caller: Caller, name: str, account: str, permissions: Sequence[T
             return Line(
                 ResourceState.STOP,
                 t("belongs to another account: {shown}", shown=masked_number),
-                t("Set another alias in s.yaml, under access"),
+                t("Set another alias under access in s.yaml"),
             )
         text = t(
             "same account ({shown}); the first deployment shows whether the key's permissions suffice",

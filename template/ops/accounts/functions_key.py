@@ -29,7 +29,8 @@ _MAX_KEYS = 2
 _MIN_IDLE = timedelta(days=1)
 _NEVER_USED, _UNKNOWN_USE = datetime.min.replace(tzinfo=timezone.utc), datetime.max.replace(tzinfo=timezone.utc)
 _NEXT_STEP = t(
-    "Deploy, and check with doctor. More than a day later, run setup --new-key again: that run deletes the old key"
+    "Deploy the project, and check it with doctor. More than a day later, run setup --new-key again, which"
+    " deletes the old access key"
 )
 
 
@@ -79,8 +80,8 @@ class FunctionsKey:
 
     def need(self) -> Need:
         manual_steps = t(
-            "Create an access key for {name}. After this run, store the key in the tool's secret store:"
-            " {command} HW_AK HW_SK",
+            "Create an access key for {name}. After this run, store the key in the secret store of"
+            " Serverless Devs: {command} HW_AK HW_SK",
             name=self._user.name,
             command=Step("secrets"),
         )
@@ -116,7 +117,10 @@ class FunctionsKey:
                     "{name} has two access keys, the maximum for a user, and neither is on this machine",
                     name=self._user.name,
                 ),
-                t("To show the key that will be deleted: {command}", command=Step("setup", {"new_key": True})),
+                t(
+                    "To show the access key that setup would delete: {command}",
+                    command=Step("setup", {"new_key": True}),
+                ),
             )
         return Line(ResourceState.CREATE, _PLACE_TEXT)
 
@@ -142,13 +146,13 @@ class FunctionsKey:
             return Line(
                 ResourceState.STOP,
                 text,
-                t("Deploy with only one of the two access keys, and run the command again after a day"),
+                t("Deploy the project with only one of the two access keys, and run this command again after a day"),
                 facts,
             )
         if renewal_step.creates_key:
             text = t(
-                "IAM has recorded no use of {key}, so a new key replaces it. Answer no if you deployed"
-                " {key} less than a day ago",
+                "IAM has recorded no use of the access key {key}, so setup replaces it by a new key. Do not"
+                " confirm this plan if you deployed {key} less than a day ago",
                 key=renewal_step.old_key.key_id,
             )
             return Line(ResourceState.CHANGE, text, _NEXT_STEP, facts)

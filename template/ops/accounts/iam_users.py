@@ -148,7 +148,7 @@ class IamUser:
         for grant_place, document in convert_to_role_policies(self._document, self._region):
             yield t(
                 "{instruction}: {document}",
-                instruction=t("Create a custom policy for that group, {where}", where=grant_place),
+                instruction=t("Create a custom policy for the user group of that user, {where}", where=grant_place),
                 document=json.dumps(document),
             )
         yield t(

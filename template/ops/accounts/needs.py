@@ -117,7 +117,9 @@ class Need:
 
     def permission_advice(self, error: RefusedError) -> Text:
         """Return the sentence that says whom to ask for which permission, after a cloud refused a request."""
-        return error.denial.advice or t("Request the permissions {rights:and}", rights=self.permissions)
+        return error.denial.advice or t(
+            "Ask an administrator for the permissions {rights:and}", rights=self.permissions
+        )
 
     def refusal_line(self, error: RefusedError) -> Line:
         """Return the line for a missing permission.

@@ -53,7 +53,7 @@ TEXTS_AFTER_SETUP = {
     ),
 }
 TEXTS_AFTER_REMOVAL = ResultTexts(
-    t("Removed. The buckets and their objects are unchanged."),
+    t("Setup has removed the resources. The buckets and their objects are unchanged."),
     t("Setup has nothing to remove. The buckets and their objects are unchanged."),
     [],
     t("removed"),

@@ -116,7 +116,8 @@ class RamHolder:
     def _list_manual_steps(self) -> Iterator[Text]:
         if self._holder_type == "Role":
             yield t(
-                "Run this command where aliyun has a key that can create RAM roles and policies: {command}",
+                "Run this command on a machine where the aliyun CLI has an access key that can create RAM"
+                " roles and policies: {command}",
                 command=f"{interpreter()} policies/show.py | bash",
             )
             return

@@ -130,7 +130,7 @@ def can_change_headers(variables: Mapping[str, str]) -> bool:
     if is_on and not can_read_objects(variables):
         raise UsageError(
             t('vars.changeHeaders is "on" in s.yaml, but vars.readObjects is "off": headers could not be read'),
-            t('Set changeHeaders to "off", or readObjects to "on"'),
+            t('Set changeHeaders to "off" or readObjects to "on" in s.yaml'),
         )
     return is_on
 
@@ -154,7 +154,7 @@ def can_read_objects(variables: Mapping[str, str]) -> bool:
                 'vars.compareDeep is "on" in s.yaml, but vars.readObjects is "off": the weekly comparison'
                 " could not read objects"
             ),
-            t('Set compareDeep to "off", or readObjects to "on"'),
+            t('Set compareDeep to "off" or readObjects to "on" in s.yaml'),
         )
     return is_on
 
@@ -380,5 +380,7 @@ def read_variable(variables: Mapping[str, str], name: str) -> str:
     if not text or "${" in text:
         invalid_text = t("vars.{name} is {text} in s.yaml", name=name, text=text)
         missing_text = t("vars.{name} is missing in s.yaml", name=name)
-        raise UsageError(invalid_text if text else missing_text, t("Write the full name: the policies contain it"))
+        raise UsageError(
+            invalid_text if text else missing_text, t("Write the complete value, because the policies contain it")
+        )
     return text

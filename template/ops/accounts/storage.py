@@ -17,7 +17,7 @@ from oss_oms_sync.answers.text import Text, t
 
 # Default storage classes of a destination to which OMS can write (OMS, "Constraints").
 _STORAGE_CLASSES = ("STANDARD", "WARM")
-_OWNER_REMEDY = t("If the bucket belongs to another account, set another {name} in s.yaml")
+_OWNER_REMEDY = t("If the bucket belongs to another account, set {name} in s.yaml to another bucket")
 _MAX_TRIGGERS = 10
 # The remedy for a bucket in another region.
 _SOURCE_REMEDY = t("Correct sourceBucket or region in s.yaml: the functions run in the region of the source bucket")
@@ -67,8 +67,8 @@ def trigger_need(functions: FunctionService, bucket: str, own_trigger: OssTrigge
                 ResourceState.STOP,
                 text,
                 t(
-                    "Choose another objectPrefix or objectSuffix in s.yaml. Or change the prefix or"
-                    " suffix of these triggers, or remove them"
+                    "Choose another objectPrefix or objectSuffix in s.yaml. Alternatively, change the prefix"
+                    " or suffix of these triggers, or remove the triggers"
                 ),
                 [_trigger_text(oss_trigger) for oss_trigger in overlapping_triggers],
             )
@@ -84,7 +84,11 @@ def trigger_need(functions: FunctionService, bucket: str, own_trigger: OssTrigge
 
     manual_steps = [
         t("If Function Compute is not activated in this account yet, activate it in its console"),
-        t("Check in the Function Compute console that no other OSS trigger on {name} overlaps", name=bucket),
+        t(
+            "Check in the Function Compute console that no other OSS trigger on the bucket {name}"
+            " overlaps with forward's trigger",
+            name=bucket,
+        ),
     ]
     permissions = ("fc:ListFunctions", "fc:ListTriggers")
     return Need(
@@ -220,7 +224,7 @@ def _website_line(element: ElementTree.Element | None) -> Line:
         ResourceState.BY_HAND,
         t("{wrong}", wrong=problems),
         t(
-            "Switch this off before existing objects are copied; otherwise OMS may read contents that the"
-            " bucket does not store"
+            "Switch this setting off before existing objects are copied; otherwise OMS may read contents that"
+            " the bucket does not store"
         ),
     )

@@ -163,8 +163,8 @@ class SyncTasks:
                 ResourceState.STOP,
                 t("the two buckets already have a sync task, which setup did not create"),
                 t(
-                    "To use the task, set SYNC_URL in s.yaml to {url}. Otherwise delete the task in the"
-                    " OMS console: setup then creates a task that migrates metadata",
+                    "To use this task, set SYNC_URL in s.yaml to {url}. Otherwise delete the task in the OMS"
+                    " console: setup then creates a task that migrates metadata",
                     url=self.url(other_tasks[0]["sync_task_id"]),
                 ),
             )
@@ -172,7 +172,7 @@ class SyncTasks:
             return Line(
                 ResourceState.STOP,
                 t("the account has {n} sync tasks, the maximum", n=len(tasks)),
-                t("Delete a sync task in the OMS console"),
+                t("In the OMS console, delete a sync task that is no longer needed"),
             )
         if self.is_migrating():
             return Line(
@@ -198,8 +198,9 @@ class SyncTasks:
         for task in current_tasks:
             if not self._find_bucket_tasks([task]):
                 text = t(
-                    "Write these buckets into s.yaml. To use other buckets, first remove everything with"
-                    " these buckets in s.yaml ({command}), then write the new buckets",
+                    "Write these buckets into s.yaml. To use other buckets, run {command} while s.yaml"
+                    " contains these buckets, which removes setup's resources but no bucket. Then write the"
+                    " new buckets into s.yaml",
                     command=Step("setup", {"remove": True}),
                 )
                 return _other_buckets_line(task, text)
@@ -231,10 +232,11 @@ class SyncTasks:
                 ResourceState.STOP,
                 t("{storage}, and OMS cannot change a sync task", storage=storage_policy(policy)),
                 t(
-                    "Omit --keep-storage-class, or let setup create another task: resend all failed"
-                    " objects, delete the task in the OMS console, empty SYNC_URL in s.yaml, then run"
-                    " {command}, and deploy. A new task begins without records, counts and proofs: its"
-                    " first comparison checks every object again, and objects in OBS keep their class",
+                    "Omit --keep-storage-class. Alternatively, let setup create another task: resend all"
+                    " failed objects, delete the task in the OMS console, empty SYNC_URL in s.yaml, run"
+                    " {command}, then deploy. A new task begins without records, counts and proofs: its first"
+                    " comparison checks every object again. Objects that are already in OBS keep their"
+                    " storage class",
                     command=_KEEP_CLASS_STEP,
                 ),
             )

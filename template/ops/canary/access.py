@@ -24,7 +24,7 @@ from oss_oms_sync.answers.text import t
 # Characters to reserve for a run's name, which is a time and four hexadecimal digits.
 _RUN_NAME_CHARACTERS = 24
 
-_FILTER_TEXT = t("No object key is possible for a canary: {why}")
+_FILTER_TEXT = t("No valid object key is possible for the canary's objects: {why}")
 _FILTER_REMEDY = t("Check objectPrefix and objectSuffix in s.yaml")
 
 
@@ -93,7 +93,11 @@ class Accounts:
         source = self.task_fields.get("src_bucket")
         if source not in (None, "", self.source.name):
             raise UsageError(
-                t("The sync task reads {bucket}, but s.yaml has {source}", bucket=str(source), source=self.source.name),
+                t(
+                    "The sync task reads the bucket {bucket}, but sourceBucket in s.yaml is {source}",
+                    bucket=str(source),
+                    source=self.source.name,
+                ),
                 t("Correct SYNC_URL or sourceBucket in s.yaml"),
             )
         if self.variables.get("objectPrefix", "").startswith(RECORDS):
@@ -118,7 +122,7 @@ class Accounts:
                         "{name}: a retention rule keeps written objects, so the canary's objects could not be deleted",
                         name=bucket.name,
                     ),
-                    t("Try the project with buckets that have no retention rules"),
+                    t("Run the canary with buckets that have no retention rules"),
                 )
         closing_mark = session.ask(LookAnswer, "certify", {"look": True}).closed
         if closing_mark:

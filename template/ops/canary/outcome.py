@@ -60,7 +60,7 @@ def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: s
     first_acceptance, counts = hops.find_first_acceptance(watch.traces), watch.counts
     if counts:
         yield t(
-            "OMS's counts ({step}): {shown_after}; a key submitted twice: {doubles}",
+            "Delay of OMS's counts ({step}): {shown_after}; a key submitted twice: {doubles}",
             step=_STEP_TEXTS.get(counts.step, _UNKNOWN_TEXT),
             shown_after=format_delay(
                 watch.last_acceptance_time, watch.count_time if watch.are_counts_exclusive else None
@@ -68,7 +68,8 @@ def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: s
             doubles=_DOUBLE_TEXTS.get(watch.double_counting, _UNKNOWN_TEXT),
         ).of(lang)
     yield t(
-        "OMS's lists: {since}", since=format_delay(first_acceptance, watch.lists[0].write_time if watch.lists else None)
+        "Delay of OMS's lists: {since}",
+        since=format_delay(first_acceptance, watch.lists[0].write_time if watch.lists else None),
     ).of(lang)
     if watch.change:
         delay = format_delay(watch.change.write_time, watch.change.record_time)
@@ -94,9 +95,9 @@ def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: s
     if watch.unfinished_key_count:
         yield sentence(
             t(
-                "If OMS never finishes {unfinished} of these keys, OMS's counts keep showing them as"
-                " accepted but unfinished, like any other key: status ({command}) and a cutover"
-                " (OMS_FINISHED) report them",
+                "OMS may never finish {unfinished} of the canary's keys. OMS's counts then keep showing"
+                " these keys as accepted but unfinished, and do not distinguish them from other keys: status"
+                " ({command}) and a cutover (OMS_FINISHED) report them",
                 command=Step("status", {"acknowledge": True}),
                 unfinished=watch.unfinished_key_count,
             ),
@@ -115,7 +116,8 @@ def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: s
         ExitCode.OK: success_text,
         ExitCode.FAILED: t("Some arrived objects differ from the written objects."),
         ExitCode.NOT_PROVEN: t(
-            "Some objects have not arrived within twice the documented time. Check the missing steps above: {command}",
+            "Some objects have not arrived within twice the documented time. To find the cause of the"
+            " missing steps above: {command}",
             command=Step("doctor"),
         ),
     }[code]

@@ -83,8 +83,8 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
     journals.forget(journal)
     session.print_text(
         t(
-            "Deleted on both sides, together with the records: {prefix}. OMS's own lists are kept,"
-            " because only OMS may write there: {name}/{lists}",
+            "The canary's objects below {prefix} have been deleted in both buckets, together with their"
+            " records. OMS's own lists in {name}/{lists} are kept, because only OMS may write there",
             prefix=prefix,
             name=accounts.destination.name,
             lists=task_lists_folder(accounts.task),

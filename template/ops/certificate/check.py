@@ -225,7 +225,7 @@ def _check_acceptances(document: Document) -> Claim:
     wrong_names = [
         name for name, person in document["accepted"].items() if name not in ACCEPTABLE_NAMES or not person.strip()
     ]
-    return Claim.claim_unless(t("Only acceptable classes were accepted by name"), wrong_names)
+    return Claim.claim_unless(t("Only classes and checks that can be accepted were accepted by name"), wrong_names)
 
 
 def _check_name(document: Document) -> Claim:

@@ -153,7 +153,8 @@ def check_counts(document: Document, *, adds_up: bool, is_go: bool) -> Iterator[
             title for title, object_class in classes.items() if not _is_possible_class(title, object_class, document)
         ]
     yield Claim.claim_unless(
-        t("All classes are present, and each has objects only on its possible sides"), wrong_titles
+        t("All classes are present, and each class has objects only in the buckets where the class can occur"),
+        wrong_titles,
     )
     for side, name in SIDE_NAMES.items():
         stated_totals, totals = _read_totals(document[side]), _sum_classes(classes, side)
@@ -198,7 +199,7 @@ def _check_last_written(document: Document) -> Claim:
     are_possible_keys = all(
         is_in_scope(document, key) and not key.startswith(excluded_prefixes) for key in require_distinct(keys)
     )
-    return Claim(t("The objects written last are plausible"), is_possible and are_possible_keys)
+    return Claim(t("The statements about the objects written last are plausible"), is_possible and are_possible_keys)
 
 
 def _is_possible_class(title: str, object_class: Document, document: Document) -> bool:

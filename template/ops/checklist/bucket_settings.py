@@ -127,7 +127,7 @@ def _to_xml(root: ElementTree.Element) -> str:
     )
 
 
-_REPLACEMENT_NOTE = t("Applying the document replaces all existing rules of the destination")
+_REPLACEMENT_NOTE = t("Applying the document replaces all existing rules of the destination bucket")
 SETTINGS = (
     BucketSetting(
         "lifecycle",
@@ -153,7 +153,7 @@ SETTINGS = (
         t("Bucket policy"),
         _oss_query("policy", "GetBucketPolicy", dialects.parse_oss_policy),
         _obs_query("policy", "GetBucketPolicy", "0027", dialects.parse_obs_policy),
-        note=t("A bucket policy names users, actions and resources of a single cloud"),
+        note=t("A bucket policy names users, actions and resources of a single cloud: write a new policy for OBS"),
     ),
     BucketSetting(
         "acl",
@@ -161,8 +161,8 @@ SETTINGS = (
         _oss_query("acl", "GetBucketAcl", dialects.parse_oss_acl),
         _obs_query("acl", "GetBucketAcl", "0030", dialects.parse_obs_acl),
         note=t(
-            "A bucket is private if its ACL grants nothing to anyone but the owner. Public read has a"
-            " different meaning in OBS"
+            "An ACL that grants permissions only to the bucket's owner (private) counts as not set. Public"
+            " read has a different meaning in OBS than in OSS"
         ),
     ),
     BucketSetting(
@@ -185,8 +185,9 @@ SETTINGS = (
         _obs_query("policy", "GetBucketPolicy", "0027", dialects.parse_obs_referer),
         _referer_policy,
         t(
-            "OBS implements hotlink protection in the bucket policy, and applies it to signed requests,"
-            " too: without {blank}, the policy refuses OMS and SDKs. Set the policy after the GO",
+            "OBS implements hotlink protection in the bucket policy, and applies it to signed requests, too."
+            " If the policy does not allow the empty referer ({blank}), it refuses requests of OMS and of"
+            " SDKs. Set the policy after the GO",
             blank="${null}",
         ),
     ),
@@ -208,7 +209,7 @@ SETTINGS = (
         t("Access logs"),
         _oss_query("logging", "GetBucketLogging", dialects.parse_logging),
         _obs_query("logging", "GetBucketLogging", "0032", dialects.parse_logging),
-        note=t("Access logs go to a bucket in the same cloud and region"),
+        note=t("Access logs can be stored only in a bucket of the same cloud and region"),
     ),
     BucketSetting(
         "tags",
@@ -222,12 +223,14 @@ SETTINGS = (
         _oss_query("cname", "ListCname", dialects.parse_oss_domains),
         _obs_query("customdomain", "GetBucketCustomDomainConfiguration", "0059", dialects.parse_obs_domains),
         note=t(
-            "Bind the domain and its certificate to the destination before the cutover; change the DNS at the cutover"
+            "Bind the domain and its TLS certificate to the destination bucket before the cutover, and change"
+            " the DNS record during the cutover"
         ),
     ),
 )
 # Further settings of the clouds, which this command does not read.
 UNCHECKED_SETTINGS = t(
-    "Not checked by this command; move these settings by hand: image styles, retention (WORM), requester"
-    " pays, replication, inventories, transfer acceleration, event notifications, blocks on public access"
+    "This command does not check the following settings. Move them by hand: image styles, retention (WORM),"
+    " requester pays, replication, inventories, transfer acceleration, event notifications, blocks on public"
+    " access"
 )

@@ -216,7 +216,7 @@ def _store_rule_count(session: Session, log: OssBucketClient, name: str, bucket:
     except OpsError as error:
         session.print_text(
             t(
-                "The number of OBS's back-to-source rules was not stored for doctor: {happened}",
+                "The number of back-to-source rules in OBS could not be stored for doctor: {happened}",
                 happened=error.problem,
             ),
             "open",
@@ -304,10 +304,14 @@ def _describe_setting(row: Row, language: str) -> Iterator[Block]:
     if row.setting.note:
         yield Paragraph(row.setting.note.of(language))
     if row.document:
-        yield Paragraph(t("Set this at the destination by hand:").of(language))
+        yield Paragraph(t("Apply this document to the destination bucket by hand:").of(language))
         yield Document(row.document)
     if row.omitted_parts:
-        yield Paragraph(t("These settings have no equivalent in OBS, so no document contains them:").of(language))
+        yield Paragraph(
+            t("These settings of the source have no equivalent in OBS, so the document does not contain them:").of(
+                language
+            )
+        )
         yield Items([text.of(language) for text in row.omitted_parts])
 
 

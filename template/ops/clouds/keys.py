@@ -32,10 +32,12 @@ OMS_SOURCE_VARIABLES, OMS_DESTINATION_VARIABLES = (
 # Owner and purpose of each key, as the prompt states them.
 _KEY_PURPOSES = {
     ALIBABA_VARIABLES: t(
-        "Access key of an Alibaba Cloud administrator: this command uses the key in that account, and does not store it"
+        "Access key of an Alibaba Cloud administrator: this command uses the key only in that account, and"
+        " does not store the key"
     ),
     HUAWEI_VARIABLES: t(
-        "Access key of a Huawei Cloud administrator: this command uses the key in that account, and does not store it"
+        "Access key of a Huawei Cloud administrator: this command uses the key only in that account, and does"
+        " not store the key"
     ),
 }
 # The secrets that every function needs.
@@ -167,7 +169,7 @@ def store_secrets(session: Session, options: Namespace, folder: Path) -> int:
         if name not in secret_names:
             raise UsageError(
                 t("s.yaml has no {name}: ${{secret('...')}} under vars", name=name),
-                t("Add this line, with the name that the secret has in the tool's secret store"),
+                t("Add this line under vars, with the secret's name in the secret store of Serverless Devs"),
             )
     # All secrets are read before the first is stored, so that a key and its secret belong together.
     values = _read_secrets(session, options.name or [*secret_names])

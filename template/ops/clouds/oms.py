@@ -175,7 +175,8 @@ class SyncTaskClient:
             raise UsageError(
                 t("SYNC_URL is not the address of a sync task"),
                 t(
-                    "Copy the address from the task's details in the OMS console into s.yaml. Its form is {address}",
+                    "Copy the task's Synchronization Request Receiving Address from its details in the OMS"
+                    " console to SYNC_URL in s.yaml. The address has the form {address}",
                     address=SYNC_URL_EXAMPLE,
                 ),
             )

@@ -61,8 +61,8 @@ _KEY_STEP = t(
     "Check that the access key and the secret match and belong to this cloud, and that the key was not deleted"
 )
 _PERMISSION_STEP = t(
-    "Check the permissions of the access keys. For a canary: python3 policies/show.py --canary; for a"
-    " migration: python3 policies/show.py --migrate"
+    "Check the permissions of the access keys. To list the required permissions for a canary: python3"
+    " policies/show.py --canary; for a migration: python3 policies/show.py --migrate"
 )
 _LATER_STEP = t("Run the command again in a few minutes")
 _REGION_STEP = t("Correct the region or the bucket in s.yaml")
@@ -145,7 +145,8 @@ class Denial(NamedTuple):
         """The sentence that says whom to ask for the permission, or None if the cloud gave no details."""
         if self.kind == "ExplicitDeny":
             return t(
-                "A policy denies {action}, which overrides every permission: ask the policy's author",
+                "A policy explicitly denies {action}, which overrides every grant: ask the policy's author"
+                " to change the policy",
                 action=self.action,
             )
         return (
@@ -160,9 +161,9 @@ class UnreadableResponseError(OpsError):
 
     def __init__(self, host: str = "") -> None:
         super().__init__(
-            t("The response of {host} does not have the documented form", host=host)
+            t("The response of {host} does not have the documented format", host=host)
             if host
-            else t("A cloud's response does not have the documented form"),
+            else t("A cloud's response does not have the documented format"),
             t("Make sure that no other service, such as a login page, answers in the cloud's place"),
         )
 

@@ -151,7 +151,7 @@ def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> 
     except OpsError as error:
         return _report_error(session, error)
     except KeyboardInterrupt:
-        session.print_text(t("Stopped."))
+        session.print_text(t("The command was stopped."))
         if session.hint:
             session.screen.print_line(UnwrappedLine(sentence(session.hint, session.lang)))
         return ExitCode.STOPPED

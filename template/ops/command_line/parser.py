@@ -262,7 +262,11 @@ def _check_cutover(parser: argparse.ArgumentParser, options: argparse.Namespace,
             classes = [*ACCEPTABLE_NAMES]
             parser.error(
                 translate(
-                    t("--accept: {name!r} cannot be accepted. Possible classes: {classes}", name=name, classes=classes)
+                    t(
+                        "--accept: {name!r} cannot be accepted by name. Names that can be accepted: {classes}",
+                        name=name,
+                        classes=classes,
+                    )
                 )
             )
         if not has_name_and_reason(acceptance_text):

@@ -96,7 +96,7 @@ def _compare_listings(
                     "The destination's listing has keys like those of records or of OMS's own lists: such"
                     " keys count only if the source has them, too"
                 ),
-                t("Pass --source as well"),
+                t("Pass the listing of the source as well (--source)"),
             )
         yield claim
     if (
@@ -157,7 +157,7 @@ def _read(file: Path) -> Any:
     try:
         text = file.read_bytes()
     except OSError as error:
-        raise UsageError(untranslated(str(error)), t("Pass the JSON file")) from None
+        raise UsageError(untranslated(str(error)), t("Pass the JSON file of a certificate")) from None
     try:
         # json detects the encoding of bytes: PowerShell writes UTF-16.
         document = json.loads(text, object_pairs_hook=object_without_duplicates)

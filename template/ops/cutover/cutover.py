@@ -63,16 +63,18 @@ _GIVE_UP_HINT = t(
 _STOPPED_TEXT = t("stopped: {why}")
 
 _MIGRATION_TEXT = t("The migration of the existing objects is not finished, so the project cannot be closed yet")
-_NOT_CLOSED_TEXT = t("The project is not closed: some objects must be repaired or proven first.")
+_NOT_CLOSED_TEXT = t("The project is not closed: some objects must first be repaired or proven equal.")
 _HEADERS_LEFT_TEXT = t(
-    "The project is not closed, because not all headers in OBS are finished. Run the same command again."
+    "The project is not closed, because the pass that changes headers in OBS has not finished. Run the same"
+    " command again."
 )
 _REFUSAL_TEXT = t(
-    "The project is not closed, so the cutover cannot end in GO. Run the same command with --close, or in a terminal."
+    "The project is not closed, so the cutover cannot end in GO. Run the same command with --close, or run it"
+    " in a terminal and agree to the close."
 )
 _CLOSED_BEFORE_TEXT = t(
-    "The project was closed before this run, which does not close it again: some objects must be repaired"
-    " or proven first."
+    "The project was already closed, and this run does not close it again: some objects must first be"
+    " repaired or proven equal."
 )
 
 
@@ -82,7 +84,7 @@ def require_sound_setup(session: Session, message: Text) -> None:
     if not answer.ok:
         for line in draw(jobs.doctor(answer, session.lang)):
             session.screen.print_line(line)
-        raise CloudError(message, t("Correct the faults, then run the command again"))
+        raise CloudError(message, t("Correct the faults listed above, then run the command again"))
 
 
 class Cutover:
@@ -123,7 +125,7 @@ class Cutover:
             session.print_text(_MIGRATION_TEXT, "open")
         go = self._find_sufficient_go(answer) or self._take_steps()
         if go:
-            session.print_text(t("A GO is in effect: the project has stayed closed since, and no step is left."))
+            session.print_text(t("A GO is in effect, and the project has stayed closed since the GO: no step is left."))
         document = go or self._certify()
         session.hint = None
         return document
@@ -344,7 +346,7 @@ class Cutover:
         if unproven_titles or not last_written or last_written[0].at > timestamp(freeze_time + MAX_CLOCK_SKEW):
             self._session.print_text(_CLOSED_BEFORE_TEXT if self._is_closed else _NOT_CLOSED_TEXT)
             return False
-        question = t("Close the project now? Nothing is submitted after that. [y/N]")
+        question = t("Close the project now? After the close, nothing is submitted to OMS. [y/N]")
         may_close = self._plan.close or self._is_closed or self._session.agrees(question)
         if not may_close:
             self._session.print_text(_REFUSAL_TEXT)
@@ -364,7 +366,9 @@ class Cutover:
             self._mark is not None, t("closed since {since}", since=self._mark.since) if self._mark else None
         )
         if not self._mark and not go:
-            self._session.print_text(t("Another cutover has closed the project. Continue that cutover."))
+            self._session.print_text(
+                t("Another cutover has closed the project. To continue that cutover, run its command again.")
+            )
         return go
 
     def _wait_for_oms(self) -> bool:

@@ -27,19 +27,19 @@ FORWARD, FORWARD_TRIGGER = "forward", "oss-content"
 # Seconds after the close until no function submits objects any more (oss_oms_sync/ledger/closing.py, `refusal`).
 CLOSE_SECONDS = 120.0
 _GO_WARNING = t(
-    "A GO is in effect ({go}): applications write to OBS. If you open the project, OMS copies later writes"
-    " to OSS and overwrites application writes to OBS under the same object keys"
+    "A GO is in effect ({go}): applications write to OBS. If you open the project, OMS copies objects written"
+    " to OSS since the GO, and overwrites objects that applications wrote to OBS under the same keys"
 )
 _UNCOMPARED_TEXT = t(
-    "No comparison has checked OBS since the GO, so the application writes there are unknown. To list them"
-    " (nothing is submitted while the project is closed): {command}",
+    "No comparison has checked OBS since the GO, so it is unknown which objects applications have written to"
+    " OBS. To list these objects (nothing is submitted while the project is closed): {command}",
     command=Step("compare"),
 )
 # Maximum number of attempts to set the mark: a late write by another command may undo it.
 _MAX_MARK_ATTEMPTS = 3
 _NO_FREEZE_OPTION: Payload = {}
 
-PROGRESS_STEP = t("Check the progress: {command}", command=Step("migrate", {"look": True}))
+PROGRESS_STEP = t("Check the progress of the migration: {command}", command=Step("migrate", {"look": True}))
 
 # The permission to stop a task also allows starting it with any keys: a key that a function stores for months does not
 # have it, and this project asks for no administrator's key for a single click. OMS does not document if a stopped task
@@ -108,7 +108,7 @@ def open_again(session: Session, run: str = "", *, after_go: bool = False) -> Ma
     if not answer.closed:
         session.caller.trigger("deploy", FORWARD, FORWARD_TRIGGER)
         call_once(session, "reconcile", {"restart": True})
-        session.print_text(t("The trigger exists, and a reconcile pass has begun."))
+        session.print_text(t("The trigger of forward exists, and a reconcile pass has begun."))
     return answer
 
 
@@ -156,15 +156,15 @@ def _list_application_writes(session: Session, go: str) -> Iterator[Text]:
         counts.get(object_class, 0) for object_class in EQUAL_CLASSES if object_class is not ObjectClass.EQUAL_CONTENTS
     )
     if unproven_count:
-        yield t("  {n:object|objects} of equal size, not proven equal", n=unproven_count)
+        yield t("  {n:object|objects} of equal size whose contents are not proven equal", n=unproven_count)
     if not unproven_count and not any(map(counts.get, _APPLICATION_CLASSES)):
-        yield t("  no objects that are only in OBS, or newer there than in the source")
+        yield t("  no object that exists only in OBS, or is newer in OBS than in the source")
 
 
 def opening_step(mark: MarkWithGo) -> Text:
     """Return the remedy for a command that needs an open project: to run `open`, or nothing if a GO is in effect."""
     if mark.go:
-        return t("Nothing to do: a GO is in effect, and applications write to OBS")
+        return t("Leave the project closed: a GO is in effect, and applications write to OBS")
     return t("To let the project submit objects again, open it first: {command}", command=Step("open"))
 
 
@@ -184,7 +184,10 @@ def act_on_certificate(session: Session, certificate: Certificate, mark: Mark | 
     if certificate.verdict is CutoverVerdict.GO:
         session.caller.trigger("remove", FORWARD, FORWARD_TRIGGER)
         session.print_text(
-            t("Switch over. The project stays closed, and its trigger is removed: nothing more is submitted to OMS."),
+            t(
+                "Switch the applications over to OBS. The project stays closed, and its trigger is removed:"
+                " nothing more is submitted to OMS."
+            ),
             "good",
         )
         session.print_text(_STOP_TASK_TEXT.filled(task=certificate.task))
@@ -207,8 +210,8 @@ def _open_to_submit(session: Session, mark: Mark, check_ids: str) -> None:
     if answer.go:
         text = t(
             "The project stays closed, because a GO is in effect. The differences ({checks}) come from"
-            " writes or deletions after the GO, or your --frozen-since is not the start of the freeze of"
-            " that GO. To list application writes to either bucket: {command}",
+            " writes or deletions after the GO, or your --frozen-since is not the start of the freeze of that"
+            " GO. To list the objects that applications have written to either bucket: {command}",
             checks=check_ids,
             command=Step("compare"),
         )

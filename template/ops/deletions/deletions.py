@@ -46,9 +46,15 @@ def deletions(session: Session, options: Namespace) -> ExitCode:
     limit = max_default_deletions(summary.facts.source_objects) if options.max is None else options.max
     if summary.objects > limit:
         raise UsageError(
-            t("The list has {n:key|keys}, and the limit without --max is {limit}", n=summary.objects, limit=limit)
+            t(
+                "The list of deletions has {n:key|keys}, but the limit without --max is {limit}",
+                n=summary.objects,
+                limit=limit,
+            )
             if options.max is None
-            else t("The list has {n:key|keys}, and --max permits {limit}", n=summary.objects, limit=limit),
+            else t(
+                "The list of deletions has {n:key|keys}, but --max permits only {limit}", n=summary.objects, limit=limit
+            ),
             t(
                 "Find out why the source deleted so many objects. If the deletions are intended, run this within"
                 " an hour: {step}",
@@ -70,7 +76,7 @@ def _collect_pages(session: Session, stored_pages: Pages) -> Summary:
             stored_pages.remove()
             raise UsageError(t("No list of deleted objects was made"), reason)
         if not stored_pages.add(page, session.clock.now()):
-            session.print_text(t("A newer comparison has finished: the list starts over"))
+            session.print_text(t("A newer comparison has finished: the list of deletions starts over"))
             listed_count = 0
         else:
             listed_count += len(page.deletions)

@@ -157,7 +157,7 @@ class Tool(Caller):
         if program is None:
             raise ToolError(
                 t("The Serverless Devs tool is missing: no `s` on the PATH"),
-                t("Install the tool: npm install -g @serverless-devs/s"),
+                t("Install Serverless Devs: npm install -g @serverless-devs/s"),
             )
         return program
 
@@ -179,7 +179,7 @@ class Tool(Caller):
         except OSError as error:
             raise ToolError(
                 t("{program} does not run: {problem}", program=self._program, problem=error.strerror or str(error)),
-                t("Reinstall the tool: npm install -g @serverless-devs/s"),
+                t("Reinstall Serverless Devs: npm install -g @serverless-devs/s"),
             ) from None
         with process:
             self._running.add(process)
@@ -192,7 +192,10 @@ class Tool(Caller):
                         job=words[0] if words else "secret",
                         seconds=self._seconds / 60,
                     ),
-                    t("Check the network, then run the command again: the work continues in the cloud"),
+                    t(
+                        "Check this machine's network connection, then run the command again. Work that has"
+                        " begun continues in the cloud"
+                    ),
                 ) from None
             finally:
                 _kill(process)
@@ -221,7 +224,7 @@ def _check_words_for_batch(words: Sequence[str]) -> None:
     for word in words:
         if any(character in word for character in '"%!^&|<>'):
             raise UsageError(
-                t("Windows' shell would change {word!r}", word=word),
+                t("The Windows shell would change the argument {word!r}", word=word),
                 t('Use a path without these characters: " % ! ^ & | < >'),
             )
 
@@ -290,7 +293,7 @@ class Sandbox(Caller):
                 answer = json.load(response)
         except urllib.error.HTTPError as error:
             raise CloudError(
-                t("The sandbox does not know this request"),
+                t("The sandbox does not support this request"),
                 t("Restart the sandbox in this project's version: make sandbox"),
                 error.read().decode("utf-8", "replace").splitlines(),
             ) from None

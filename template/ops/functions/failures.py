@@ -18,12 +18,15 @@ _MAX_TAIL_LINES = 15
 _PLATFORM_ERRORS = re.compile(r"^Function|Invocation|OOM|OutOfMemory")
 # Remedies for errors that the functions raise themselves (code/oss_oms_sync/errors.py).
 _REMEDIES = {
-    "PayloadError": t("Correct the options of the command"),
-    "SettingsError": t("Change s.yaml, then: {command}", command=Step("deploy")),
-    "CredentialsError": t("Check the role in s.yaml: python3 policies/show.py"),
+    "PayloadError": t("Correct the options of the command, then run it again"),
+    "SettingsError": t("Correct the settings in s.yaml, then deploy: {command}", command=Step("deploy")),
+    "CredentialsError": t(
+        "Check the function's role in s.yaml. To print the commands that create the required roles: python3"
+        " policies/show.py"
+    ),
     "StorageError": t("Check the setup: {command}", command=Step("doctor")),
     "RecordError": t("Check the setup: {command}", command=Step("doctor")),
-    "EventError": t("Correct the options of the command"),
+    "EventError": t("Correct the options of the command, then run it again"),
 }
 # Patterns in the output of Serverless Devs without an answer, and the errors they mean; the first match counts.
 _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
@@ -36,14 +39,14 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
     (
         r"edition field in the s\.yaml",
         ToolError,
-        t("This `s` is Serverless Devs 2, but the project needs version 3"),
-        t("Install version 3: npm install -g @serverless-devs/s@3"),
+        t("The installed `s` is Serverless Devs 2, but this project needs version 3"),
+        t("Install Serverless Devs 3: npm install -g @serverless-devs/s@3"),
     ),
     (
         r"api\.devsapp\.cn",
         ToolError,
         t("Serverless Devs (`s`) could not load its component fc3: the registry api.devsapp.cn is unreachable"),
-        t("Allow this machine to reach the registry once: Serverless Devs keeps the component"),
+        t("Allow this machine to reach the registry once: Serverless Devs then keeps the component on this machine"),
     ),
     (
         r"FunctionNotFound|function .{0,200} does not exist",
@@ -54,16 +57,16 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
     (
         r"AccessDenied|NoPermission|not authorized|Forbidden",
         CloudError,
-        t("Function Compute refused `s {job}`"),
+        t("Function Compute refused `s {job}`: a permission is missing"),
         t(
-            "Grant fc:InvokeFunction on the function to the user of the tool's AccessKey. To show the AccessKey:"
-            " s config get"
+            "Grant the permission fc:InvokeFunction on the function to the user whose AccessKey Serverless"
+            " Devs uses. To show the AccessKey: s config get"
         ),
     ),
     (
         r"InvalidAccessKeyId|Signature(DoesNot|Not)Match|InvalidSecurityToken",
         CloudError,
-        t("Alibaba Cloud does not accept the tool's AccessKey"),
+        t("Alibaba Cloud does not accept the AccessKey of Serverless Devs (`s`)"),
         t("Store the correct AccessKey: s config add"),
     ),
     (
@@ -76,7 +79,7 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
         r"ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|socket hang up|getaddrinfo|ReadTimeout|ConnectTimeout",
         ToolError,
         t("Serverless Devs (`s`) could not reach Alibaba Cloud"),
-        t("Check the network, then run the command again"),
+        t("Check this machine's network connection, then run the command again"),
     ),
     (
         r"[Nn]ot found.{0,40}(access|credential)|(access|[Cc]redential).{0,80}([Nn]ot found|does not exist)",
@@ -88,7 +91,7 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
         r"s\.ya?ml.{0,80}(not found|not exist)|(not found|[Nn]o such file|cannot find).{0,80}\.ya?ml",
         ToolError,
         t("Serverless Devs (`s`) did not find s.yaml"),
-        t("Pass the file: -t FILE"),
+        t("Pass the path of the settings file: -t FILE"),
     ),
 ]
 
@@ -103,7 +106,7 @@ def tool_error(job: str, output: str, errors: str, code: int) -> OpsError:
             return error_class(problem.filled(job=job), fix, last_lines)
     return ToolError(
         t("`s {job}` returned no answer (exit code {code})", job=job, code=code),
-        t("Check the output above"),
+        t("Check the output of Serverless Devs above"),
         last_lines,
     )
 
@@ -117,7 +120,7 @@ def require_answer(job: str, invocation: tool_output.ToolInvocation) -> Any:
     if error is None and not invocation.error_type:
         if invocation.answer is None:
             raise ToolError(
-                t("The answer of {job} is not JSON", job=job),
+                t("The answer of the function {job} is not JSON", job=job),
                 t("Run the command again"),
                 invocation.body.splitlines()[-_MAX_TAIL_LINES:],
             )
@@ -142,7 +145,11 @@ def _function_error(job: str, error_type: str, message: str) -> OpsError:
         )
     if not error_type or _PLATFORM_ERRORS.search(error_type):
         return CloudError(
-            t("Function Compute ended {job} before it answered: {message}", job=job, message=message),
+            t(
+                "Function Compute ended the function {job} before the function answered: {message}",
+                job=job,
+                message=message,
+            ),
             log_hint,
         )
     return FunctionError(

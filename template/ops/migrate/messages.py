@@ -23,19 +23,19 @@ from oss_oms_sync.answers.task_group import WORKING_STATES, TaskGroup, storage_c
 from oss_oms_sync.answers.text import Text, t
 
 REMOVAL_STEP = Step("migrate", {"remove": True})
-PROGRESS_TEXT = t("Check the progress: {command}", command=Step("migrate", {"look": True}))
+PROGRESS_TEXT = t("Check the progress of the migration: {command}", command=Step("migrate", {"look": True}))
 NO_MIGRATION_TEXT = t("No migration of existing objects is running.")
 ENDED_TEXT = t("Another command has ended the migration")
 NO_GROUP_TEXT = t("The migration is recorded, but OMS has no task group for it yet")
-CONTINUE_TEXT = t("Continue: {go_on}. Or end the migration: {remove}", go_on=Step("migrate"), remove=REMOVAL_STEP)
+CONTINUE_TEXT = t("To continue the migration: {go_on}. To end it: {remove}", go_on=Step("migrate"), remove=REMOVAL_STEP)
 END_TEXT = t("End the migration: {command}", command=REMOVAL_STEP)
 _SIZE_TEXT = t(
-    "According to the last comparison (begun {began}), the migration will copy {objects:object|objects},"
-    " {size:size}. At OMS's usual limits, this will take about {time:time}."
+    "According to the last comparison (begun {began}), the migration will copy {objects:object|objects}"
+    " ({size:size}). At OMS's usual limits, this will take about {time:time}."
 )
 _MAX_SIZE_TEXT = t(
     "According to the last comparison (begun {began}), which counts whole first-level folders, the"
-    " migration will copy at most {objects:object|objects}, {size:size}. At OMS's usual limits, this will"
+    " migration will copy at most {objects:object|objects} ({size:size}). At OMS's usual limits, this will"
     " take about {time:time}."
 )
 
@@ -58,17 +58,18 @@ def plan(
         else t("existing objects with the same CRC64 are skipped"),
     ).of(language)
     for prefix in filter(None, intention.prefixes):
-        yield t("Only keys with the prefix {prefix}", prefix=prefix).of(language)
+        yield t("Only objects with the prefix {prefix} are copied", prefix=prefix).of(language)
     if intention.bandwidth:
         yield existing_objects.bandwidth(intention.bandwidth).of(language)
     for text in (
         t(
-            "OMS receives two permanent access keys of the users that setup created. The keys are deleted"
-            " when the migration is finished, but kept while failures can be retried."
+            "OMS receives two permanent access keys of the users that setup created. This project deletes the"
+            " keys when the migration is finished, but keeps them while failed objects can be retried."
         ),
         t(
-            "Archived objects fail, and are listed, unless they are restored for about {dollars:.3f} dollars per"
-            " GB. The command asks about this separately, unless you pass --restore.",
+            "Archived objects are copied only if OMS restores them, for about {dollars:.3f} dollars per GB."
+            " Otherwise their copies fail, and OMS lists them. The command asks separately whether to restore"
+            " archived objects, unless you pass --restore.",
             dollars=RESTORE_PRICE,
         ),
         storage_class_plan(Step("migrate", {"keep_storage_class": True}), keeps_class=intention.keep_storage_class),
@@ -102,8 +103,8 @@ def plan(
     if "*" in partial_folders:
         yield sentence(
             t(
-                "The number of objects is unknown: the last comparison ({began}) counts these folders"
-                " together with other folders. To estimate the cost: {command}",
+                "The number of objects is unknown: the last comparison ({began}) counts the folders of this"
+                " migration together with other folders. To estimate the cost: {command}",
                 began=comparison.started,
                 command=COST_STEP,
             ),
@@ -204,16 +205,16 @@ def describe_time_zone(windows: Sequence[Window], delay_hours: int | None) -> Te
     `delay_hours` is the measured delay with which OMS applies the limits, or None if it is unknown.
     """
     if delay_hours is None:
-        return t("The time zone of the limits is unknown until OMS has copied under them for a day.")
+        return t("The time zone of the bandwidth limits is unknown until OMS has copied with these limits for a day.")
     if not delay_hours:
-        return t("Judging by the bytes copied in the last day, the limits follow China's time.")
+        return t("Judging by the bytes copied in the last day, the bandwidth limits apply in China Standard Time.")
     limits = [
         f"{window.start}-{window.end}={window.max_bandwidth // 1000}KB/s"
         for window in shift_windows(windows, -delay_hours)
     ]
     return t(
-        "Judging by the bytes copied in the last day, the limits seem to take effect {hours:hour|hours} {later}."
-        " Shift them: {command}",
+        "Judging by the bytes copied in the last day, the bandwidth limits seem to take effect"
+        " {hours:hour|hours} {later}. To shift the limits: {command}",
         hours=abs(delay_hours),
         later=t("late") if delay_hours > 0 else t("early"),
         command=Step("migrate", {"bandwidth": limits}),
@@ -223,10 +224,13 @@ def describe_time_zone(windows: Sequence[Window], delay_hours: int | None) -> Te
 def end_lines(group: TaskGroup, language: str) -> Iterator[Line]:
     yield MarkedLine("", group.title.of(language), existing_objects.tone(group))
     yield f"  {progress_line(group).of(language)}"
-    yield f"-> {t('Now find missing objects, and objects written during the migration:').of(language)}"
+    comparison_text = t(
+        "Now compare both buckets to find missing objects, and objects that were written during the migration:"
+    )
+    yield f"-> {comparison_text.of(language)}"
     yield UnwrappedLine(f"   {command(Step('compare', {'deep': True, 'since': '1970-01-01'}))}")
     overwriting_text = t(
-        "To overwrite objects that still differ and have a CRC64 on both sides, run another migration:"
+        "To overwrite objects that still differ and have a CRC64 in both buckets, run another migration:"
     )
     yield f"-> {overwriting_text.of(language)}"
     yield UnwrappedLine(f"   {command(Step('migrate'))}")

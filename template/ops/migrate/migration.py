@@ -161,7 +161,14 @@ class ProjectMigration:
         )
         self._delete_groups(intention, groups, result_name)
         self._end(intention, result_name)
-        self._print_texts([t("Ended. Copied objects are kept; the task group and its access keys have been deleted.")])
+        self._print_texts(
+            [
+                t(
+                    "The migration has ended. Copied objects are kept; the task group and its access keys have been"
+                    " deleted."
+                )
+            ]
+        )
         return 0
 
     def _delete_groups(self, intention: Intention, groups: Sequence[TaskGroup], result_name: str) -> None:
@@ -183,7 +190,7 @@ class ProjectMigration:
         If it is unknown whether OMS created the group, the record of the migration remains.
         """
         self._session.hint = t(
-            "The migration has not started yet. Continue: {go_on}. Or end it: {remove}",
+            "The migration has not started yet. To continue: {go_on}. To end the migration: {remove}",
             go_on=Step("migrate"),
             remove=messages.REMOVAL_STEP,
         )

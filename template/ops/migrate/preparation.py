@@ -51,7 +51,7 @@ def prepare(session: Session, variables: Mapping[str, str], options: Namespace, 
     prices = Prices.of_region(variables["region"])
     for line in messages.plan(intention, comparison, variables.get("objectPrefix", ""), prices, session.lang):
         session.screen.print_line(line)
-    confirm(session, options, t("Type {word} to begin:", word=YES))
+    confirm(session, options, t("Type {word} to begin the migration:", word=YES))
     intention.restore = _agrees_to_restore(session, options, holders[0].name)
     # The keys are listed after the user's answer, which may take an hour.
     intention.kept = [key for _, key in list_keys(holders)]
@@ -91,7 +91,8 @@ def _check_conditions(session: Session, variables: Mapping[str, str], holders: S
     if suffix := variables.get("objectSuffix"):
         raise UsageError(
             t(
-                "A task group takes prefixes but no suffix such as {suffix}: it would also copy other objects",
+                "A task group can select objects by prefix, but not by suffix ({suffix}): it would also copy"
+                " other objects",
                 suffix=suffix,
             ),
             t(
@@ -104,7 +105,7 @@ def _check_conditions(session: Session, variables: Mapping[str, str], holders: S
         if holder.need(GROUP_TITLE, (), lambda: False).inspect().state is not ResourceState.EXISTS:
             raise UsageError(
                 t("{name} differs from what setup creates", name=holder.name),
-                t("Let setup correct it: {command}", command=Step("setup")),
+                t("Let setup correct this resource: {command}", command=Step("setup")),
             )
         if len(holder.key_ids()) >= _MAX_KEYS:
             raise UsageError(
@@ -128,7 +129,7 @@ def _restrict_prefixes(requested_prefixes: Sequence[str], project_prefix: str) -
         if not prefix.startswith(project_prefix) and not project_prefix.startswith(prefix):
             raise UsageError(
                 t("The project does not cover keys with the prefix {prefix}", prefix=prefix),
-                t("The project covers only keys with the prefix {own}", own=project_prefix),
+                t("Pass a prefix that begins with the project's prefix {own}", own=project_prefix),
             )
     return [max(prefix, project_prefix, key=len) for prefix in requested_prefixes] or [project_prefix]
 
@@ -138,9 +139,9 @@ def _agrees_to_restore(session: Session, options: Namespace, user: str) -> bool:
         return bool(options.restore)
     return session.agrees(
         t(
-            "Also restore and copy archived source objects? This costs about {dollars:.3f} dollars per GB"
-            " and takes minutes to hours; the RAM user {user} needs oss:RestoreObject, which setup does not"
-            " grant. [y/N]",
+            "Also restore and copy archived source objects? This costs about {dollars:.3f} dollars per GB,"
+            " and takes minutes to hours. The RAM user {user} needs the permission oss:RestoreObject, which"
+            " setup does not grant. [y/N]",
             dollars=RESTORE_PRICE,
             user=user,
         )

@@ -25,17 +25,17 @@ def read_windows(options: Namespace) -> list[Window] | None:
     windows = sorted(options.bandwidth)
     if len(windows) > MAX_WINDOWS:
         raise UsageError(
-            t("--bandwidth: OMS takes at most {n} windows", n=MAX_WINDOWS),
-            t("Combine some of the windows, and start again"),
+            t("--bandwidth: OMS accepts at most {n} time windows", n=MAX_WINDOWS),
+            t("Combine some of the time windows, then run the command again"),
         )
     for window, next_window in pairwise(windows):
         if window.end > next_window.start:
             raise UsageError(
                 t(
-                    "--bandwidth: the windows {first} and {second} overlap",
+                    "--bandwidth: the time windows {first} and {second} overlap",
                     first=f"{window.start}-{window.end}",
                     second=f"{next_window.start}-{next_window.end}",
                 ),
-                t("Make each window end before the next window starts"),
+                t("Make each time window end before the next time window starts"),
             )
     return windows

@@ -188,14 +188,16 @@ def lag(lags: Lags, recheck_time: str | None, translate: Translator) -> Blocks:
     late_tone = "open" if recheck_time else "bad"
     return [
         *_describe_lag(lags.accepted, translate("Time from write to acceptance by OMS"), late_tone, translate),
-        *_describe_lag(lags.copied, translate("Time from write to OBS"), late_tone, translate),
+        *_describe_lag(lags.copied, translate("Time from write to arrival in OBS"), late_tone, translate),
         Paragraph(translate(_RESENT_TEXT, number=lags.again), "note") if lags.again else None,
-        Paragraph(translate("As of the comparison, before the recheck."), "note") if recheck_time else None,
+        Paragraph(translate("These figures are as of the comparison, before the recheck."), "note")
+        if recheck_time
+        else None,
     ]
 
 
 def lag_section(blocks: Blocks, translate: Translator) -> Section:
-    note = translate("Current versions written since the second-to-last pass.")
+    note = translate("The figures cover current versions of objects written since the second-to-last comparison.")
     return Section("lag", translate("Synchronization lag"), note, blocks)
 
 

@@ -17,12 +17,15 @@ _PART_LABELS = {
     "done": (
         "good",
         t("resolved"),
-        t("Now in OBS, deleted at the source, or resent. OMS counts a resent object separately."),
+        t(
+            "These objects are now in OBS, were deleted at the source, or were resent. OMS counts a resent"
+            " object separately."
+        ),
     ),
     "waiting": ("way", t("waiting"), t("Replay resends these objects.")),
     "stuck": ("bad", t("stuck"), t("Remove the cause; replay keeps resending these objects.")),
-    "unknown": ("open", t("unknown"), t("Not in any OMS list that replay has read.")),
-    "outside": ("calm", t("another project"), t("Outside this project's prefix and suffix.")),
+    "unknown": ("open", t("unknown"), t("Replay has not found these objects in OMS's lists of failed objects.")),
+    "outside": ("calm", t("another project"), t("The object key does not match this project's prefix and suffix.")),
 }
 # Groups of causes: lasting causes need an action, and passing causes do not.
 _GROUP_LABELS = {
@@ -102,7 +105,8 @@ def _describe_parts(count_of_oms: int, parts: Mapping[str, int], translate: Tran
     bar_parts = [(translate(word), objects, tone) for tone, word, _, objects in labelled_parts if objects]
     columns = [Column(translate("state")), Column(translate("objects"), "n")]
     mismatch_text = translate(
-        "These counts do not add up to OMS's number, which may be late: check again in a few minutes."
+        "The counts above do not add up to OMS's count of failures, which may be outdated: check the status"
+        " again in a few minutes."
     )
     return [
         units.picture(title, title, total_text, bar_parts, translate),
@@ -117,7 +121,10 @@ def _tabulate_codes(codes: Mapping[str, CodeFailures], translate: Translator) ->
         fix = (
             translate(code_failures.fix)
             if code
-            else translate("Resent, but not accepted by OMS: see the reasons above.")
+            else translate(
+                "Replay resent these objects, but OMS did not accept them: check the reasons of the failed"
+                " records above."
+            )
         )
         causes.append(Cause(code or "–", code_failures.objects, fix, "passing" if code_failures.passes else "lasting"))
     title = Paragraph(translate("Waiting and stuck objects, by OMS's codes"), "note") if causes else None

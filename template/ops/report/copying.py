@@ -58,20 +58,24 @@ def drain_estimate(answer: StatusAnswer, translate: Translator) -> Figure:
     """
     backlog, unfinished_objects, statistics = answer.backlog, answer.copying.unfinished, answer.statistics
     if statistics is None or unfinished_objects is None:
-        return Figure(translate("Time to drain"), translate("unknown"), translate("not reported by OMS"), "open")
+        return Figure(
+            translate("Time to clear the backlog"), translate("unknown"), translate("not reported by OMS"), "open"
+        )
     objects_left = backlog.waiting + unfinished_objects.objects
     if not objects_left and not backlog.more_may_wait:
-        return Figure(translate("Time to drain"), translate("none"), translate("nothing to drain"))
+        return Figure(translate("Time to clear the backlog"), translate("none"), translate("no backlog"))
     objects = translate("at least {number}", number=objects_left) if backlog.more_may_wait else f"{objects_left:,}"
     note = translate(
         "to finish {objects} objects that wait here or at OMS, at the highest rate in this period", objects=objects
     )
     max_count = max((number for _, number in statistics.series["SUCCESS"]), default=0)
     if not max_count or not objects_left:
-        return Figure(translate("Time to drain"), translate("unknown"), note if objects_left else None, "open")
+        return Figure(
+            translate("Time to clear the backlog"), translate("unknown"), note if objects_left else None, "open"
+        )
     drain_time = units.duration(objects_left * _STEP_SECONDS.get(statistics.step, 3600) / max_count, translate)
     return Figure(
-        translate("Time to drain"),
+        translate("Time to clear the backlog"),
         translate("at least {number}", number=drain_time) if backlog.more_may_wait else drain_time,
         note,
     )
@@ -139,8 +143,8 @@ def _chart_counts(answer: StatusAnswer, translate: Translator) -> Blocks:
             sums["REQUEST"],
             sums["FAILURE"],
             (
-                translate("Copied, objects per minute"),
-                translate("Requested, objects per minute"),
+                translate("Copied objects per minute"),
+                translate("Requested objects per minute"),
                 translate("Failed objects (separate scale)"),
             ),
             (units.objects_a_minute(peak, translate), f"{max(sums['FAILURE']):,}"),

@@ -54,8 +54,8 @@ def report(workload: Workload, estimate: Estimate, language: str) -> Report:
         ),
         Paragraph(
             translate(
-                "In addition to OMS's own requests, this project makes {group} requests to the two clouds with a"
-                " task group, or {sent} if it submits the objects.",
+                "In addition to OMS's own requests, this project sends {group} requests to the two clouds if"
+                " a task group copies the objects, and {sent} requests if this project submits the objects.",
                 group=estimate.old_requests["group"],
                 sent=estimate.old_requests["sent"],
             )
@@ -74,10 +74,10 @@ def report(workload: Workload, estimate: Estimate, language: str) -> Report:
         ),
         Paragraph(
             translate(
-                "If all headers differ, the command `headers` takes up to {stays} minutes before the"
-                " freeze, and {recorded} minutes more during the freeze. If OBS changes LastModified"
-                " ({command} measures this), the command takes up to {moves} minutes more during the"
-                " freeze instead.",
+                "If all headers differ, the command `headers` takes up to {stays} minutes before the freeze,"
+                " and makes the freeze {recorded} minutes longer. If OBS changes LastModified ({command}"
+                " measures this), headers are changed only during the freeze, which then takes up to {moves}"
+                " minutes longer.",
                 stays=f"{estimate.headers_minutes['stays']:,}",
                 recorded=f"{estimate.headers_minutes['recorded']:,}",
                 moves=f"{estimate.headers_minutes['moves']:,}",
@@ -86,8 +86,8 @@ def report(workload: Workload, estimate: Estimate, language: str) -> Report:
         ),
         Paragraph(
             translate(
-                "The standstill pass then checks headers as well, which takes {standstill} minutes and"
-                " {requests} requests more.",
+                "The standstill pass then checks headers as well, which takes {standstill} more minutes and"
+                " {requests} more requests.",
                 standstill=f"{estimate.headers_minutes['standstill']:,}",
                 requests=estimate.headers_requests,
             )
@@ -147,10 +147,10 @@ def _compare_ways(ways: CopyWays, translate: Translator) -> Blocks:
         ),
         Paragraph(
             translate(
-                "Traffic out of OSS costs half the price from 00:00 to 08:00 China time. OMS documents"
-                " neither the time zone of its limits nor whether a limit applies to each task of a large"
-                " group separately: {command} measures the time zone within a day. The sync task has no"
-                " limit.",
+                "Traffic out of OSS costs half the price from 00:00 to 08:00 China Standard Time. OMS"
+                " documents neither the time zone of bandwidth limits nor whether a limit applies to each"
+                " task of a large group separately. {command} measures the time zone within a day. The sync"
+                " task has no bandwidth limit.",
                 command=Step("migrate", {"look": True}),
             )
         ),

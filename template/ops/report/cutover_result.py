@@ -58,7 +58,7 @@ VERDICT_LABELS = {
     "NOT PROVEN": (t("NOT PROVEN"), "open"),
     "REHEARSAL": (t("REHEARSAL"), "way"),
 }
-_ESTIMATE_NOTE = t("Based on the durations of the passes.")
+_ESTIMATE_NOTE = t("Estimated from the durations of the passes.")
 
 
 def report(document: Mapping[str, Any], language: str, file: Path | None = None) -> Report:
@@ -79,7 +79,7 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
     folders = (
         comparison.folders(both_buckets, translate)
         if both_buckets
-        else Paragraph(translate("The contents of the folders are unknown."), "open")
+        else Paragraph(translate("The counts by folder are unknown."), "open")
     )
     compare_pass = certificate.passes.compare
     lag_blocks = (
@@ -126,7 +126,7 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
             Section(
                 "sample",
                 translate("Sample"),
-                translate("Objects read completely on both sides and compared."),
+                translate("Objects that were read completely in both buckets and compared."),
                 totals.sample(certificate.sample, translate),
             ),
             comparison.folder_section(folders, translate),
@@ -134,13 +134,13 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
             Section(
                 "shown",
                 translate("For information"),
-                translate("Not part of the verdict."),
+                translate("These facts are not part of the verdict."),
                 [Detail(totals.extra_facts(certificate, certificate.shown, translate))],
             ),
             Section(
                 "document",
                 translate("This document"),
-                translate("Verification of this document."),
+                translate("How to verify this document."),
                 _describe_document(document, certificate, file, translate),
             ),
         ],
@@ -188,8 +188,8 @@ def _make_head(certificate: Certificate, translate: Translator) -> ReportHead:
 def _list_figures(certificate: Certificate, translate: Translator) -> list[Figure]:
     deleted_count = totals.count_class(certificate, ObjectClass.DELETED_AT_SOURCE.title)
     sides = [
-        _bucket_figure(translate("In the source"), certificate.source, None, translate),
-        _bucket_figure(translate("In OBS"), certificate.destination, deleted_count, translate),
+        _bucket_figure(translate("Objects in the source"), certificate.source, None, translate),
+        _bucket_figure(translate("Objects in OBS"), certificate.destination, deleted_count, translate),
     ]
     results = [check.result for check in certificate.checks if check.gates]
     passed_count, total = results.count(Result.PASSED), max(len(results), len(CHECKS) - 2)
@@ -297,9 +297,9 @@ def _rehearsal_section(
             Table(
                 [Column(translate("step")), Column(translate("time"), "n")], rows, [(translate("total"), total_time)]
             ),
-            None if adds_up else Paragraph(translate("The steps do not add up to the total."), "bad"),
-            Heading(Span("mark", translate("Would be {verdict}", verdict=rehearsal.would_be.value), tone)),
-            Paragraph((translate("Would not pass"), translate(": ")) if failing_checks else success_text),
+            None if adds_up else Paragraph(translate("The durations of the steps do not add up to the total."), "bad"),
+            Heading(Span("mark", translate("Expected verdict: {verdict}", verdict=rehearsal.would_be.value), tone)),
+            Paragraph((translate("Checks that would not pass"), translate(": ")) if failing_checks else success_text),
             Items(failing_checks) if failing_checks else None,
         ],
     )
@@ -318,7 +318,11 @@ def _describe_checks(certificate: Certificate, translate: Translator) -> Blocks:
         else translate("not stopped: a rehearsal")
     )
     version = translate("version {version}", version=certificate.made_by.version)
-    digest = (Span("below", translate("SHA-256 of its code")), " ", Span("digest", certificate.made_by.code_sha256))
+    digest = (
+        Span("below", translate("SHA-256 of the program's code")),
+        " ",
+        Span("digest", certificate.made_by.code_sha256),
+    )
     # Time and key of the last write to the source.
     last_writes = [
         (units.time_with_age(last_written.at, made_at, translate), Span("below", Span("key", last_written.key)))
@@ -397,15 +401,15 @@ def _describe_document(
                 (translate("SHA-256"), (Span("digest", stated_hash), " ", result)),
             ]
         ),
-        Paragraph(translate("To verify the document, alone or against your own listings of both buckets:")),
+        Paragraph(translate("To verify this document, alone or against your own listings of both buckets:")),
         CommandBlock(f"{interpreter()} ops.py check {quote_word(str(file or file_name(document)))}"),
         Detail(
             [
                 Paragraph(
                     translate(
-                        "With any other tool, compute the SHA-256 of the JSON document without its field"
-                        " “sha256”, in ASCII, with sorted names and no spaces. The hash detects damage,"
-                        " not forgery."
+                        "To check the hash with any other tool, compute the SHA-256 of the JSON document"
+                        " without its field “sha256”, in ASCII, with sorted names and no spaces. The hash"
+                        " detects damage, not forgery."
                     ),
                     "note",
                 )

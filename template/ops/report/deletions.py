@@ -128,7 +128,7 @@ def report(summary: Summary, file: Path, language: str) -> Report:
         ),
         Table([Column(translate("folder")), Column(translate("objects"), "n")], folders) if folders else None,
         keys(summary.keys) if summary.keys else None,
-        Table([Column(translate("Not listed")), Column(translate("objects"), "n")], omission_rows)
+        Table([Column(translate("Reason for omission")), Column(translate("objects"), "n")], omission_rows)
         if omission_rows
         else None,
         Paragraph(translate("Keys that cannot be written exactly in a list for rclone:"))
@@ -152,9 +152,9 @@ def _deletion_steps(summary: Summary, file: Path, translate: Translator) -> Sect
         [
             Paragraph(
                 translate(
-                    "Do not use the list after {time}: it keeps keys that are written to the source"
-                    " again. `obs` is the remote for OBS in your rclone configuration (type s3, provider"
-                    " HuaweiOBS).",
+                    "Do not use the list after {time}: it may then contain objects that applications have"
+                    " written to the source again. `obs` is the remote for OBS in your rclone configuration"
+                    " (type s3, provider HuaweiOBS).",
                     time=valid_until,
                 )
             ),
@@ -171,7 +171,11 @@ def _deletion_steps(summary: Summary, file: Path, translate: Translator) -> Sect
             ),
             CommandBlock(command(Step("compare"))),
             Paragraph(
-                translate("Do not use obsutil: it deletes a key or all keys with a prefix, and takes no list."), "open"
+                translate(
+                    "Do not use obsutil: it can delete a single object or all objects with a prefix, but"
+                    " not a list of objects."
+                ),
+                "open",
             ),
         ],
     )

@@ -23,14 +23,14 @@ _STATE_TONES = {
     **dict.fromkeys((GroupState.NOT_CREATED, GroupState.FAILED), "bad"),
 }
 
-RESENT_TEXT = t("Replay has read all failed keys and is resending them.")
+RESENT_TEXT = t("Replay has read the keys of all failed objects, and is resending the objects.")
 _RESEND_TEXT = t(
     "Replay finds the failed objects in OMS's lists, and resends them. To have OMS retry them instead: {command}",
     command=Step("migrate", {"retry": True}),
 )
 _TOO_MANY_TEXT = t(
-    "These are too many failures for replay, which resends up to {most}. To retry the objects: {retry}."
-    " If they keep failing, end the migration; compare then submits them: {remove}"
+    "Replay cannot resend so many failed objects: its limit is {most}. To retry the objects: {retry}. If they"
+    " keep failing, end the migration, so that compare submits them: {remove}"
 ).filled(retry=Step("migrate", {"retry": True}), remove=Step("migrate", {"remove": True}))
 
 

@@ -24,7 +24,7 @@ _RESULT_LABELS = {
 
 def next_step(certificate: Certificate, translate: Translator) -> StepBlock:
     if certificate.verdict is CutoverVerdict.GO:
-        return StepBlock(translate("Switch over: the project is already closed."))
+        return StepBlock(translate("Switch the applications over to OBS: the project is already closed."))
     # Failures come before waiting.
     failed_checks = [check for check in certificate.checks if check.gates and check.result is answered.Result.FAILED]
     for finding in [*failed_checks, *find_causes(certificate.checks)]:

@@ -15,8 +15,8 @@ from oss_oms_sync.answers.text import Text, t
 # Maximum number of headers, and of folders, in a report.
 _MAX_ROWS = 20
 _UNCOMPARED_TEXT = t(
-    "ACLs and tags are never compared or changed. Tags are counted only if compare's role has oss:GetObjectTagging;"
-    " ACLs are not counted (docs/objects.md)."
+    "ACLs and tags of objects are never compared or changed. Tags are counted only if compare's role has the"
+    " permission oss:GetObjectTagging; ACLs are not counted (docs/objects.md)."
 )
 
 
@@ -75,12 +75,15 @@ def _list_headers_and_folders(answer: HeadersAnswer, translate: Translator) -> l
     blocks: list[Block] = []
     if header_counts:
         blocks += [
-            Paragraph(translate("Objects in which a header differed:")),
+            Paragraph(translate("Objects with a different header, by header:")),
             FactList([(header, f"{number:,}") for header, number in header_counts]),
         ]
     if folders:
         rows = [(folder or translate("(no folder)"), f"{-number:,}") for number, folder in folders]
-        blocks += [Paragraph(translate("Remaining objects, by folder:")), FactList(rows)]
+        blocks += [
+            Paragraph(translate("Objects whose headers still differ or are unknown, by folder:")),
+            FactList(rows),
+        ]
     return blocks
 
 

@@ -45,12 +45,13 @@ _STATE_LABELS = {
 
 # Explanations of a successful run: of all waiting keys (True), or of the requested keys only.
 _SUCCESS_TEXTS = {
-    True: t("Nothing is left to resend."),
-    False: t("None of the requested objects is left to resend."),
+    True: t("No object has to be resent."),
+    False: t("None of the requested objects still has to be resent."),
 }
-_READ_BACK_TEXT = t("The closing mark was read back two minutes after it was written.")
+_READ_BACK_TEXT = t("The mark that closes the project was still present two minutes after it was written.")
 _RECORDED_TEXT = t(
-    "Later writes to the source are recorded as failed (CLOSED). To check for them: {command}", command=Step("status")
+    "Writes to the source after the close are recorded as failed (reason CLOSED). To check for such writes: {command}",
+    command=Step("status"),
 )
 
 
@@ -116,7 +117,7 @@ def replay(answer: ReplayAnswer, language: str) -> Report:
     tone, explanation = (
         ("good", _SUCCESS_TEXTS[answer.whole])
         if answer.is_successful
-        else ("open", t("Some keys are still waiting to be resent."))
+        else ("open", t("Some objects are still waiting to be resent."))
     )
     unreadable_text = UNREADABLE.filled(names=answer.unreadable)
     counts = sorted(answer.by_reason.items(), key=lambda entry: -entry[1])
@@ -152,7 +153,7 @@ def story(answer: StoryAnswer, language: str) -> Report:
         (translate("accepted by OMS"), accepted_text),
         (translate("destination bucket"), answer.in_obs_unknown or _describe_object(answer.in_obs, translate)),
         (
-            translate("Time from write to OBS"),
+            translate("Time from write to arrival in OBS"),
             units.duration(answer.seconds.copied, translate) if answer.seconds.copied is not None else None,
         ),
     ]

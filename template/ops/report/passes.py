@@ -125,7 +125,7 @@ def _unsubmitted_blocks(answer: PassAnswer, translate: Translator) -> Iterator[B
             "open",
         )
         yield CommandBlock(command(answer.step))
-        yield Paragraph(translate("Or submit them anyway, ten keys per call:"))
+        yield Paragraph(translate("Or let this project submit the objects anyway, ten keys per call:"))
         yield CommandBlock(command(answer.all_the_same))
 
 
@@ -140,7 +140,7 @@ def _verdict(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
         is_in_obs = any(name in IN_SCOPE for name in counted_classes(answer))
         return (_EMPTY_SOURCE_TEXT if is_in_obs else _NO_OBJECT_TEXT), tone
     if _is_single_call(answer) and not isinstance(answer, ComparisonResult):
-        return t("This was a single call without a pass, so no work continues."), tone
+        return t("This was a single call, which started no pass: no work continues in the cloud."), tone
     if not answer.finished:
         return t("The pass is not finished.") if answer.pass_ else t("No pass over this scope has started yet."), "open"
     if isinstance(answer, ReconcileAnswer):

@@ -102,7 +102,10 @@ def report(answer: StatusAnswer, language: str) -> Report:
                 _describe_backlog(answer, now, translate),
             ),
             Section(
-                "oms", translate("Copying by OMS"), translate("Counted by OMS, in objects."), copying(answer, translate)
+                "oms",
+                translate("Copying by OMS"),
+                translate("Numbers of objects, as counted by OMS."),
+                copying(answer, translate),
             ),
             Section(
                 "failures",
@@ -113,7 +116,7 @@ def report(answer: StatusAnswer, language: str) -> Report:
             Section(
                 "in-obs",
                 translate("Contents of OBS"),
-                translate("The last comparison, object by object."),
+                translate("State of the objects in OBS, according to the last comparison."),
                 _describe_comparison(answer, now, translate),
             ),
             comparison.lag_section(comparison.lag(last_comparison.lag, last_comparison.amended, translate), translate)
@@ -129,7 +132,10 @@ def report(answer: StatusAnswer, language: str) -> Report:
                 _describe_passes(answer, now, translate),
             ),
             Section(
-                "sums", translate("Sums"), translate("Counts that must agree."), _tabulate_sums(answer.sums, translate)
+                "sums",
+                translate("Sums"),
+                translate("Counts that must be consistent with each other."),
+                _tabulate_sums(answer.sums, translate),
             ),
         ],
         translate("Status"),
@@ -182,7 +188,9 @@ def _list_figures(answer: StatusAnswer, now: datetime, translate: Translator) ->
     copy_lag = last_comparison.lag.copied if last_comparison else None
     p99, max_lag = (copy_lag.p99, copy_lag.max) if copy_lag else (None, None)
     note = translate("99th percentile; longest {longest:time}", longest=max_lag) if p99 is not None else None
-    lag = Figure(translate("Time from write to OBS"), units.duration(p99, translate), note, None if note else "open")
+    lag = Figure(
+        translate("Time from write to arrival in OBS"), units.duration(p99, translate), note, None if note else "open"
+    )
     return [waiting_figure, throughput(answer, translate), drain_estimate(answer, translate), watermark, lag]
 
 
@@ -206,7 +214,9 @@ def _describe_backlog(answer: StatusAnswer, now: datetime, translate: Translator
         Figure(name, translate("{n}", n=number)) for index, (name, number) in enumerate(counts) if number or index < 2
     ]
     return [
-        Paragraph(translate("No objects are waiting.")) if is_empty else Figures(figures, is_in_section=True),
+        Paragraph(translate("No objects are waiting to be resent."))
+        if is_empty
+        else Figures(figures, is_in_section=True),
         *_tabulate_reasons(answer, translate),
         _tabulate_keys(backlog.keys, now, translate),
         _describe_last_replay(answer, now, translate),
@@ -267,12 +277,12 @@ def _text_with_age(time_text: str, text: Text, now: datetime, translate: Transla
 def _list_problems(answer: StatusAnswer, translate: Translator) -> Blocks:
     oms_lists = answer.oms_lists
     problem_text = (
-        translate("OMS's lists of failures cannot be read"),
+        translate("OMS's lists of failed objects cannot be read"),
         translate(": "),
         Span("outside", oms_lists.problem),
     )
     unread_text = (
-        translate("Unreadable lines in OMS's lists of failures"),
+        translate("Unreadable lines in OMS's lists of failed objects"),
         translate(": "),
         f"{oms_lists.unread:,}",
         " ",
@@ -287,7 +297,7 @@ def _list_problems(answer: StatusAnswer, translate: Translator) -> Blocks:
 def _describe_comparison(answer: StatusAnswer, now: datetime, translate: Translator) -> Blocks:
     last_comparison = answer.compare.last
     open_pass_blocks = [
-        _describe_open_pass(open_pass, t("A comparison has been running since {age}"), now, translate)
+        _describe_open_pass(open_pass, t("A comparison is running (begun: {age})"), now, translate)
         for open_pass in answer.compare.open
     ]
     if not last_comparison:
@@ -322,7 +332,7 @@ def _describe_comparison(answer: StatusAnswer, now: datetime, translate: Transla
 def _describe_passes(answer: StatusAnswer, now: datetime, translate: Translator) -> Blocks:
     last_pass = answer.reconcile.last
     open_pass_blocks = [
-        _describe_open_pass(open_pass, t("A pass has been running since {age}"), now, translate)
+        _describe_open_pass(open_pass, t("A reconcile pass is running (begun: {age})"), now, translate)
         for open_pass in answer.reconcile.open
     ]
     if not last_pass:
@@ -330,8 +340,17 @@ def _describe_passes(answer: StatusAnswer, now: datetime, translate: Translator)
     parts = [(translate(COUNT_LABELS[name]), int(getattr(last_pass, name)), tone) for name, tone in _PASS_TONES.items()]
     scanned_text = f"{last_pass.scanned:,}"
     return [
-        FactList([(translate("The last pass"), units.pass_times(last_pass.started, last_pass.ended, now, translate))]),
-        Detail([units.picture(translate("scanned"), translate("The last pass"), scanned_text, parts, translate)]),
+        FactList(
+            [
+                (
+                    translate("The last reconcile pass"),
+                    units.pass_times(last_pass.started, last_pass.ended, now, translate),
+                )
+            ]
+        ),
+        Detail(
+            [units.picture(translate("scanned"), translate("The last reconcile pass"), scanned_text, parts, translate)]
+        ),
         Table(
             [Column(translate("count")), Column(translate("objects"), "n")],
             [((Span("swatch", tone=tone), name), units.count_cell(number, translate)) for name, number, tone in parts],

@@ -97,7 +97,7 @@ class Lock:
             return Line(ResourceState.EXISTS)
         if holder.run == self._interrupted_run and holder.callers[:1] == self._callers[:1]:
             next_step = t(
-                "Confirm this plan only if that run has ended: this run then takes over the lock and continues"
+                "Confirm this plan only if the other run has ended: this run then takes over its lock and continues"
             )
             return Line(ResourceState.CHANGE, holder.description, next_step)
         return Line(ResourceState.STOP, holder.description, _wait_text())
@@ -116,7 +116,7 @@ class Lock:
         self._may_have_lock = True
         holder = self._read_holder()
         if holder and holder.run != self._run:
-            raise UsageError(t("This run stops here: {work}", work=holder.description), _wait_text())
+            raise UsageError(t("This run of setup stops here: {work}", work=holder.description), _wait_text())
 
     def _write(self, headers: dict[str, str]) -> None:
         if self._bucket:
@@ -141,5 +141,6 @@ class Lock:
 
 def _wait_text() -> Text:
     return t(
-        "Wait for that run to end; you can continue at the latest {n} minutes after it began", n=_MAX_AGE.seconds // 60
+        "Wait until the other run has ended. You can continue at the latest {n} minutes after that run began",
+        n=_MAX_AGE.seconds // 60,
     )

@@ -31,7 +31,7 @@ def write(file: Path, values: Mapping[str, str], print_text: Callable[[Text], No
         if old_line is None:
             raise UsageError(
                 t("{file} has no line for {name} that ends with # setup", file=file.name, name=name),
-                t("Write this line under vars: {line}", line=line.strip()),
+                t("Write this line under vars in this file: {line}", line=line.strip()),
             )
         new_text = new_text.replace(old_line[0], line)
     if new_text == text:

@@ -131,7 +131,10 @@ class SetupRun:
 
     def renewals(self) -> list[Need]:
         if self._huawei is None:
-            raise UsageError(t("The functions' access key is a key of Huawei Cloud"), t("Omit --only alibaba"))
+            raise UsageError(
+                t("--new-key replaces the functions' access key, which belongs to Huawei Cloud"),
+                t("Omit --only alibaba"),
+            )
         return list(self._huawei.renewals())
 
     def report_migration(self, options: Namespace) -> None:
@@ -355,7 +358,9 @@ def _confirm(session: Session, setup_plan: plan.SetupPlan, confirmed_hash: str |
             t("Read the new plan, and pass its hash with --yes"),
         )
     root_question = t(
-        "An access key belongs, or may belong, to the account itself. Type {word} again to use that key:", word=_YES
+        "At least one of the access keys belongs, or may belong, to the account itself and not to"
+        " a user. Type {word} again to use this key:",
+        word=_YES,
     )
     questions = [t("Type {word} to execute the plan:", word=_YES), *([root_question] if is_root else [])]
     hint = t("Without a terminal, pass the plan's hash: --yes {hash}", hash=setup_plan.hash)

@@ -226,7 +226,11 @@ SIZE, CRC64 = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "CRC64_COMPARISON_OVERW
 @pytest.mark.parametrize(
     ("mode", "is_sent", "words"),
     [
-        (SIZE, False, f"OMS skips resent objects ({SIZE}), so overwrite all of these objects with a task group"),
+        (
+            SIZE,
+            False,
+            f"OMS skips resent objects in the mode {SIZE}, so overwrite all of these objects with a task group",
+        ),
         (None, False, "(python3 ops.py migrate --overwrite --prefix a --prefix b)"),
         ("NO_OVERWRITE", False, "delete each object in OBS and compare again"),
         (CRC64, True, "python3 ops.py compare --deep --overwrite. OMS skips an object if one"),

@@ -57,7 +57,7 @@ def pass_lines(answer, lang="en"):
 
 
 LAG = (
-    "  Time from write to OBS\n  median: 4 s\n  90th percentile: 61 s\n  99th percentile: 5 min\n",
+    "  Time from write to arrival in OBS\n  median: 4 s\n  90th percentile: 61 s\n  99th percentile: 5 min\n",
     "  longest: 2 h\n  not yet: 3\n",
 )
 
@@ -71,11 +71,11 @@ def test_the_text_of_a_status_has_numbers_remedies_and_sums():
     parts = (
         "Behind\n  Now behind.\n",
         f"        {report()['copying']['failures']['codes']['INIT_DST_OBJ_MULTIPART_FAILURE']['fix']}\n",
-        *("Resent, but not accepted by OMS", "  missing missing", "1,190", "at least 8", "it means this"),
-        f"  A pass has been running since 2026-01-01T23:50:00Z: {progress}\n",
+        *("OMS did not accept them", "  missing missing", "1,190", "at least 8", "it means this"),
+        f"  A reconcile pass is running (begun: 2026-01-01T23:50:00Z): {progress}\n",
         "2026-01-01T04:20:00Z (20 h ago)",
         *LAG,
-        "  A comparison has been running since 2026-01-01T23:40:00Z: 25.0%, 2,000 objects per minute, 7 min left",
+        "  A comparison is running (begun: 2026-01-01T23:40:00Z): 25.0%, 2,000 objects per minute, 7 min left",
         report()["fixes"]["THROTTLED"]["en"],
     )
     assert missing_parts(output, *parts, "never said") == ["never said"]
@@ -103,7 +103,7 @@ def test_the_text_of_a_keys_history_names_its_state_and_next_command():
         "  source bucket: 1,234 bytes, written 2026-01-31T08:00:00Z\n"
         "  accepted by OMS: a different version, 2026-01-31T08:00:04Z (4 s later)\n"
         "  destination bucket: 1,234 bytes, written 2026-01-31T08:05:00Z\n"
-        "  Time from write to OBS: 5 min\n"
+        "  Time from write to arrival in OBS: 5 min\n"
     )
     unnamed = {**STORY, "success": {**STORY["success"], "etag": "-"}}
     assert "  accepted by OMS: version unknown, 2026-01-31T08:00:04Z (4 s later)\n" in text(story_lines(unnamed, "en"))
@@ -198,7 +198,7 @@ READ_SAMPLE["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "n
             certificate_lines,
             answer("certificate-go"),
             "en",
-            ["  In OBS: 4,608,162 (18.7 TB, 3,310 objects deleted at the source)\n"],
+            ["  Objects in OBS: 4,608,162 (18.7 TB, 3,310 objects deleted at the source)\n"],
         ),
         (
             certificate_lines,
@@ -231,7 +231,7 @@ READ_SAMPLE["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "n
             UNFINISHED_REPLAY,
             "en",
             [
-                "Some keys are still waiting to be resent.\n  handled 5, accepted 3, failed again 2, ",
+                "Some objects are still waiting to be resent.\n  handled 5, accepted 3, failed again 2, ",
                 "  oldest failure: 2026-01-01T00:00:00Z\n  stopped: the time is up\n",
                 "    THROTTLED        2\n    FORBIDDEN        1\n",
             ],
@@ -392,22 +392,22 @@ NO_PASS = {"pass": None, "started": None, "ended": None, "objects_per_minute": N
         (
             pass_answer(**{**NO_PASS, "finished": True}),
             0,
-            "This was a single call without a pass, so no work continues.",
+            "This was a single call, which started no pass: no work continues in the cloud.",
         ),
         (
             pass_answer(**{**NO_PASS, "finished": True}, missing=["a"]),
             1,
-            "This was a single call without a pass, so no work continues.",
+            "This was a single call, which started no pass: no work continues in the cloud.",
         ),
         (
             pass_answer(**NO_PASS | {"stop": "limit", "stopped": "the limit is reached"}),
             0,
-            "This was a single call without a pass, so no work continues.",
+            "This was a single call, which started no pass: no work continues in the cloud.",
         ),
         (
             pass_answer(**NO_PASS | {"stop": "time", "stopped": "the time is up"}),
             1,
-            "This was a single call without a pass, so no work continues.",
+            "This was a single call, which started no pass: no work continues in the cloud.",
         ),
     ],
 )

@@ -17,42 +17,52 @@ class ObjectClass(Enum):
     """
 
     # Written by a canary, on either side.
-    CANARY = ("canary", "-", t("canary"), t("Written by a canary, which deletes the object later."))
+    CANARY = ("canary", "-", t("canary"), t("A canary wrote the object, and deletes it later."))
     # Objects in the source bucket.
     IMPOSSIBLE = (
         "impossible",
         "!",
         t("impossible"),
-        t("A symbolic link, or an object whose key looks like a record's or cannot be stored in OBS."),
+        t("The object is a symbolic link, its key is below oms_source_record/, or OBS cannot store the key."),
     )
-    MOVING = ("moving", "~", t("moving"), t("Written just before or during the comparison."))
+    MOVING = ("moving", "~", t("moving"), t("The object was written just before or during the comparison."))
     EQUAL_CONTENTS = ("equal_contents", "=", t("equal contents"), t("The sizes and checksums match."))
     FAILED_BEFORE = ("failed_before", "~", t("failed before"), t("A failed record exists: replay resends the object."))
-    IN_FLIGHT = ("in_flight", "~", t("in flight"), t("Accepted by OMS but not yet in OBS."))
+    IN_FLIGHT = ("in_flight", "~", t("in flight"), t("OMS has accepted the object, but the object is not in OBS yet."))
     MIGRATING = (
         "migrating",
         "~",
         t("migrating"),
-        t("Missing or older in OBS: the migration of existing objects will copy the object."),
+        t("The object is missing or older in OBS: the migration of existing objects will copy it."),
     )
-    MISSING = ("missing", "+", t("missing"), t("Not in OBS."))
+    MISSING = ("missing", "+", t("missing"), t("The object is not in OBS."))
     OLDER = ("older", "*", t("older"), t("OBS has an older version."))
     OVERWRITTEN = ("overwritten", "*", t("overwritten"), t("OBS has a newer version of a different size."))
     SUSPICIOUS = ("suspicious", "*", t("suspicious"), t("The sizes match, but the checksums differ."))
     EQUAL_VERSION = ("equal_version", "=", t("equal version"), t("The sizes match, and OMS accepted this version."))
     EQUAL_SIZE = ("equal_size", "=", t("equal size"), t("The sizes match, and the object in OBS is not older."))
     # Objects that are only in the destination bucket.
-    OMS_OWN = ("oms_own", "-", t("OMS's own lists"), t("Written to OBS by OMS itself."))
-    ARRIVING = ("arriving", "~", t("arriving"), t("Only in OBS, written less than 15 minutes ago."))
+    OMS_OWN = ("oms_own", "-", t("OMS's own lists"), t("OMS itself wrote the object to OBS."))
+    ARRIVING = (
+        "arriving",
+        "~",
+        t("arriving"),
+        t("The object is only in OBS, and was written less than 15 minutes before the comparison."),
+    )
     DELETED_AT_SOURCE = (
         "deleted_at_source",
         "-",
         t("deleted at the source"),
-        t("Only in OBS: deleted at the source."),
+        t("The object is only in OBS: it was deleted at the source."),
     )
-    UNKNOWN = ("unknown", "-", t("unknown origin"), t("Only in OBS and not submitted by this project."))
+    UNKNOWN = ("unknown", "-", t("unknown origin"), t("The object is only in OBS, and this project did not submit it."))
     # Objects outside the project's prefix and suffix, on either side.
-    OUTSIDE = ("outside", "-", t("outside the scope"), t("Outside this project's prefix and suffix."))
+    OUTSIDE = (
+        "outside",
+        "-",
+        t("outside the scope"),
+        t("The object key does not match this project's prefix and suffix."),
+    )
     # Records without an object on either side.
     ORPHAN_RECORDS = ("orphan_records", "-", NOTHING, NOTHING)
 

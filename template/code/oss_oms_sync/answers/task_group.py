@@ -67,7 +67,7 @@ _STORAGE_POLICIES = {
 def storage_policy(policy: str | None) -> Text:
     """Return a sentence about the storage class of copies in OBS, by OMS's dst_storage_policy (None if unknown)."""
     if policy is None:
-        return t("OMS does not report the storage class in OBS")
+        return t("OMS does not report the storage class of the copies in OBS")
     return _STORAGE_POLICIES.get(policy, t("storage class in OBS: {policy}", policy=policy))
 
 

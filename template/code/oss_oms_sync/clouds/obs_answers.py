@@ -32,8 +32,8 @@ UNAVAILABLE = "Unavailable"
 
 _KEY_REMEDY = t("Check HW_AK and HW_SK (and HW_SECURITY_TOKEN, if set): OBS rejects the access key or the signature")
 _PERMISSION_REMEDY = t(
-    "Grant the IAM user of HW_AK {action} on the bucket {bucket} in a custom policy for OBS, separate from the"
-    " policy for OMS. OBS applies a grant after 15 to 30 minutes"
+    "Grant the IAM user of HW_AK the permission {action} on the bucket {bucket}, in a custom policy for OBS"
+    " that is separate from the policy for OMS. In OBS, a grant takes effect after 15 to 30 minutes"
 )
 _FIXES = {
     "AccessDenied": _PERMISSION_REMEDY,
@@ -83,7 +83,9 @@ _FIXES = {
         " continues in its next run"
     ),
 }
-_DEFAULT_REMEDY = t("Check OBS's error code and message: this project has no remedy for them")
+_DEFAULT_REMEDY = t(
+    "Look up OBS's error code and message in Huawei Cloud's documentation: this project has no remedy for this code"
+)
 
 
 class NotFromObsError(ValueError):

@@ -21,8 +21,8 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.ledger.closing import CloseMark
 
 _AFTER_GO = t(
-    "A GO is in effect, and its cutover removed the trigger, so later writes to OSS are not recorded. To list"
-    " application writes to either bucket since the GO: {step}",
+    "A GO is in effect, and its cutover removed the trigger, so writes to OSS since the GO are not recorded."
+    " To list the objects that applications have written to either bucket since the GO: {step}",
     step=Step("compare"),
 )
 

@@ -38,13 +38,13 @@ def judge_all_headers(facts: CutoverFacts, headers: CheckedHeaders, check: Cutov
     if HeadersOutcome.DIFFERS in unsettled_counts:
         remedy_text, step = t("Continue the cutover, which changes these headers in OBS"), cutover_step(facts)
         if facts.closed:
-            remedy_text = t("Open the project, then run the cutover again: it changes these headers in OBS")
+            remedy_text = t("Open the project, then run the cutover again, which changes these headers in OBS")
             step = Step("open")
         return check.finding(Result.FAILED, text, remedy_text, step, keys[:MAX_KEYS])
     if any(outcome in unsettled_counts for outcome in _UNKNOWN_OUTCOMES):
         remedy_text = t(
-            "Continue the cutover, which reads more objects. Alternatively, open the project, run {step}, then"
-            " continue the cutover",
+            "Continue the cutover, which reads the headers of more objects. Alternatively, open the project,"
+            " run {step}, then continue the cutover",
             step=Step("headers"),
         )
         return check.finding(Result.NOT_PROVEN, text, remedy_text, cutover_step(facts), keys[:MAX_KEYS])

@@ -21,8 +21,8 @@ _MANUAL_REMEDY = t(
     " accept them by name (--accept)"
 )
 _GRANT_REMEDY = t(
-    "Grant the missing permission, then start over with --deep --restart. Alternatively, compare the"
-    " objects by hand, then accept them by name (--accept)"
+    "Grant the missing permission, then run the cutover again with --deep --restart. Alternatively, compare"
+    " the objects by hand, then accept them by name (--accept)"
 )
 _READ_REMEDY = t("Compare again with --deep: it reads these objects and proves most of them equal")
 _EQUAL_TEXT = t("The contents of each object are proven equal")
@@ -61,7 +61,7 @@ CLASS_CHECKS = (
     ClassCheck(
         "OVERWRITTEN",
         t("objects overwritten in OBS"),
-        t("No object in OBS is both newer than the source object and different"),
+        t("No object in OBS is newer than the source object and different from it"),
         (ObjectClass.OVERWRITTEN,),
         opens_project=True,
         keeps_project_open=True,
@@ -148,18 +148,18 @@ CLASS_CHECKS = (
             "{number:object|objects} impossible to copy: symbolic links, keys below"
             " oms_source_record/, or keys that OBS cannot store"
         ),
-        remedy_text=t("Copy by hand the objects that OBS needs, then accept the class by name (--accept)"),
+        remedy_text=t("Copy the objects that OBS needs by hand, then accept the class by name (--accept)"),
     ),
     ClassCheck(
         "UNKNOWN",
         t("objects of unknown origin in OBS"),
-        t("OBS has no object that is missing at the source and was never submitted"),
+        t("OBS has no object that is missing at the source and that this project never submitted"),
         (ObjectClass.UNKNOWN,),
         keeps_project_open=True,
         description=t("{number:object|objects} only in OBS and not submitted by this project"),
         remedy_text=t(
-            "Delete unwanted objects in OBS, then start over with --restart. Alternatively, accept the objects by"
-            " name (--accept)"
+            "Delete unwanted objects in OBS, then run the cutover again with --restart. Alternatively, accept"
+            " the objects by name (--accept)"
         ),
     ),
 )

@@ -38,8 +38,8 @@ STOOD_STILL = CutoverCheck(
     "STOOD_STILL",
     t("bucket changed since the comparison"),
     t(
-        "A standstill pass, begun after the comparison's last check and after OMS had finished, lists the same"
-        " versions in the source and the same copies in OBS as the comparison"
+        "A standstill pass found the same versions in the source and the same copies in OBS as the"
+        " comparison; the pass began after the comparison's last check and after OMS had finished"
     ),
     needs_freeze=True,
 )
@@ -70,9 +70,9 @@ def check_closed(facts: CutoverFacts) -> Finding:
                 names=", ".join(facts.open_projects),
             ),
             t(
-                "Close each project in its own folder, at least two minutes before you continue the cutover. If a"
-                " project was removed from Function Compute, delete its mark in the task's folder of the log"
-                " bucket: {marks}",
+                "Close each project in its own folder, at least two minutes before you continue the cutover."
+                " If a project was removed from Function Compute, delete the project's closing mark in the"
+                " task's folder of the log bucket: {marks}",
                 marks=", ".join(f"state/closed-{name}.json" for name in facts.open_projects),
             ),
             Step("close"),
@@ -172,8 +172,8 @@ def _report_unfinished_work(facts: WaitingFacts) -> Finding:
     else:
         result = Result.NOT_PROVEN
         text = t(
-            "OMS has not finished {left:object|objects}, and has finished no object for an hour (plus"
-            " {minutes:minute|minutes} for the largest object)",
+            "OMS has not finished {left:object|objects}. OMS has finished no object for an hour, plus"
+            " {minutes:minute|minutes} for the size of the largest object",
             left=oms_work.left,
             minutes=oms_work.largest // BYTES_PER_MINUTE,
         )

@@ -15,7 +15,10 @@ from oss_oms_sync.rules.times import MAX_CLOCK_SKEW, MAX_PASS_AGE
 SCOPE = CutoverCheck(
     "SCOPE",
     t("no current comparison"),
-    t("A comparison of the project's whole scope ({covered}), begun after the freeze and at most 24 hours old"),
+    t(
+        "A comparison of the project's whole scope ({covered}) began after the freeze, and ended within the"
+        " last 24 hours"
+    ),
     keeps_project_open=True,
 )
 FROZEN = CutoverCheck(

@@ -58,8 +58,8 @@ def find_reason_against_list(facts: DeletionFacts) -> Text | None:
         )
     if facts.go:
         return t(
-            "A GO was given ({go}): since then applications own the objects in OBS, and the source no longer shows"
-            " which objects to delete",
+            "A GO was given ({go}). Since then, applications write to OBS, so the source no longer shows"
+            " which objects in OBS can be deleted",
             go=facts.go,
         )
     if not facts.comparison:
@@ -84,8 +84,9 @@ def find_reason_against_list(facts: DeletionFacts) -> Text | None:
         )
     if has_shrunk(facts.source_objects, facts.objects_before):
         return t(
-            "The last comparison listed {n:object|objects} of {bucket}, and the one before it listed {before}: the"
-            " last listing may be incomplete. Check the source bucket, then compare twice: {step}",
+            "The last comparison listed {n:object|objects} of {bucket}, but the comparison before it listed"
+            " {before}: the last listing may be incomplete. Check the source bucket, then compare twice:"
+            " {step}",
             n=facts.source_objects,
             bucket=facts.source_bucket,
             before=facts.objects_before,

@@ -9,8 +9,9 @@ from oss_oms_sync.answers.text import Text, t, untranslated
 
 READ_SOURCE, READ_DESTINATION = "oss:GetObject", "obs:object:GetObject"
 GRANT_READING = t(
-    'Set readObjects to "on" in s.yaml, then run {step}, which grants the missing permissions. To grant them by'
-    " hand, use the policies that python3 policies/show.py prints. OBS applies a grant after 15 to 30 minutes",
+    'Set readObjects to "on" in s.yaml, then run {step}, which grants the missing permissions. To grant them'
+    " by hand, use the policies that python3 policies/show.py prints. In OBS, a grant takes effect after 15"
+    " to 30 minutes",
     step=Step("setup"),
 )
 

@@ -22,21 +22,24 @@ from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 # Maximum number of prefixes of a task group.
 _MAX_PREFIXES = 10
 EQUAL_SIZE_TEXT = t(
-    "OMS does not accept these objects (status shows why), but OBS has them with the same size, perhaps"
-    " because they were copied by hand. Compare again with --deep, which reads them"
+    "OMS does not accept these objects (status shows the reasons), but OBS has objects with the same keys and"
+    " sizes, perhaps because they were copied by hand. Compare again with --deep, which reads the objects"
 )
 _CLOSED_TEXT = t(
-    "The project stays closed, so nothing is submitted. If OBS is not in use yet, open the project ({step}), and"
-    " start over. If OBS is in use, copy the objects that OBS needs by hand",
+    "The project stays closed, so nothing is submitted. If no application uses OBS yet, open the project"
+    " ({step}), and start over. If applications use OBS, copy the objects that OBS needs by hand",
     step=Step("open"),
 )
-_GO_TEXT = t("A GO is in effect, so the project stays closed. Copy by hand the objects that OBS needs")
+_GO_TEXT = t("A GO is in effect, so the project stays closed. Copy the objects that OBS needs by hand")
 _MIGRATING_TEXT = t(
-    "Compare again when the migration is finished. To check its progress: {step}", step=Step("migrate", {"look": True})
+    "Compare again when the migration is finished. To check the migration's progress: {step}",
+    step=Step("migrate", {"look": True}),
 )
 _FAILED_REMEDY = t("Check the reasons in status, resend the objects, then recheck them")
 _RECHECK_REMEDY = t("Recheck the objects in a few minutes")
-_SUBMITTED_REMEDY = t("Compare has submitted the objects, unless the project was closed. Recheck them in a few minutes")
+_SUBMITTED_REMEDY = t(
+    "Compare has submitted the objects, unless the project was closed. Recheck the objects in a few minutes"
+)
 _UNCHANGED_REMEDY = t("The recheck changed nothing. Start a new comparison, which submits the objects again")
 _UNSUBMITTED_REMEDY = t(
     "Compare submitted nothing: the project was closed, or its state was unknown. Start a new comparison,"
@@ -192,8 +195,8 @@ def _find_submission_remedy(
         return Remedy(_RESEND_REMEDY, Step("replay", {"key": counts.key}))
     if attempts.unsubmitted_objects:
         migration_text = t(
-            "Compare did not submit {n:object|objects}, because a migration copies that many faster. Run the"
-            " migration, then compare again",
+            "Compare did not submit {n:object|objects}, because a migration copies that many objects faster."
+            " Run the migration, then compare again",
             n=attempts.unsubmitted_objects,
         )
         return Remedy(
@@ -214,7 +217,8 @@ def _find_submission_remedy(
             Step("compare", {"restart": True, **since_option}),
         )
     submitted_text = t(
-        "Compare has submitted {sent:object|objects}. Recheck in a few minutes", sent=attempts.submitted_objects
+        "Compare has submitted {sent:object|objects}. Recheck the objects in a few minutes",
+        sent=attempts.submitted_objects,
     )
     return Remedy(submitted_text, _RECHECK_STEP)
 
@@ -297,7 +301,7 @@ def _find_skipped_remedy(counts: Counts, attempts: Attempts) -> Remedy:
         older=counts.ineffective_resends,
     )
     reading_text = t(
-        "To find out, read the objects: {deep}. If an object cannot be read: {otherwise}.",
+        "To check the contents, read the objects: {deep}. If an object cannot be read: {otherwise}.",
         deep=reading_step,
         otherwise=replacement_text,
     )
@@ -345,10 +349,10 @@ def _describe_resend(counts: Counts, mode: OverwriteMode | None) -> Text:
         case OverwriteMode.ALWAYS:
             return t("{step}", step=resend_step)
         case OverwriteMode.NEVER:
-            return t("OMS overwrites no objects (NO_OVERWRITE), so {delete}", delete=replacement_text)
+            return t("OMS overwrites no objects in the mode NO_OVERWRITE, so {delete}", delete=replacement_text)
         case OverwriteMode.CRC64 if counts.ineffective_resends:
             return t(
-                "OMS skipped the resent objects, because one of the two sides has no CRC64, so {otherwise}",
+                "OMS skipped the resent objects, because their CRC64 is missing in one of the two buckets: {otherwise}",
                 otherwise=replacement_text,
             )
         case OverwriteMode.CRC64:
@@ -358,4 +362,4 @@ def _describe_resend(counts: Counts, mode: OverwriteMode | None) -> Text:
                 otherwise=replacement_text,
             )
     mode_name = (mode or OverwriteMode.DEFAULT).value
-    return t("OMS skips resent objects ({mode}), so {otherwise}", mode=mode_name, otherwise=replacement_text)
+    return t("OMS skips resent objects in the mode {mode}, so {otherwise}", mode=mode_name, otherwise=replacement_text)

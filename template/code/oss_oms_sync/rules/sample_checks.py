@@ -39,7 +39,7 @@ HEADERS = CutoverCheck(
 _SAMPLE_OF_HEADERS = 100
 _PROBLEM_TEXTS = {
     TIME_IS_UP: t("the time limit was reached, and the next run continues"),
-    BACK_TO_SOURCE: t("OBS has back-to-source rules: reading a missing object creates the object"),
+    BACK_TO_SOURCE: t("OBS has back-to-source rules: reading a missing object creates the object in OBS"),
 }
 
 
@@ -85,8 +85,8 @@ def check_sample(facts: CutoverFacts) -> Finding:
     )
     if sample.read < min(sample.asked, sample.population):
         smaller_sample_remedy = t(
-            "Restore the archived objects in both buckets, then compare again. Alternatively, continue with a"
-            " smaller sample"
+            "Restore the archived objects in both buckets, then compare again. Alternatively, continue the"
+            " cutover with a smaller sample"
         )
         return check.finding(Result.NOT_PROVEN, text, smaller_sample_remedy, cutover_step(facts, sample=sample.read))
     return check.finding(Result.PASSED, text)
@@ -95,13 +95,16 @@ def check_sample(facts: CutoverFacts) -> Finding:
 def _report_incomplete_sample(check: CutoverCheck, sample: SampleResult, facts: CutoverFacts) -> Finding:
     """Return the finding for a sample that was not read completely; another call continues the reading."""
     text = t("{read} of {drawn:sampled object was|sampled objects were} read", read=sample.read, drawn=sample.drawn)
-    remedy_text, problem = t("Continue the cutover, which reads the other objects"), describe_problem(sample.problem)
+    remedy_text, problem = (
+        t("Continue the cutover, which reads the remaining sampled objects"),
+        describe_problem(sample.problem),
+    )
     if problem:
         text = t("{finding}: {why}", finding=text, why=problem)
     if sample.problem == BACK_TO_SOURCE:
         remedy_text = t(
-            "Delete the rules (restore them after the GO), and run the checklist again ({step}). Then continue the"
-            " cutover, which reads the other objects",
+            "Delete the back-to-source rules in the OBS console (restore them after the GO), and run the"
+            " checklist again ({step}). Then continue the cutover, which reads the remaining sampled objects",
             step=Step("checklist"),
         )
     elif problem and sample.problem != TIME_IS_UP and not sample.read:
@@ -111,8 +114,8 @@ def _report_incomplete_sample(check: CutoverCheck, sample: SampleResult, facts: 
 
 def _describe_reading_remedy(problem: Text) -> Text:
     return t(
-        "First remove the obstacle: {problem}. If a permission is missing: {grant}. Then continue the cutover, "
-        "which reads the objects",
+        "First resolve this problem: {problem}. If a permission is missing: {grant}. Then continue the"
+        " cutover, which reads the objects",
         problem=problem,
         grant=GRANT_READING,
     )
@@ -134,8 +137,8 @@ def describe_confidence(sample: SampleResult) -> Text | None:
         return None
     if sample.read == sample.population:
         return t(
-            "All objects of up to 1 GiB that count as equal were read ({population:object|objects}): no contents"
-            " differ",
+            "All objects of up to 1 GiB that count as equal were read ({population:object|objects}): their"
+            " contents are equal",
             population=sample.population,
         )
     text = t(
@@ -183,11 +186,14 @@ def check_headers(facts: CutoverFacts) -> Finding:
     make_finding = partial(HEADERS.finding, gates=sample_size > 0 or headers.migrated is not True)
     if sample_size and not headers.compared_count:
         problem = describe_problem(headers.problem)
-        retry_remedy = _describe_reading_remedy(problem) if problem else t("Continue the cutover, which checks again")
+        retry_remedy = (
+            _describe_reading_remedy(problem) if problem else t("Continue the cutover, which checks the headers again")
+        )
         return make_finding(Result.NOT_RUN, text, retry_remedy, cutover_step(facts))
     if is_migration_unknown and acceptance is None:
         sample_remedy = t(
-            "Continue with a sample, which compares headers. Alternatively, accept metadata by name (--accept)"
+            "Continue the cutover with a sample (--sample), which compares headers. Alternatively, accept"
+            " metadata by name (--accept)"
         )
         return make_finding(Result.NOT_RUN, text, sample_remedy, cutover_step(facts, sample=_SAMPLE_OF_HEADERS))
     if not (headers.unexpected or has_documented_losses or is_migration_unknown):
@@ -206,15 +212,15 @@ def check_headers(facts: CutoverFacts) -> Finding:
         )
     elif headers.migrated:
         remedy_text = t(
-            "Accept `metadata` by name (--accept): OMS copies only values that consist of letters, digits"
-            " and hyphens. Alternatively, write the objects to the source again with such values (one PUT"
-            " and one copy each)"
+            "Accept metadata by name (--accept): OMS copies only header values that consist of letters,"
+            " digits and hyphens. Alternatively, write the objects to the source again with such values (one"
+            " PUT and one copy each)"
         )
     else:
         remedy_text = t(
-            "Accept metadata by name (--accept). Alternatively, use a sync task that migrates metadata:"
-            " while the project is open, delete this task in the OMS console, empty SYNC_URL in s.yaml,"
-            " run setup and deploy again, then migrate with --overwrite, which reads and writes all"
+            "Accept metadata by name (--accept). Alternatively, use a sync task that migrates metadata. While"
+            " the project is open: delete the current task in the OMS console, empty SYNC_URL in s.yaml, run"
+            " setup, deploy, then migrate with --overwrite. This migration reads and writes all"
             " {objects:object|objects} ({bytes:byte|bytes}) again"
         )
     return make_finding(
@@ -238,15 +244,15 @@ def _describe_headers(headers: Headers, sample: SampleResult | None) -> Iterator
         yield t("Headers were not compared: {why}", why=problem) if problem else t("Headers were not compared")
         return
     yield t(
-        "The sample compared the headers of {drawn:object|objects} drawn at random, and of {more} more to cover"
-        " each first-level folder",
+        "The sample compared the headers of {drawn:object|objects} drawn at random, and of {more} more, so"
+        " that each first-level folder is covered",
         drawn=headers.drawn,
         more=len(headers.more),
     )
     if headers.documented:
-        yield t("Not copied, as documented by OMS: {lost}", lost=_list_headers(headers.documented))
+        yield t("Headers not copied, as OMS documents: {lost}", lost=_list_headers(headers.documented))
     if headers.unexpected:
-        yield t("Lost or changed for other reasons: {lost}", lost=_list_headers(headers.unexpected))
+        yield t("Headers lost or changed for other reasons: {lost}", lost=_list_headers(headers.unexpected))
     elif not headers.documented and headers.drawn:
         yield t(
             "No headers differ: with 95% confidence, fewer than {percent}% of {drawn_from} have different headers",

@@ -38,7 +38,11 @@ def check_task(facts: CutoverFacts) -> Finding:
             t("Check the task in the OMS console, and run doctor"),
             DOCTOR,
         )
-    text = t("Source bucket {src_bucket}: {status}", src_bucket=sync_task.src_bucket, status=sync_task.status)
+    text = t(
+        "Sync task of the source bucket {src_bucket}: {status}",
+        src_bucket=sync_task.src_bucket,
+        status=sync_task.status,
+    )
     if sync_task.src_bucket != facts.source_bucket:
         remedy_text = t("Correct SYNC_URL or the source bucket in s.yaml, then deploy")
         return check.finding(Result.FAILED, text, remedy_text, DEPLOY)
@@ -56,8 +60,8 @@ def check_clocks(facts: CutoverFacts) -> Finding:
         "{clocks}", clocks=[*(f"{name} {seconds} s" for name, seconds in measured_seconds.items()), *unknown_clocks]
     )
     if any(seconds > _CLOCKS_SECONDS for seconds in measured_seconds.values()):
-        remedy_text = t("Check again later. If the clocks still differ, run doctor")
+        remedy_text = t("Run the cutover again later. If the clocks still differ, run doctor")
         return CLOCK.finding(Result.FAILED, text, remedy_text, DOCTOR)
     if unknown_clocks:
-        return CLOCK.finding(Result.NOT_RUN, text, t("Run doctor: it shows why the cloud is unreachable"), DOCTOR)
+        return CLOCK.finding(Result.NOT_RUN, text, t("Run doctor, which reports why the cloud is unreachable"), DOCTOR)
     return CLOCK.finding(Result.PASSED, text)

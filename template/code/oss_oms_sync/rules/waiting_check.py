@@ -29,8 +29,8 @@ NOTHING_WAITS = CutoverCheck(
     "NOTHING_WAITS",
     t("objects waiting to be resent"),
     t(
-        "Each object in a failed record or run file is equal in OBS, impossible to copy, or deleted at the source;"
-        " OMS's lists of failed copies were read after OMS had finished"
+        "Each object in a failed record or run file is equal in OBS, impossible to copy, or deleted at the"
+        " source; OMS's lists of failed objects were read after OMS had finished"
     ),
     opens_project=True,
 )
@@ -129,11 +129,11 @@ def _report_unchecked_records(facts: WaitingFacts) -> Finding:
     """Return the finding if the project has more failed records than could be checked."""
     text = t("too many failed records or run files to check all of them")
     if facts.closed is None:
-        remedy_text = t("Resend the objects in each project of this task")
+        remedy_text = t("Resend the objects in each project of this sync task")
         return NOTHING_WAITS.finding(Result.NOT_RUN, text, remedy_text, Step("replay"))
     if facts.waiting.has_more_records and not is_kept_closed(facts):
         return NOTHING_WAITS.finding(Result.FAILED, text, _OPENING_REMEDY, cutover_step(facts))
-    remedy_text = t("Open each project of this task ({step}), then resend the objects", step=Step("open"))
+    remedy_text = t("Open each project of this sync task ({step}), then resend the objects", step=Step("open"))
     return NOTHING_WAITS.finding(
         Result.NOT_RUN, text, closed_remedy(go_stands=True) if facts.go_stands else remedy_text
     )
@@ -144,8 +144,8 @@ def _check_lists(facts: WaitingFacts) -> Finding:
     if failure_lists.is_refused:
         return NOTHING_WAITS.finding(
             Result.NOT_RUN,
-            t("OMS's lists of failed copies cannot be read"),
-            t("Run doctor: it names the missing permission"),
+            t("OMS's lists of failed objects cannot be read"),
+            t("Run doctor, which reports the missing permission"),
             DOCTOR,
         )
     if last_reading < max(_list_min_reading_times(facts)):
@@ -154,7 +154,10 @@ def _check_lists(facts: WaitingFacts) -> Finding:
         return NOTHING_WAITS.finding(
             Result.NOT_RUN,
             late_text if last_reading else unread_text,
-            t("Replay should read the lists every minute. If it does not, check its timer and its log"),
+            t(
+                "Replay should read OMS's lists every minute. If replay does not read them, check replay's"
+                " timer and its log (`s replay logs`)"
+            ),
             cutover_step(facts),
             waits=True,
         )

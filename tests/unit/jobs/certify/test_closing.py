@@ -192,7 +192,7 @@ def test_after_a_go_the_project_opens_only_if_confirmed(ready):
         answer = ready.invoke("certify", options)
         assert answer["closed"]["go"] == go, options
         assert "ops.py open" not in answer["next"], options
-        assert "its cutover removed the trigger, so later writes to OSS are not recorded" in answer["next"]
+        assert "its cutover removed the trigger, so writes to OSS since the GO are not recorded" in answer["next"]
 
     # WHEN the caller confirms the opening, THEN the project opens, and later calls need no confirmation
     assert ready.open_project(after_go=True)["closed"] is None
@@ -273,7 +273,7 @@ def test_after_a_go_no_failed_check_recommends_opening_the_project(ready):
         assert finding["result"] == "failed"
         assert finding["step"] is None
         assert finding["next"].startswith(
-            "A GO is in effect, so the project stays closed. Copy by hand the objects that OBS needs"
+            "A GO is in effect, so the project stays closed. Copy the objects that OBS needs by hand"
         )
         assert "ops.py open" not in str(document)
         assert find_false_claims(document) == []

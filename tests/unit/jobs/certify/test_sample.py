@@ -77,7 +77,7 @@ def test_certify_reads_each_sampled_object_once_in_each_bucket(ready, read_keys)
     assert document["sample"]["read"] == 3
     assert len(read_keys) == 6
     # A sample of all objects says so.
-    claim = "All objects of up to 1 GiB that count as equal were read (3 objects): no contents differ"
+    claim = "All objects of up to 1 GiB that count as equal were read (3 objects): their contents are equal"
     assert claim in check(document, "SAMPLE")["actual"]
 
 
@@ -243,8 +243,8 @@ def test_a_rehearsal_without_a_sample_names_its_missing_permission(ready, side, 
     [
         (
             ["b"],
-            "Restore the archived objects in both buckets, then compare again. Alternatively, continue with a"
-            " smaller sample",
+            "Restore the archived objects in both buckets, then compare again. Alternatively, continue the"
+            " cutover with a smaller sample",
         ),
         (["a/1", "a/2", "b"], "Continue the cutover without a sample"),
     ],

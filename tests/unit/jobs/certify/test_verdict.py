@@ -96,7 +96,7 @@ def test_certify_names_the_permission_that_a_proof_needs(world):
     assert finding["next"].startswith(
         "1 object differs or is encrypted in OBS: to find out which, the IAM user of HW_AK needs"
         " obs:object:GetObject (python3 policies/show.py prints the policy). Grant the missing permission, then"
-        " start over with --deep --restart. Alternatively,"
+        " run the cutover again with --deep --restart. Alternatively,"
     )
     assert "accept" in finding["step"]["options"]
 

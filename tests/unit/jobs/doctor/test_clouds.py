@@ -93,7 +93,7 @@ IMPERFECT = {
     "a task that copies no metadata": (
         set_task(copies_metadata=False),
         "task options",
-        "Content-Type is the only header that is copied",
+        "OMS copies only the header Content-Type",
         "accept metadata by name",
     ),
     "a task whose options OMS does not report": (

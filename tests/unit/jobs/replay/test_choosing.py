@@ -162,11 +162,11 @@ def test_a_dry_run_of_replay_reports_the_oldest_failure_of_its_keys(world, optio
 @pytest.mark.parametrize(
     ("options", "lead", "is_well"),
     [
-        ({"dry_run": True}, "Some keys are still waiting to be resent.", False),
-        ({"dry_run": True, "prefix": "x/"}, "None of the requested objects is left to resend.", True),
-        ({"keys": ["by hand"]}, "None of the requested objects is left to resend.", True),
-        ({"reason": "REJECTED"}, "None of the requested objects is left to resend.", True),
-        ({}, "Nothing is left to resend.", True),
+        ({"dry_run": True}, "Some objects are still waiting to be resent.", False),
+        ({"dry_run": True, "prefix": "x/"}, "None of the requested objects still has to be resent.", True),
+        ({"keys": ["by hand"]}, "None of the requested objects still has to be resent.", True),
+        ({"reason": "REJECTED"}, "None of the requested objects still has to be resent.", True),
+        ({}, "No object has to be resent.", True),
     ],
 )
 def test_replay_reports_the_requested_selection_and_the_number_of_keys(world, options, lead, is_well):

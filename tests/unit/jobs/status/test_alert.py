@@ -32,7 +32,7 @@ def test_an_alarm_has_a_verdict_a_time_a_command_and_a_remedy(world):
         "oss-oms-sync oss-oms-sync: BROKEN (was in step)\n"
         f"CREDENTIALS: {Reason.CREDENTIALS.fix.en}\n"
         "Waiting to be resent: 1 since 2026-03-10T12:30:00Z. Failed copies: 0."
-        " First reported at 2026-03-10T12:45:00Z.\n"
+        " First detected at 2026-03-10T12:45:00Z.\n"
         "No object is lost: replay resends the failed objects when the faults are fixed. To list each fault with its"
         " remedy, run in the project's folder: python3 ops.py doctor."
     )
@@ -67,7 +67,7 @@ def test_an_alarm_has_machine_readable_fields(world):
         "at": "2026-03-10T13:00:00Z",
         "text": "1 object has been waiting since 2026-03-10T12:30:00Z; replay resends failed objects automatically.",
         "next": "For details, run in the project's folder: python3 ops.py status. If the backlog still grows after an"
-        " hour: python3 ops.py doctor.",
+        " hour, check the setup: python3 ops.py doctor.",
         "waiting": 1,
         "at_least": False,
         "oldest": "2026-03-10T12:30:00Z",

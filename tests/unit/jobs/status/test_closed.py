@@ -41,7 +41,7 @@ def test_after_a_go_status_names_no_step_to_open_the_project(world, mocker):
     assert verdict["alarm"] is False
     assert verdict["step"] is None
     assert world.status()["closed"]["go"] == "go"
-    assert "so later writes to OSS are not recorded" in verdict["text"]
+    assert "so writes to OSS since the GO are not recorded" in verdict["text"]
     assert "ops.py open" not in str(world.status())
 
     # WHEN the trigger exists again, and an object changes, THEN the step is to acknowledge the change
@@ -49,7 +49,10 @@ def test_after_a_go_status_names_no_step_to_open_the_project(world, mocker):
     verdict = world.status()["verdict"]
     assert verdict["alarm"] is True
     assert verdict["step"]["options"] == {"acknowledge": True}
-    assert "Copy by hand the objects that OBS needs, then run: python3 ops.py status --acknowledge." in verdict["text"]
+    assert (
+        "Copy the objects that OBS needs by hand, then acknowledge the changes: python3 ops.py status --acknowledge."
+        in verdict["text"]
+    )
     for answer in (world.status(), world.status(key="late"), world.invoke("doctor", {})):
         assert "ops.py open" not in str(answer)
         assert "open the project" not in str(answer)

@@ -163,7 +163,7 @@ def test_status_counts_failures_as_unknown_if_records_are_unread(world, mocker):
 
 @pytest.mark.parametrize(
     ("failures", "lines", "outside", "right", "note"),
-    [(4, 3, 1, [1, 1, 0, 1, 1], ""), (0, 1, 0, [0, 1, 0, 0, 0], "OMS's counter does not yet include all")],
+    [(4, 3, 1, [1, 1, 0, 1, 1], ""), (0, 1, 0, [0, 1, 0, 0, 0], "OMS's count of failures does not yet include all")],
 )
 def test_the_outcomes_that_status_shows_add_up_unless_oms_counts_late(world, failures, lines, outside, right, note):
     add_copy_failures(world, failures)

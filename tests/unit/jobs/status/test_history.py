@@ -261,7 +261,7 @@ OVERWRITES = "overwrite all of these objects with a task group (python3 ops.py m
     ("mode", "data", "remedy", "step"),
     [
         # Another object of the same size, which reading proves to differ, or not.
-        (SIZE, "b", f"OMS skips resent objects ({SIZE}), so {OVERWRITES}", READ),
+        (SIZE, "b", f"OMS skips resent objects in the mode {SIZE}, so {OVERWRITES}", READ),
         ("FULL_OVERWRITE", "b", "If an object differs: python3 ops.py replay --key a.", READ),
         (
             CRC64,

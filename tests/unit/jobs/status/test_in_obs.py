@@ -28,10 +28,10 @@ from support.status import (
 )
 from support.task_group import answer_group
 
-LACKING = "found 3 of 8 objects missing or outdated in OBS"
+LACKING = "found 3 of 8 objects missing in OBS, or present in another version"
 ALL_THERE = (
-    "All objects written before 2026-03-10T12:00:00Z were in OBS at 2026-03-10T12:00:00Z: 7 of 7 objects, 5 proven"
-    " equal and 2 not proven equal."
+    "All objects written before 2026-03-10T12:00:00Z were in OBS at 2026-03-10T12:00:00Z. Of 7 objects, 7 count"
+    " as equal: 5 proven equal, 2 not proven equal."
 )
 # Counts of a comparison, the verdict, and parts of its text.
 COMPARISONS = {
@@ -39,7 +39,7 @@ COMPARISONS = {
     "equal objects among others": (
         {"equal_contents": 5, "equal_size": 2, "in_flight": 1, "failed_before": 3, "outside": 9},
         IN_STEP,
-        ["7 of 11 objects, 5 proven equal", "Other objects: 3 failed_before, 1 in_flight."],
+        ["Of 11 objects, 7 count as equal: 5 proven equal", "Other objects: 3 failed_before, 1 in_flight."],
     ),
     "an object in flight": (
         {"oldest": int((NOW - timedelta(hours=3)).timestamp()), "equal_contents": 5, "in_flight": 1},
@@ -163,21 +163,21 @@ def test_status_ignores_a_comparison_that_a_standstill_pass_contradicts(world, s
     world.bucket.add_comparison(equal_contents=7)
     world.advance(1)
     world.bucket.add_standstill(state=0, twin=0)
-    assert shows_verdict(world, IN_STEP, "7 of 7 objects")
+    assert shows_verdict(world, IN_STEP, "Of 7 objects, 7 count as equal")
     world.count_objects(EARLY, REQUEST=9, SUCCESS=9)
 
     # WHEN a standstill pass finds a change, THEN the next step is a comparison, and not a rehearsal
     world.advance(1)
     world.bucket.add_standstill(state=state, twin=1)
     assert shows_verdict(world, verdict, "standstill", "python3 ops.py compare")
-    assert "of 7 objects" not in read_verdict(world)[1]
+    assert "Of 7 objects" not in read_verdict(world)[1]
     assert world.status()["verdict"]["step"] == {"job": "compare", "options": {}}
     assert world.status()["compare"]["last"]["stood_still"] is False
 
     # AND the next comparison counts again
     world.advance(1)
     world.bucket.add_comparison(equal_contents=7)
-    assert shows_verdict(world, IN_STEP, "7 of 7 objects")
+    assert shows_verdict(world, IN_STEP, "Of 7 objects, 7 count as equal")
 
 
 def test_status_keeps_copy_failures_after_a_contradicted_comparison(world):
@@ -231,7 +231,7 @@ def test_status_shows_the_progress_and_failures_of_a_migration(world):
     assert shown == {**shown, "state": "copying", **counts, "lists": LISTS}
     assert verdict["state"] == IN_STEP
     assert verdict["text"].endswith(
-        " The migration of the existing objects is running: 50.0% of 200 objects are done. For details: python3"
+        " The migration of the existing objects is running: 50.0% of 200 objects are finished. For details: python3"
         " ops.py migrate --look."
     )
 

@@ -36,7 +36,7 @@ def set_variable(world, name, value):
 
 
 def test_a_canary_finds_all_its_objects_equal_in_obs_and_deletes_them(world):
-    answer = expect_exit(world.canary(), 0, "OMS's own lists are kept")
+    answer = expect_exit(world.canary(), 0, "are kept, because only OMS may write there")
     report = answer["report"]
     assert {canary_object["etag"] for canary_object in report["objects"].values()} == {
         "MD5 of the contents",
@@ -242,7 +242,7 @@ def test_a_canary_changes_no_headers_of_an_object_that_arrives_late(world):
         (lambda world: world.ops("close"), "The project is closed"),
         (
             lambda world: setattr(world.task, "src_bucket", "another"),
-            "The sync task reads another, but s.yaml has photos",
+            "The sync task reads the bucket another, but sourceBucket in s.yaml is photos",
         ),
         (
             lambda world: set_variable(world, "objectPrefix", "oms_source_record/"),
@@ -285,7 +285,7 @@ def test_a_second_canary_is_refused_while_the_first_is_running(world):
     second = []
     world.meanwhile[60] = lambda: second.append(world.canary())
     assert expect_exit(world.canary(), 0)["missing"] == {}
-    expect_exit(second[0], 2, "is running, or an earlier canary left its objects", "ops.py canary --remove")
+    expect_exit(second[0], 2, "is running, or an earlier canary left objects", "ops.py canary --remove")
     assert world.leftovers() == []
 
 
@@ -479,7 +479,7 @@ PAGE = b"<R><IsTruncated>true</IsTruncated><Contents><Key>k</Key><Size>1</Size><
 def test_an_undocumented_response_ends_a_canary_with_an_error(world, service, body, where):
     faults = getattr(world, service).faults
     faults.add(Fault.status(200, body, OSS_HEADERS | OBS_HEADERS), where=where)
-    expect_exit(world.canary(), 1, "does not have the documented form")
+    expect_exit(world.canary(), 1, "does not have the documented format")
     faults.clear()
     assert world.canary("--remove").code == 0
     assert world.leftovers() == []

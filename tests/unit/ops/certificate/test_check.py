@@ -240,7 +240,7 @@ def test_check_detects_a_passed_check_whose_object_class_has_objects(name, title
 @pytest.mark.parametrize("title", ["missing", "moving", "failed_before"])
 def test_check_detects_an_acceptance_of_an_unacceptable_class(title):
     claims = find_wrong_claims(add_class(title, accepted={title: "me: never mind"}))
-    assert {CHECKS_CLAIM, "Only acceptable classes were accepted by name"} <= {*claims}
+    assert {CHECKS_CLAIM, "Only classes and checks that can be accepted were accepted by name"} <= {*claims}
 
 
 def test_check_refuses_a_go_whose_comparison_has_no_counts():
@@ -293,7 +293,9 @@ def test_check_detects_passes_and_states_out_of_order(changes):
 def test_check_detects_objects_of_a_class_in_an_impossible_bucket(title, source, destination):
     details = details_of_wrong_claims(certificate(**count_objects({title: (source, destination)})))
     # Unequal sides of a class that counts as equal contradict SUMS.
-    impossible = details.get("All classes are present, and each has objects only on its possible sides")
+    impossible = details.get(
+        "All classes are present, and each class has objects only in the buckets where the class can occur"
+    )
     assert title == impossible or "SUMS" in details[CHECKS_CLAIM].split(", ")
 
 
@@ -408,7 +410,7 @@ def test_check_counts_keys_like_oms_lists_if_the_source_has_them(run):
     assert run(document, destination=[*source, ("oms/sync_task/other", 1)])[0] == 2
     code, output = run(document, destination=source)
     assert code == 2
-    assert output.splitlines()[-1] == "-> Pass --source as well"
+    assert output.splitlines()[-1] == "-> Pass the listing of the source as well (--source)"
     assert run(certificate(), destination=DESTINATION)[0] == 0
 
 
@@ -441,7 +443,7 @@ def test_check_refuses_a_document_that_is_nested_too_deep(mocker, capsys):
     mocker.patch("ops.functions.tool_output.read", return_value=document)
     mocker.patch("sys.stdin", io.TextIOWrapper(io.BytesIO()))
     assert cli.main(["show", "--lang", "en"], HOUR_AFTER) == 4
-    assert "The answer has a form that this version of ops.py does not know" in capsys.readouterr().err
+    assert "The result has a format that this version of ops.py does not know" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

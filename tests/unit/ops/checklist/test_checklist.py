@@ -37,7 +37,7 @@ def source_documents(world):
 def test_the_checklist_of_buckets_without_settings_is_empty(world):
     # AND the output names the settings that were not compared
     number = len(SETTINGS)
-    unchecked = "Not checked by this command; move these settings by hand: image styles, retention (WORM)"
+    unchecked = "This command does not check the following settings. Move them by hand: image styles, retention (WORM)"
     output = expect_success(world.run("checklist"), f"The {number} compared settings are equal", unchecked)
     assert output.count("on neither side") == number
 
@@ -104,7 +104,7 @@ def test_the_checklist_stores_the_number_of_back_to_source_rules(world, document
 def test_the_checklist_reports_rules_that_it_cannot_store_for_doctor(world):
     set_variables(world, SYNC_URL=SYNC_URL)
     world.oss.deny("oss:PutObject", world.log_bucket)
-    expect_success(world.run("checklist"), "The number of OBS's back-to-source rules was not stored for doctor: ")
+    expect_success(world.run("checklist"), "The number of back-to-source rules in OBS could not be stored for doctor: ")
 
 
 def test_the_printed_permissions_suffice_for_the_checklist(world):

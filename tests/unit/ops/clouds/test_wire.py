@@ -205,5 +205,5 @@ def test_ops_and_the_functions_accept_the_same_task_addresses(form):
 def test_ops_raises_an_error_for_an_undocumented_response_body(body):
     answer = wire.Response(200, {}, body, "obs")
     for parse in (answer.xml, answer.json):
-        with pytest.raises(OpsError, match="The response of obs does not have the documented form"):
+        with pytest.raises(OpsError, match="The response of obs does not have the documented format"):
             parse()

@@ -43,7 +43,7 @@ from unit.ops.certificates import certificate
 # Jobs of commands with other names.
 JOBS = {"story": "status", "headers": "compare"}
 MENDED = headers_answer({HeadersOutcome.MENDED: 1})
-UNKNOWN_FORM = "The answer has a form that this version of ops.py does not know"
+UNKNOWN_FORM = "The result has a format that this version of ops.py does not know"
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_printed_commands_name_the_settings_file_in_use(run, monkeypatch, tmp_pa
 
 
 def test_an_interrupted_short_command_prints_no_advice(run):
-    assert run(FakeCaller(doctor=KeyboardInterrupt()), "doctor") == (130, "", "Stopped.\n")
+    assert run(FakeCaller(doctor=KeyboardInterrupt()), "doctor") == (130, "", "The command was stopped.\n")
 
 
 @pytest.fixture
@@ -378,7 +378,7 @@ def show(monkeypatch, capsys):
         (DOCTOR_OK, 0, "Setup OK: "),
         (report("in step"), 0, "In step"),
         ({**STORY, "well": True}, 0, "'a b': OMS accepted an older version than the source's current version."),
-        (REPLAY_ANSWER, 0, "Nothing is left to resend."),
+        (REPLAY_ANSWER, 0, "No object has to be resent."),
         (pass_answer(), 0, "The pass is finished."),
         (compare_answer(), 0, "All objects are in OBS with equal contents."),
         (certificate(verdict="NOT PROVEN"), 3, "NOT PROVEN"),

@@ -150,7 +150,7 @@ def test_ctrl_c_prints_the_look_command_and_ends_serverless_devs(environment, sl
     assert is_running(slow_tool)
     terminal.type("\x03")
     assert terminal.end() == 130
-    assert terminal.output.splitlines()[-2:] == ["Stopped.", PROGRESS_HINT]
+    assert terminal.output.splitlines()[-2:] == ["The command was stopped.", PROGRESS_HINT]
     assert not is_running(slow_tool)
 
 
@@ -162,7 +162,7 @@ def test_a_signal_makes_ops_print_the_look_command_without_a_terminal(environmen
         process.send_signal(signal.SIGTERM)
         _, output = process.communicate(timeout=MAX_SECONDS)
     assert process.returncode == 130
-    assert output.splitlines() == ["Stopped.", PROGRESS_HINT]
+    assert output.splitlines() == ["The command was stopped.", PROGRESS_HINT]
     assert not is_running(slow_tool)
 
 
@@ -211,7 +211,7 @@ def run_on_full_disk(environment, folder: Path) -> tuple[int, str]:
 
 
 FULL_DISK_TEXT = (
-    "The output cannot be written: No space left on device\n-> Free some space, or write the output elsewhere"
+    "The output could not be written: No space left on device\n-> Free disk space, or write the output to another place"
 )
 
 

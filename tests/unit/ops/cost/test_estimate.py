@@ -211,7 +211,7 @@ def test_the_table_of_costs_has_every_cost_and_the_length_of_the_freeze(run):
     at_night = "at night, if OMS reads the hours as UTC about 95 d to 107 d 12,816.67 to 13,183.68"
     assert {"day and night at least 37 d 11,087.17", at_night} <= {*lines}
     # 32 lanes do the work of 30: 667 seconds instead of 400, and 10 to begin and end.
-    checking = "then checks headers as well, which takes 5 minutes and 200,000 requests more."
+    checking = "then checks headers as well, which takes 5 more minutes and 200,000 more requests."
     assert missing_parts(" ".join(output.split()), checking) == []
 
 

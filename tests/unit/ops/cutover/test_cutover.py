@@ -223,7 +223,7 @@ TOO_MANY_KEYS_ERROR = FunctionError(
         (
             answer_in_progress(missing=2, older=1),
             1 + 3,
-            "left: missing 2, older 1\nThe project is not closed: some objects must be",
+            "left: missing 2, older 1\nThe project is not closed: some objects must first be",
         ),
         (
             [answer_in_progress(missing=12_000), TOO_MANY_KEYS_ERROR],
@@ -330,7 +330,7 @@ def test_a_cutover_does_not_close_a_project_with_repairable_differences(compare,
     console = make_console(compare=compare)
     run(console, accept=accept)
     assert (console.caller.mark is not None) is is_closed
-    assert ("some objects must be repaired" in console.messages) is not is_closed
+    assert ("some objects must first be repaired" in console.messages) is not is_closed
     accepted = {"accept": accept} if accept else {}
     assert list_payloads(console, "certify")[-1] == {"frozen_since": FROZEN_TEXT, **accepted}
 
@@ -446,7 +446,7 @@ def test_a_cutover_reopens_a_project_without_a_go_to_submit_objects(command, run
     # WHEN the cutover starts over, THEN it does not promise that the next run continues
     assert command(console, "cutover", *WORDS, "--restart") == 1
     assert (console.caller.mark is None) is is_open
-    not_anew = "The project was closed before this run, which does not close it again: some objects"
+    not_anew = "The project was already closed, and this run does not close it again: some objects"
     assert missing_parts(console.messages, not_anew, message) == []
 
 
@@ -559,7 +559,7 @@ def test_a_cutover_reports_an_unwritable_file_before_any_call(command, tmp_path,
     if not words:
         (tmp_path / "certificate.json").mkdir()
     assert command(console, "cutover", *WORDS, *words) == 2
-    assert "-> Choose another file" in console.messages
+    assert "-> Choose another output file" in console.messages
     assert console.caller.asked == []
 
 
@@ -578,7 +578,7 @@ NAME_HINT = "write the person's name, a comma"
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--accept", "x=me"), "--accept: 'x' cannot be accepted. Possible classes: "),
+        (("--accept", "x=me"), "--accept: 'x' cannot be accepted by name. Names that can be accepted: "),
         (("--accept", "missing=Li, tried"), "--accept: 'missing' cannot be accepted"),
         (
             ("--accept", "equal_size=me"),
@@ -665,7 +665,10 @@ def test_an_interrupted_cutover_prints_the_command_that_continues(command, secon
 
     console.caller.meanwhile = interrupt
     assert command(console, "cutover", *WORDS) == 130
-    assert [line[: len(message)] for line in console.messages.splitlines()[-2:]] == ["Stopped.", message]
+    assert [line[: len(message)] for line in console.messages.splitlines()[-2:]] == [
+        "The command was stopped.",
+        message,
+    ]
 
 
 def test_a_running_migration_ends_a_cutover_and_a_rehearsal_names_it():
@@ -722,5 +725,5 @@ def test_an_unfinished_pass_of_headers_ends_a_cutover_before_the_close(earlier, 
     console = run_with_headers(earlier, answer)
     assert any("headers" in payload for _, payload in console.caller.asked) is (earlier is HEADERS_LOOK)
     assert any("close" in payload for payload in console.caller.payloads("certify")) is is_closed
-    unfinished = "not all headers in OBS are finished. Run the same command again"
+    unfinished = "the pass that changes headers in OBS has not finished. Run the same command again"
     assert (unfinished in console.messages) is not is_closed

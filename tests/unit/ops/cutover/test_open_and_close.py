@@ -18,7 +18,7 @@ def test_the_command_close_writes_the_mark_and_reads_it_two_minutes_later(comman
     assert looked_at == [0, 120]
     assert "closing: waiting for earlier submissions, 1:00 left" in console.messages
     assert console.out.getvalue().startswith(
-        "It is closed.\n  The closing mark was read back two minutes after it was written."
+        "It is closed.\n  The mark that closes the project was still present two minutes after it was written."
     )
 
 
@@ -95,8 +95,8 @@ def test_the_command_open_after_a_go_lists_objects_only_in_obs_and_asks(command)
         "The comparison that began at 2026-02-01T00:00:00Z found in OBS:",
         "  1 object (overwritten): 'photos/a'",
         "  2 objects (unknown origin): 'new'",
-        "  3 objects of equal size, not proven equal",
-        "Type yes to open the project after a GO: The trigger exists, and a reconcile pass has begun.",
+        "  3 objects of equal size whose contents are not proven equal",
+        "Type yes to open the project after a GO: The trigger of forward exists, and a reconcile pass has begun.",
     ]
 
 
@@ -106,8 +106,9 @@ def test_the_command_open_after_a_go_says_that_no_comparison_checked_obs(command
     assert command(console, "open") == 2
     assert console.caller.asked == OPENING_CALLS[:1]
     expected = (
-        "No comparison has checked OBS since the GO, so the application writes there are unknown.",
-        f"nothing is submitted while the project is closed): {OPS} compare\n",
+        "No comparison has checked OBS since the GO, so it is unknown which objects applications have written to OBS.",
+        "nothing is submitted while the project is closed):",
+        f"{OPS} compare\n",
         "The project stays closed",
     )
     assert missing_parts(console.messages, *expected) == []
@@ -126,7 +127,7 @@ def test_the_command_open_after_a_go_needs_an_option_without_a_terminal(command)
 def test_a_close_after_a_go_does_not_mention_failed_records(command):
     console = session_after_go()
     assert command(console, "close") == 0
-    read_back = "  The closing mark was read back two minutes after it was written.\n"
+    read_back = "  The mark that closes the project was still present two minutes after it was written.\n"
     assert console.out.getvalue() == f"It is closed.\n{read_back}"
 
 
@@ -134,5 +135,8 @@ def test_an_interrupted_close_says_that_the_project_is_closed(command):
     console = session_after_go()
     console.caller.meanwhile = lambda job: (_ for _ in ()).throw(KeyboardInterrupt) if console.clock.seconds else None
     assert command(console, "close") == 130
-    assert "Stopped.\nThe project is closed; earlier submissions end within two minutes." in console.messages
+    assert (
+        "The command was stopped.\nThe project is closed; earlier submissions end within two minutes."
+        in console.messages
+    )
     assert "ops.py open" not in console.messages

@@ -116,7 +116,7 @@ def test_the_command_deletions_writes_a_long_list_only_if_confirmed(run, tmp_pat
     caller = FakeCaller(certify=make_page(*keys))
     code, _, messages = run(caller, "deletions", "--list", "gone")
     assert code == 2
-    assert "The list has 1,001 keys, and the limit without --max is 1,000" in messages
+    assert "The list of deletions has 1,001 keys, but the limit without --max is 1,000" in messages
     assert "--list gone --max 1001" in messages
     assert not (tmp_path / "gone").exists()
     # WHEN the user gives a number below it, or the number itself

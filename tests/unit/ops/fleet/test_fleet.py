@@ -153,7 +153,7 @@ def test_a_status_that_fails_leaves_no_green_metrics(run, tmp_path):
     successes = []
     for status, state in (
         (ANSWER, "behind"),
-        (ToolError(t("not reported by OMS"), t("Choose another file")), "unknown"),
+        (ToolError(t("not reported by OMS"), t("Choose another output file")), "unknown"),
     ):
         assert run(FakeCaller(status=status), "status", "--prometheus", str(file))[0] == 1
         assert f'state="{state}"}} 1' in file.read_text()

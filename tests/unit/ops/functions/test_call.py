@@ -67,7 +67,7 @@ def test_ops_explains_how_to_install_a_missing_serverless_devs(tmp_path, monkeyp
         (
             "getaddrinfo ENOTFOUND 1.cn-hangzhou.fc.aliyuncs.com",
             ToolError,
-            "Serverless Devs (`s`) could not reach Alibaba Cloud\nCheck the network",
+            "Serverless Devs (`s`) could not reach Alibaba Cloud\nCheck this machine's network connection",
         ),
         (
             "Error Message:\ngetaddrinfo ENOTFOUND api.devsapp.cn",
@@ -82,8 +82,8 @@ def test_ops_explains_how_to_install_a_missing_serverless_devs(tmp_path, monkeyp
         ("Message: The edition field in the s.yaml file is incorrect.", ToolError, "@serverless-devs/s@3"),
         ("Not found access: default", ToolError, "s config add"),
         ("the s.yaml file was not found", ToolError, "-t FILE"),
-        ("what nobody has ever seen", ToolError, "Check the output above"),
-        ("", ToolError, "Check the output above"),
+        ("what nobody has ever seen", ToolError, "Check the output of Serverless Devs above"),
+        ("", ToolError, "Check the output of Serverless Devs above"),
     ],
 )
 @pytest.mark.parametrize("is_error", [False, True])

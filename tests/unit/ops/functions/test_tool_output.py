@@ -99,8 +99,12 @@ def test_ops_finds_no_answer_in_a_text_without_an_answer(text):
         ("StorageError", FunctionError, "replay raised StorageError: because"),
         ("KeyError", FunctionError, "replay failed: KeyError: because"),
         ("TimeoutError", FunctionError, "replay failed: TimeoutError: because"),
-        ("FunctionTimeout", CloudError, "Function Compute ended replay before it answered: because"),
-        ("", CloudError, "Function Compute ended replay before it answered: because"),
+        (
+            "FunctionTimeout",
+            CloudError,
+            "Function Compute ended the function replay before the function answered: because",
+        ),
+        ("", CloudError, "Function Compute ended the function replay before the function answered: because"),
     ],
 )
 def test_ops_distinguishes_errors_of_a_function_and_of_function_compute(kind, error, says):

@@ -47,8 +47,8 @@ def test_migrate_without_an_option_keeps_limits_set_in_the_oms_console(world):
 @pytest.mark.parametrize(
     ("windows", "phrase"),
     [
-        (["08:00-12:00", "11:00-13:00"], "the windows 08:00-12:00 and 11:00-13:00 overlap"),
-        ([f"0{hour}:00-0{hour}:30" for hour in range(6)], "OMS takes at most 5 windows"),
+        (["08:00-12:00", "11:00-13:00"], "the time windows 08:00-12:00 and 11:00-13:00 overlap"),
+        ([f"0{hour}:00-0{hour}:30" for hour in range(6)], "OMS accepts at most 5 time windows"),
     ],
     ids=["overlapping windows", "six windows"],
 )
@@ -147,10 +147,10 @@ def test_migrate_with_look_shows_the_time_zone_of_the_bandwidth_limits(world):
 @pytest.mark.parametrize(
     ("delay_hours", "phrase"),
     [
-        (None, "The time zone of the limits is unknown"),
-        (0, "the limits follow China's time"),
-        (1, "take effect 1 hour late. Shift them: python3 ops.py migrate --bandwidth 07:00-22:59=1048KB/s"),
-        (-1, "take effect 1 hour early. Shift them: python3 ops.py migrate --bandwidth 00:00-00:59=1048KB/s"),
+        (None, "The time zone of the bandwidth limits is unknown"),
+        (0, "the bandwidth limits apply in China Standard Time"),
+        (1, "take effect 1 hour late. To shift the limits: python3 ops.py migrate --bandwidth 07:00-22:59=1048KB/s"),
+        (-1, "take effect 1 hour early. To shift the limits: python3 ops.py migrate --bandwidth 00:00-00:59=1048KB/s"),
     ],
 )
 def test_migrate_describes_the_measured_time_zone_of_the_bandwidth_limits(delay_hours, phrase):

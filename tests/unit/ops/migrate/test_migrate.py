@@ -74,7 +74,7 @@ def test_migrate_restores_no_archived_object_without_a_yes(world, words, typed):
     code, output, copied_keys = migrate_archived(world, *words, typed=typed)
     assert "2 copied, 0 skipped, 1 failed" in output, output
     assert (code, copied_keys) == (1, 2), output
-    assert ("user photos-sync-oms needs oss:RestoreObject" in output) == (words == [])
+    assert ("user photos-sync-oms needs the permission oss:RestoreObject" in output) == (words == [])
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_the_plan_of_a_migration_counts_objects_missing_in_obs(world):
     for words in (["--since", "2020-01-01", "--dry-run"], []):
         assert world.run("compare", *words)[0] in (0, 1)
     by_class = "1 object, 3.00 kB: IA at the source, not in OBS"
-    size = "the migration will copy 3 objects, 4.00 kB"
+    size = "the migration will copy 3 objects (4.00 kB)"
     expect_exit(world.migrate(typed="no\n"), 2, size, "this will take about", "OMS", by_class)
 
 
@@ -116,8 +116,8 @@ def test_an_interrupted_migration_keeps_its_choices_of_storage_classes(world):
 @pytest.mark.parametrize(
     ("words", "code", "phrase", "copied"),
     [
-        ([], 0, "Only keys with the prefix old/", 30),
-        (["--prefix", "ol"], 0, "Only keys with the prefix old/", 30),
+        ([], 0, "Only objects with the prefix old/ are copied", 30),
+        (["--prefix", "ol"], 0, "Only objects with the prefix old/ are copied", 30),
         (["--prefix", "old/a/", "--prefix", "old/b/"], 0, "The migration is finished", 20),
         (["--prefix", "other/"], 2, "The project does not cover keys with the prefix other/", 0),
     ],
@@ -153,7 +153,7 @@ REFUSALS = {
     "a suffix": (
         lambda world: set_variables(world, objectSuffix=".jpg"),
         "yes\n",
-        ["no suffix such as .jpg", f"{OPS} reconcile --since 1970-01-01"],
+        ["not by suffix (.jpg)", f"{OPS} reconcile --since 1970-01-01"],
     ),
 }
 
@@ -354,7 +354,12 @@ def test_replay_resends_failures_of_a_migration_and_status_names_its_end(world):
     keys = {key for call in world.oms.calls for key in call.keys}
     assert len(keys) == 2, "the group's failures, and nothing else"
     step = f"-> End the migration:\n   {OPS} migrate --remove\n"
-    expect_exit(world.migrate("--look"), 1, "Replay has read all failed keys and is resending them.", step)
+    expect_exit(
+        world.migrate("--look"),
+        1,
+        "Replay has read the keys of all failed objects, and is resending the objects.",
+        step,
+    )
     # The sync task has no failure.
     assert status["copying"]["failures"]["counted"] == 0
     expect_success(world.migrate("--remove"))
@@ -466,16 +471,16 @@ def test_migrate_says_that_no_migration_is_running(world):
 @pytest.mark.parametrize(
     ("prefix", "own", "others", "phrase"),
     [
-        ("", "", 8, "the migration will copy 15 objects, 150 bytes. "),
-        ("a/", "", 8, "the migration will copy 1 object, 10 bytes. "),
-        ("a/x", "", 8, "will copy at most 1 object, 10 bytes. "),
-        ("d/", "", 8, "the migration will copy 0 objects, 0 bytes. "),
-        ("a/x/", "a/x/", 8, "the migration will copy 15 objects, 150 bytes. "),
+        ("", "", 8, "the migration will copy 15 objects (150 bytes). "),
+        ("a/", "", 8, "the migration will copy 1 object (10 bytes). "),
+        ("a/x", "", 8, "will copy at most 1 object (10 bytes). "),
+        ("d/", "", 8, "the migration will copy 0 objects (0 bytes). "),
+        ("a/x/", "a/x/", 8, "the migration will copy 15 objects (150 bytes). "),
         # In no folder; and in a folder that may be counted together with others.
         ("r", "", 8, "is unknown: "),
-        ("r", "", 0, "will copy at most 2 objects, 20 bytes. "),
+        ("r", "", 0, "will copy at most 2 objects (20 bytes). "),
         ("c/", "", 8, "is unknown: "),
-        ("c/", "", 0, "the migration will copy 0 objects, 0 bytes. "),
+        ("c/", "", 0, "the migration will copy 0 objects (0 bytes). "),
     ],
 )
 def test_the_plan_of_a_migration_counts_objects_below_its_prefixes(prefix, own, others, phrase):

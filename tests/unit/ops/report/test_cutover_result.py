@@ -241,8 +241,8 @@ def test_the_page_of_a_rehearsal_shows_the_expected_freeze():
         int(element.attributes["style"].removeprefix("flex-grow:")) for element in part.only(class_="bar").every("i")
     ]
     assert sum(shares) == document["rehearsal"]["minutes"]["total"]
-    assert missing_parts(part.text, "total80 min", "Would be NO-GO") == []
-    assert "结论将为：NO-GO" in page(document, "zh").section("rehearsal").text
+    assert missing_parts(part.text, "total80 min", "Expected verdict: NO-GO") == []
+    assert "预计结论：NO-GO" in page(document, "zh").section("rehearsal").text
     assert [element.text for element in part.every("code")] == document["rehearsal"]["failing"]
 
 

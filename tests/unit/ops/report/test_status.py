@@ -155,7 +155,7 @@ def test_the_page_separates_lasting_from_temporary_failures(example):
 @pytest.mark.parametrize("unread", [0, 1])
 def test_the_page_shows_an_example_of_unreadable_lines_of_oms_lists(example, unread):
     example["oms_lists"] |= {"unread": unread, "example": "x;y"}
-    sentence = "Unreadable lines in OMS's lists of failures: 1 x;y"
+    sentence = "Unreadable lines in OMS's lists of failed objects: 1 x;y"
     paragraphs = [paragraph.text for paragraph in page(example).section("waiting").every("p", class_="open")]
     assert paragraphs == [sentence] * unread
 
@@ -173,8 +173,8 @@ COPIED_POINTS = [[CHART_END, 60], [CHART_END - 600_000, 60], [CHART_END - 7_200_
 EMPTY_BACKLOG = {"failed": 0, "in_run_files": 0, "at_least": False, "oldest": None}
 UNREADABLE_FIELD = {"unreadable_run_files": ["a/1.json"]}
 LEFT_BEHIND_FIELD = {"left_behind": [{"project": "old", "run_files": 2, "folder": "f/", "last_run": ""}]}
-DRAIN_TEXT = "Time to drain15 minto finish 300 objects that wait here or at OMS"
-UNKNOWN_TEXTS = ["Waiting to be resentunknown", "Time to drainunknown"]
+DRAIN_TEXT = "Time to clear the backlog15 minto finish 300 objects that wait here or at OMS"
+UNKNOWN_TEXTS = ["Waiting to be resentunknown", "Time to clear the backlogunknown"]
 FAILURES = answer("status")["copying"]["failures"]
 NO_FAILURES = {"counted": 0, **dict.fromkeys(("done", "waiting", "stuck", "outside", "unknown"), 0), "codes": {}}
 OTHER_FAILURE = {"objects": 1, "passes": True, "fix": "Look at the code.", "fix_zh": ""}
@@ -233,11 +233,16 @@ SHOWN = {
     "a backlog without copied objects": (
         "figures",
         make_backlog([], {"failed": 290, "in_run_files": 4}, 6),
-        ["Time to drainunknown"],
+        ["Time to clear the backlogunknown"],
         [],
     ),
-    "no backlog": ("figures", make_backlog([], EMPTY_BACKLOG, 0), ["nothing to drain"], []),
-    "unknown unfinished objects": ("figures", make_backlog([], EMPTY_BACKLOG, None), ["Time to drainunknown"], []),
+    "no backlog": ("figures", make_backlog([], EMPTY_BACKLOG, 0), ["no backlog"], []),
+    "unknown unfinished objects": (
+        "figures",
+        make_backlog([], EMPTY_BACKLOG, None),
+        ["Time to clear the backlogunknown"],
+        [],
+    ),
     **{
         f"a backlog with {field}": (
             "figures",
@@ -254,20 +259,21 @@ SHOWN = {
             (None, "unknown"),
             (NO_FAILURES, "OMS reports no copy failures."),
             # A counter of OMS that is too low.
-            ({**NO_FAILURES, "counted": 5, "waiting": 6}, "do not add up to OMS's number"),
+            ({**NO_FAILURES, "counted": 5, "waiting": 6}, "do not add up to OMS's count of failures"),
             (
                 {**NO_FAILURES, "counted": 5, "done": 1, "outside": 1, "unknown": 3},
-                "Not in any OMS list that replay has read.3",
+                "Replay has not found these objects in OMS's lists of failed objects.3",
             ),
             # Only a code has the remedy of a code.
-            ({**FAILURES, "codes": {"": OTHER_FAILURE}}, "Resent, but not accepted by OMS"),
+            ({**FAILURES, "codes": {"": OTHER_FAILURE}}, "Replay resent these objects, but OMS did not accept them"),
         )
     },
     "open passes": (
         "passes",
         {"reconcile open": [OPEN_PASS, {**OPEN_PASS, "share": None, "minutes_left": None, "scanned": 4321}]},
         [
-            "A pass has been running since 10 min ago25.0%, 10 scanned so far, 2,000 objects per minute, 7 min left",
+            "A reconcile pass is running (begun: 10 min ago)25.0%, 10 scanned so far",
+            "10 scanned so far, 2,000 objects per minute, 7 min left",
             "4,321 scanned so far, 2,000 objects per minute, time left unknown",
         ],
         [],
@@ -277,7 +283,7 @@ SHOWN = {
         {},
         [
             "4,604,852 = 4,604,611 + 68 + 112 + 61adds up",
-            "OMS has not processed all accepted objects yet: check again in a few minutes",
+            "OMS has not processed all accepted objects yet: check the status again in a few minutes",
             "9,204,118 ≤ 9,201,006 + 412 + 2,486does not add up",
         ],
         ["Two invocations"],

@@ -173,8 +173,8 @@ def test_the_printed_policies_suffice_if_setup_lacks_ram_permissions(world):
         world.setup(typed=YES),
         3,
         "refused ram:GetRole: 403 NoPermission, ExplicitDeny, AccountLevelIdentityBasedPolicy (request ",
-        "-> A policy denies ram:GetRole, which overrides every permission: ask the policy's author",
-        "Run this command where aliyun has a key that can create RAM roles and policies: python3 policies/show.py",
+        "-> A policy explicitly denies ram:GetRole, which overrides every grant: ask the policy's author",
+        "has an access key that can create RAM roles and policies: python3 policies/show.py",
     )
     roles = [f"RAM role for {FUNCTIONS}", "RAM role for trigger"]
     assert waiting_resources(output) == [*roles, READER_TITLE, "sync task"]

@@ -47,7 +47,7 @@ def abandoned_lock(world):
 
 def test_setup_shows_another_caller_who_holds_the_lock_and_until_when(world, abandoned_lock):
     assert abandoned_lock["callers"] == ["acs:ram::1000000000000001:user/administrator", "administrator"]
-    ways = "-> Wait for that run to end; you can continue at the latest 40 minutes after it began"
+    ways = "-> Wait until the other run has ended. You can continue at the latest 40 minutes after that run began"
     expect_exit(
         world.setup(typed=YES, keys=add_other_administrator(world)), 1, RUNNING_LINE, abandoned_lock["since"], ways
     )
@@ -59,7 +59,7 @@ def test_setup_takes_over_the_lock_of_the_same_caller_after_a_yes(world, abandon
     lock_line = "change: setup lock: a setup by acs:ram::1000000000000001:user/administrator, administrator"
     assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data) == abandoned_lock
     expect_success(
-        world.setup(typed=YES), lock_line, abandoned_lock["since"], "Confirm this plan only if that run has ended"
+        world.setup(typed=YES), lock_line, abandoned_lock["since"], "Confirm this plan only if the other run has ended"
     )
     assert LOCK not in world.oss.objects(world.log_bucket)
 

@@ -45,7 +45,7 @@ def test_setup_deletes_the_old_access_key_after_the_new_key_was_used(world):
 
     # WHEN they get a new key THEN the old key still works
     world.advance(60)
-    new_key = renew(world, "run setup --new-key again: that run deletes the old key")
+    new_key = renew(world, "run setup --new-key again, which deletes the old access key")
     assert keys(world) == [old_key, new_key]
 
     # WHEN the new key is deployed, and the command runs again THEN the old key goes, but not within a day
@@ -73,7 +73,7 @@ def test_setup_replaces_an_unused_new_access_key_and_keeps_the_used_key(world):
     renew(world, "the newer key is less than a day old", unused_key, code=1)
     assert keys(world) == [old_key, unused_key]
     world.advance(DAYS)
-    new_key = renew(world, f"IAM has recorded no use of {unused_key}, so a new key replaces it")
+    new_key = renew(world, f"IAM has recorded no use of the access key {unused_key}, so setup replaces it by a new key")
     assert new_key != unused_key
     assert keys(world) == [old_key, new_key]
 

@@ -32,7 +32,7 @@ def test_setup_does_not_wait_for_a_missing_permission_to_create_tasks(world, is_
     world.oms.deny("oms:synctask:create")
     start_time = world.platform.now()
     result = world.setup(typed=YES)
-    step = "Request the permissions oms:synctask:list, oms:synctask:create"
+    step = "Ask an administrator for the permissions oms:synctask:list, oms:synctask:create"
     expect_exit(result, 3, "sync task: ", f"refused POST: {refusal}", step)
     assert world.platform.now() - start_time < minutes * 60
     assert world.resources()["users"][f"{NAME}-oms"][1] == 0
@@ -58,7 +58,7 @@ def answer_task_list(world, body):
 def test_setup_does_not_take_a_response_without_a_list_for_an_empty_list(world, body):
     answer_task_list(world, body)
     line = world.plan(3)["sync task"]
-    assert "does not have the documented form" in line["detail"]["en"]
+    assert "does not have the documented format" in line["detail"]["en"]
     assert line["state"] == "unreadable"
 
 
@@ -167,7 +167,7 @@ def test_each_prompt_of_setup_for_an_access_key_names_its_owner_and_use(world):
     hidden = [*world.huawei_credentials, key["AccessKeyId"], key["AccessKeySecret"]]
     output = expect_success(world.setup("--only", "huawei", typed=YES, keys={}, hidden=hidden))
     for sentence in (
-        "Access key of a Huawei Cloud administrator: this command uses the key in that account",
+        "Access key of a Huawei Cloud administrator: this command uses the key only in that account",
         f"OMS reads the source bucket photos with an access key of the RAM user {NAME}-oms.",
     ):
         assert output.count(sentence) == 1

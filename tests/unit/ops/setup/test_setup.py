@@ -149,7 +149,7 @@ def test_setup_of_a_file_that_extends_s_yaml_does_not_change_s_yaml(world):
 def test_setup_prints_the_lines_that_a_settings_file_lacks(world):
     file = world.folder / "s.yaml"
     file.write_text(file.read_text().replace(" # setup", ""))
-    expect_exit(world.setup(typed=YES), 2, 'Write this line under vars: SYNC_URL: "https://oms.')
+    expect_exit(world.setup(typed=YES), 2, 'Write this line under vars in this file: SYNC_URL: "https://oms.')
 
 
 NO_TERMINAL_TEXT = "Without a terminal"
@@ -271,12 +271,12 @@ WRONG_SETTINGS = {
     "a log bucket of other users": (
         lambda world: world.oss.create_bucket(world.log_bucket, owner="2000000000000002"),
         3,
-        "If the bucket belongs to another account, set another logBucket in s.yaml",
+        "If the bucket belongs to another account, set logBucket in s.yaml to another bucket",
     ),
     "a destination of other users": (
         lambda world: setattr(world.obs.create_bucket(world.destination_bucket), "owner", "somebody"),
         3,
-        "If the bucket belongs to another account, set another destinationBucket in s.yaml",
+        "If the bucket belongs to another account, set destinationBucket in s.yaml to another bucket",
     ),
 }
 

@@ -100,4 +100,4 @@ def test_setup_names_the_missing_permission_to_list_triggers(world, missing):
     line = world.plan(0, keys=keys)["OSS triggers on the source bucket"]
     assert line["state"] == "by hand"
     assert "fc:ListFunctions and fc:ListTriggers" in line["next"]["en"]
-    assert "no other OSS trigger on photos" in line["steps"][-1]["en"]
+    assert "no other OSS trigger on the bucket photos" in line["steps"][-1]["en"]

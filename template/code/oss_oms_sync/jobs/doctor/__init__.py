@@ -51,7 +51,7 @@ _CONFIRMATIONS: Sequence[tuple[Text, Callable[[CheckContext], object] | None, Te
     (
         t("part size"),
         lambda context: not context.settings.compare_deep,
-        t("COMPARE_DEEP is off, so nothing depends on the part size"),
+        t("COMPARE_DEEP is off, so scheduled comparisons do not depend on OMS's part size"),
     ),
     (t("copies in one part"), lambda context: _count_objects(context, ObjectClass.EQUAL_CONTENTS), _OPERATION_PROOF),
     (t("order of OBS's listings"), lambda context: context.last_comparison, _OPERATION_PROOF),
@@ -86,11 +86,11 @@ def _check_assumption(
         if assumption.setting
         else assumption.assumed_answer
     )
-    remedy = t("To find out in your accounts: {step}", step=Step("canary"))
+    remedy = t("To test this in your accounts: {step}", step=Step("canary"))
     if not assumption.confirming_values:
         remedy = t(
-            "Run doctor again after OMS has failed to copy an object: its list of failed objects then answers the"
-            " question"
+            "Run doctor again after OMS has failed to copy an object: OMS's list of failed objects then shows"
+            " the answer"
         )
     return not_confirmed(
         t("{question}; assumed: {assumed}", question=assumption.question, assumed=assumed_text), remedy

@@ -78,8 +78,8 @@ def check_source_names(context: CheckContext) -> Finding:
             mine=len(own_names),
         ),
         t(
-            "Move these objects elsewhere in the source bucket, or exclude them with vars.objectPrefix in s.yaml,"
-            " and copy the objects that OBS needs by other means"
+            "Move these objects elsewhere in the source bucket. Alternatively, exclude the objects with"
+            " vars.objectPrefix in s.yaml, and copy those that OBS needs by other means"
         ),
     )
 
@@ -172,7 +172,8 @@ def _judge_role_permission(action_text: Text, action: str, bucket_text: Text, an
         return fault(
             text,
             t(
-                "Grant doctor's role {action} on the {where}, as the project's policies/ folder shows",
+                "Grant doctor's role the permission {action} on the {where}. To print the commands that do"
+                " this: python3 policies/show.py",
                 action=action,
                 where=bucket_text,
             ),
@@ -255,7 +256,7 @@ def check_back_to_source(context: CheckContext) -> Finding:
                 " creates the object",
                 name=name,
             ),
-            t("An administrator can read the rules: {step}", step=Step("checklist")),
+            t("To read the rules, run with an administrator's keys: {step}", step=Step("checklist")),
         )
     if stored_rules.rules:
         return warning(
@@ -267,7 +268,8 @@ def check_back_to_source(context: CheckContext) -> Finding:
                 at=stored_rules.at,
             ),
             t(
-                "Delete the rules (restore them after the GO), then run the checklist again: {step}",
+                "Delete the back-to-source rules in the OBS console (restore them after the GO), then run"
+                " the checklist again: {step}",
                 step=Step("checklist"),
             ),
         )

@@ -65,7 +65,7 @@ def check_bucket_kind(context: CheckContext) -> Finding:
                 "the destination is a parallel file system: it accepts no key that ends in / or contains //,"
                 " and no key that is the folder of another key"
             ),
-            t("If the source has such keys, use an ordinary bucket"),
+            t("If the source has such keys, use an ordinary bucket as the destination"),
         )
     return ok(t("the destination is an ordinary bucket"))
 
@@ -109,7 +109,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
             context,
             {"OBS": context.destination.url},
             t("OBS did not report its time"),
-            t("Check the other results for OBS"),
+            t("Check doctor's other results for OBS"),
         ),
     ),
     Check(t("permission to list OBS"), ("OBS clock",), check_list_permission),

@@ -168,9 +168,9 @@ def check_header_permission(context: CheckContext) -> Finding:
         return warning(
             text,
             t(
-                'Set changeHeaders to "on" in s.yaml, then run {step}, which grants the missing permission. To'
-                " grant it by hand, use the policy that python3 policies/show.py --headers prints. OBS applies a"
-                " grant after 15 to 30 minutes",
+                'Set changeHeaders to "on" in s.yaml, then run {step}, which grants the missing permission.'
+                " To grant it by hand, use the policy that python3 policies/show.py --headers prints. In OBS,"
+                " a grant takes effect after 15 to 30 minutes",
                 step=Step("setup"),
             ),
         )

@@ -78,7 +78,7 @@ def check_clock(context: CheckContext) -> Finding:
         context,
         {"OMS": context.settings.task.url, "OSS": context.settings.oss_endpoint},
         t("neither OMS nor OSS reported its time"),
-        t("Check the other results for OMS and OSS"),
+        t("Check doctor's other results for OMS and OSS"),
     )
 
 

@@ -32,7 +32,7 @@ _ARCHIVED_TEXTS = {
 }
 _HEADER_TEXTS = {
     True: t("object metadata is copied"),
-    False: t("Content-Type is the only header that is copied"),
+    False: t("OMS copies only the header Content-Type"),
     None: t("OMS does not report whether object headers are copied"),
 }
 _REGION_PATTERN = re.compile(r"[a-z]{2}-[a-z]+(-[a-z0-9-]+)?")
@@ -58,7 +58,9 @@ def check_statistics_permission(context: CheckContext) -> Finding:
     answer = context.invocation.oms.query_statistics(
         OBJECT_TYPES, now - timedelta(hours=1), now, context.invocation.deadline
     )
-    return _judge_user_permission("statistics", answer, t("Without this permission, status shows no history."))
+    return _judge_user_permission(
+        "statistics", answer, t("Without this permission, status shows no history of OMS's counts.")
+    )
 
 
 def check_group_permission(context: CheckContext) -> Finding:
@@ -113,7 +115,7 @@ def check_task(context: CheckContext) -> Finding:
         return _build_fault(answer)
     if task.status is None:
         return fault(
-            t("OMS's documentation does not describe this response"),
+            t("OMS returned a response that OMS's documentation does not describe"),
             Reason.UNEXPECTED.fix,
         )
     return ok(_describe_destination(task))
@@ -196,7 +198,10 @@ def check_overwrite_mode(context: CheckContext) -> Finding:
         gap_text = t("if either object has no CRC64, OMS compares size and time instead, and then {gap}", gap=gap_text)
     return warning(
         t("{mode}: {gap}", mode=name, gap=gap_text),
-        t("FULL_OVERWRITE avoids this gap, but copies an object twice if it is submitted twice, at your cost"),
+        t(
+            "The mode FULL_OVERWRITE skips no new version, but copies an object twice if it is submitted twice,"
+            " at your cost"
+        ),
     )
 
 
@@ -211,8 +216,9 @@ def check_task_options(context: CheckContext) -> Finding:
         return warning(
             text,
             t(
-                "Check the task in the OMS console. A cutover with --sample compares headers; without"
-                " --sample, the cutover asks you to accept metadata by name (--accept)"
+                "Check in the OMS console whether the task migrates metadata. A cutover with --sample"
+                " compares headers; without --sample, the cutover asks you to accept metadata by name"
+                " (--accept)"
             ),
         )
     return warning(

@@ -125,9 +125,9 @@ def check_records_flow(context: CheckContext) -> Finding:
         return (warning if accepted_count + failed_count else fault)(
             text,
             t(
-                "Check in the Function Compute console that forward's trigger exists: Function Compute refuses a"
-                " trigger that overlaps with another trigger of this bucket in events, prefix and suffix. Reconcile"
-                " will submit the objects without a record"
+                "Check in the Function Compute console that forward's trigger exists: Function Compute"
+                " refuses a trigger that overlaps with another trigger of this bucket in events, prefix and"
+                " suffix. Reconcile will submit the objects that have no record"
             ),
         )
     if failed_count:

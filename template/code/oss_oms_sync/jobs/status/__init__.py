@@ -311,7 +311,10 @@ def check_sums(
             failures.counted,
             eq,
             failures.outcome_counts,
-            t("OMS's counter does not yet include all objects in OMS's lists: check again in a few minutes"),
+            t(
+                "OMS's count of failures does not yet include all objects in OMS's lists of failed objects:"
+                " check the status again in a few minutes"
+            ),
         )
     if month and month.requests is not None and month.processed is not None:
         yield _check_sum(
@@ -319,7 +322,7 @@ def check_sums(
             month.requests,
             le,
             month.processed,
-            t("OMS has not processed all accepted objects yet: check again in a few minutes"),
+            t("OMS has not processed all accepted objects yet: check the status again in a few minutes"),
         )
 
 

@@ -38,7 +38,8 @@ _LABELS = {
     VerdictState.BEHIND.value: (
         t("BEHIND"),
         t(
-            "For details, run in the project's folder: {status}. If the backlog still grows after an hour: {doctor}.",
+            "For details, run in the project's folder: {status}. If the backlog still grows after an hour,"
+            " check the setup: {doctor}.",
             status=Step("status"),
             doctor=Step("doctor"),
         ),
@@ -54,8 +55,8 @@ _LABELS = {
     VerdictState.UNKNOWN.value: (
         t("UNKNOWN"),
         t(
-            "No problem is known, but there was no recent check. Run the command above in the project's folder. If"
-            " a timer should have run it: {step}.",
+            "No problem is known, but there was no recent check. Run the command in the message above in the"
+            " project's folder. If a timer should have run this command, check the setup: {step}.",
             step=Step("doctor"),
         ),
     ),
@@ -66,8 +67,8 @@ _LABELS = {
     CLOSED_ALARM: (
         t("closed, ALARM"),
         t(
-            "No change is lost: all changes are recorded. This alarm repeats daily until the changes are submitted"
-            " or acknowledged: {step}.",
+            "No change is lost: all changes are recorded. This alarm repeats daily until you submit or"
+            " acknowledge the changes. For the commands: {step}.",
             step=Step("status"),
         ),
     ),
@@ -167,7 +168,7 @@ def _compose_message(
     lines = (
         t("oss-oms-sync {project}: {headline}", project=settings.project, headline=headline),
         verdict.text,
-        sentences(_describe_numbers(facts), t("First reported at {since}.", since=since)),
+        sentences(_describe_numbers(facts), t("First detected at {since}.", since=since)),
         next_step_text,
     )
     return (

@@ -146,7 +146,7 @@ class ObsState:
 
     @property
     def missing_count(self) -> int:
-        """The number of objects that are missing or outdated in OBS, without those that still wait at replay or OMS."""
+        """The number of objects that OBS lacks or has in another version, without those that wait at replay or OMS."""
         return self.count(*LACKING_CLASSES - {ObjectClass.FAILED_BEFORE})
 
     @property

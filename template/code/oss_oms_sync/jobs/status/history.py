@@ -43,7 +43,7 @@ from oss_oms_sync.passes.pieces import Scope
 _UNREAD_RUN_FILES_TEXT = t(
     "It is unknown whether replay is working on the object: some run files of replay could not be read."
 )
-_CHECK_LOG_TEXT = t("Check replay's log.")
+_CHECK_LOG_TEXT = t("Check replay's log (`s replay logs`).")
 
 
 class KeyHistory:
@@ -129,7 +129,7 @@ class KeyHistory:
             (
                 not self._settings.source_bucket,
                 t("The current state of the object is unknown because SOURCE_BUCKET is empty."),
-                t("Set SOURCE_BUCKET."),
+                t("Set sourceBucket in s.yaml, then deploy."),
                 CLOSED_TEXT,
             ),
             (
@@ -150,7 +150,7 @@ class KeyHistory:
             (
                 is_gone and success_record,
                 t("OMS accepted the object, which is no longer in the source bucket."),
-                t("OMS deletes nothing in OBS."),
+                t("OMS does not delete the object in OBS."),
                 None,
             ),
             (
@@ -193,7 +193,8 @@ class KeyHistory:
                 key_filter.is_canary(self._key),
                 t("This is a canary object whose event was lost: no job submits it."),
                 t(
-                    "Nothing to do: the canary reports the object and deletes it ({step}).",
+                    "Nothing to do: the canary reports the object and deletes it. If the canary was"
+                    " interrupted: {step}.",
                     step=Step("canary", {"remove": True}),
                 ),
                 CLOSED_TEXT,
@@ -226,7 +227,7 @@ class KeyHistory:
             case ReconcileClass.PENDING:
                 return Story(
                     t("The object was just written: its event may still arrive."),
-                    t("Check again in 15 minutes."),
+                    t("Check the object again in 15 minutes."),
                     t(
                         "If an event for the key arrives, the key is recorded as failed. Once the project"
                         " is open, replay or reconcile submits the key."

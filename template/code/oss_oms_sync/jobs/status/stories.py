@@ -71,16 +71,16 @@ def build_obs_story(entry: Entry, object_class: ObjectClass, remedy: Remedy, *, 
                 "OMS failed to copy this version before, then accepted it again. OBS has an object of the same size"
                 " that is not older and may be this version."
             ),
-            t("To find out: {step}.", step=Step("compare", {"deep": True})),
+            t("To check this: {step}.", step=Step("compare", {"deep": True})),
         )
     if object_class.is_equal:
-        text = t("The object in OBS has the same size and is not older.")
+        text = t("The object in OBS has the same size as the source object, and is not older.")
         return Story(
             text, t("Nothing to do. A comparison with --deep may prove equal contents."), None, is_healthy=True
         )
     if object_class is ObjectClass.IN_FLIGHT:
         text = t("OMS accepted this version, which is not in OBS yet.")
-        return Story(text, t("Check again in a minute."), COPYING_TEXT, is_healthy=True)
+        return Story(text, t("Check the object again in a minute."), COPYING_TEXT, is_healthy=True)
     if entry.destination is None:
         text = t("OMS accepted this version, but it is not in OBS.")
         return Story(text, t("Compare resends the object."), COPYING_TEXT)

@@ -32,8 +32,10 @@ from oss_oms_sync.jobs.status.verdict_at_oms import (
 from oss_oms_sync.ledger.certificates import describe_closed
 from oss_oms_sync.passes.tally import NEW_OBJECTS, NEW_WITHOUT_EVENT
 
-_LATE_CHANGES_TEXT = t("To submit the changes, open the project. If OBS does not need them: {command}.")
-_LATE_CHANGES_AFTER_GO_TEXT = t("Copy by hand the objects that OBS needs, then run: {command}.")
+_LATE_CHANGES_TEXT = t(
+    "To submit the changes, open the project. If OBS does not need the changes, acknowledge them: {command}."
+)
+_LATE_CHANGES_AFTER_GO_TEXT = t("Copy the objects that OBS needs by hand, then acknowledge the changes: {command}.")
 _make_broken_verdict = partial(Verdict, VerdictState.BROKEN, alarm=True)
 
 
@@ -67,9 +69,9 @@ def check_closed(facts: Facts) -> Iterator[Verdict]:
         )
     elif backlog.may_have_more_late_records:
         alarm_text = t(
-            "ALARM: it is unknown whether any object changed after the close, because some failed records could not"
-            " be read. To count possible changes (reasons CLOSED and MARK_UNREAD): {step}. If there are none:"
-            " {command}",
+            "ALARM: it is unknown whether any object changed after the close, because some failed records"
+            " could not be read. To count possible changes (reasons CLOSED and MARK_UNREAD): {step}. If there"
+            " are none, acknowledge the alarm: {command}",
             command=ACKNOWLEDGE_STEP,
             step=Step("replay", {"dry_run": True}),
         )
@@ -143,9 +145,9 @@ def check_abandoned(facts: Facts) -> Iterator[Verdict]:
     if names:
         yield make_behind_verdict(
             t(
-                "Run files of projects that no longer run hold objects that no project resends: {names}. Deploy"
-                " these projects again. If a project was renamed or removed, run {step}, which submits the missing"
-                " objects, then delete the project's run files.",
+                "Projects that no longer run have left run files of replay, and no project resends the"
+                " objects in these files: {names}. Deploy these projects again. If a project was renamed or"
+                " removed, run {step}, which submits the missing objects, then delete the project's run files.",
                 names=names,
                 step=Step("compare"),
             ),
@@ -162,10 +164,10 @@ def check_events(facts: Facts) -> Iterator[Verdict]:
     if missing_count * 2 > new_count:
         yield make_behind_verdict(
             t(
-                "Events are missing for {missing} of {new:new object|new objects}; reconcile has submitted these"
-                " objects. Check in the Function Compute console that forward's trigger exists. Then upload an"
-                " object, and run reconcile 15 minutes later: this verdict lasts until a pass finds that events"
-                " arrive.",
+                "Events are missing for {missing} of {new:new object|new objects}; reconcile has submitted"
+                " these objects. Check in the Function Compute console that forward's trigger exists. Then"
+                " upload an object, and run reconcile 15 minutes later. This verdict lasts until a reconcile"
+                " pass finds that events arrive.",
                 missing=missing_count,
                 new=new_count,
             ),
@@ -232,7 +234,7 @@ def check_gaps(facts: Facts) -> Iterator[Verdict]:
             reason = t("{first} Also: {second}", first=reason, second=text)
         yield make_unknown_verdict(
             sentences(
-                t("Nothing waits to be resent, but {why}", why=reason), _describe_open_passes(coverage.open_passes)
+                t("Nothing is waiting to be resent, but {why}", why=reason), _describe_open_passes(coverage.open_passes)
             ),
             step,
         )
@@ -269,7 +271,8 @@ def conclude_in_step(facts: Facts) -> Iterator[Verdict]:
     unfinished_count = copy_progress.unfinished_counts.objects if copy_progress.unfinished_counts else 0
     text = sentences(
         t(
-            "Nothing waits to be resent; the pass of {began} checked {scanned:object|objects} and submitted {sent}.",
+            "Nothing is waiting to be resent; the reconcile pass of {began} checked {scanned:object|objects}"
+            " and submitted {sent}.",
             began=pass_start,
             sent=pass_counts.get("submitted", 0),
             scanned=pass_counts.get("scanned", 0),

@@ -18,7 +18,7 @@ ACKNOWLEDGE_STEP = Step("status", {"acknowledge": True})
 make_behind_verdict = partial(Verdict, VerdictState.BEHIND)
 make_unknown_verdict = partial(Verdict, VerdictState.UNKNOWN)
 _MISSING_COUNTERS_TEXT = t(
-    "Nothing waits to be resent, but OMS's answer lacks some counters: check the task in the OMS console."
+    "Nothing is waiting to be resent, but OMS's answer lacks some counters: check the task in the OMS console."
 )
 # Reasons for a migration without progress, by the option that ends it.
 _STOPPED_TEXTS = {
@@ -62,7 +62,7 @@ def check_failed_copies(facts: Facts) -> Iterator[Verdict]:
     copy_progress, failures, earlier_text = facts.copy_progress, facts.failures, None
     if isinstance(copy_progress.months, Failure):
         text = t(
-            "Nothing waits to be resent, but OMS does not report how many objects it has copied ({reason}): {fix}",
+            "Nothing is waiting to be resent, but OMS does not report how many objects it has copied ({reason}): {fix}",
             reason=copy_progress.months.reason.name,
             fix=copy_progress.months.remedy("get"),
         )
@@ -96,7 +96,7 @@ def check_unfinished_copies(facts: Facts) -> Iterator[Verdict]:
     if isinstance(last_day, Failure):
         yield make_behind_verdict(
             t(
-                "Nothing waits to be resent, but OMS does not report how long the objects in its queue"
+                "Nothing is waiting to be resent, but OMS does not report how long the objects in its queue"
                 " have waited ({reason}): {fix}",
                 reason=last_day.reason.name,
                 fix=last_day.remedy("statistics"),
@@ -108,9 +108,9 @@ def check_unfinished_copies(facts: Facts) -> Iterator[Verdict]:
     elif unfinished_counts.overdue is None:
         yield make_behind_verdict(
             t(
-                "Nothing waits to be resent, but OMS has not processed {objects:accepted object|accepted objects}"
-                " and reports only hourly counts: some of these objects may be overdue (more than 15 minutes old)."
-                " Check again in an hour.",
+                "Nothing is waiting to be resent, but OMS has not processed {objects:accepted"
+                " object|accepted objects} and reports only hourly counts: some of these objects may have"
+                " waited for more than 15 minutes. Check the status again in an hour.",
                 objects=unfinished_counts.objects,
             ),
             Step("status"),
@@ -118,9 +118,10 @@ def check_unfinished_copies(facts: Facts) -> Iterator[Verdict]:
     elif unfinished_counts.overdue:
         yield make_behind_verdict(
             t(
-                "OMS has not processed {objects:accepted object|accepted objects} ({overdue} of them accepted over"
-                " 15 minutes ago). If the number does not fall, find these objects in the OMS console, and resend"
-                " them with replay's option --key. When all of them are resolved: {acknowledge}",
+                "OMS has not processed {objects:accepted object|accepted objects} ({overdue} of them"
+                " accepted over 15 minutes ago). If the number does not fall, find these objects in the OMS"
+                " console, and resend them with replay's option --key. When all of them are resolved,"
+                " acknowledge them: {acknowledge}",
                 objects=unfinished_counts.objects,
                 overdue=unfinished_counts.overdue,
                 acknowledge=ACKNOWLEDGE_STEP,
@@ -136,8 +137,9 @@ def check_unsubmitted(facts: Facts) -> Iterator[Verdict]:
         if last_pass.unsent:
             yield make_behind_verdict(
                 t(
-                    "The pass of {began} did not submit {n:object|objects}, because a migration copies that many"
-                    " faster: {migrate}. After the migration: {compare} and {reconcile}",
+                    "The pass of {began} did not submit {n:object|objects}, because a migration copies that"
+                    " many objects faster. Run the migration: {migrate}. After the migration, run {compare}"
+                    " and {reconcile}",
                     began=last_pass.started,
                     n=last_pass.unsent,
                     migrate=Step("migrate"),
@@ -156,7 +158,8 @@ def check_missing(facts: Facts) -> Iterator[Verdict]:
     remedy = obs_state.last_comparison.remedy(object_class)
     if remedy.step:
         missing_text = t(
-            "The comparison of {began} found {lacking} of {total:object|objects} missing or outdated in OBS.",
+            "The comparison of {began} found {lacking} of {total:object|objects} missing in OBS, or present"
+            " in another version.",
             began=obs_state.start_time,
             lacking=obs_state.missing_count,
             total=obs_state.total_count,
@@ -214,7 +217,7 @@ def check_unknown_migration(facts: Facts) -> Iterator[Verdict]:
     if isinstance(group, Failure):
         yield make_unknown_verdict(
             t(
-                "Nothing waits to be resent, but OMS does not report the migration's progress ({reason}): {fix}",
+                "Nothing is waiting to be resent, but OMS does not report the migration's progress ({reason}): {fix}",
                 reason=group.reason.name,
                 fix=group.remedy("get", "taskgroup"),
             ),
@@ -223,8 +226,8 @@ def check_unknown_migration(facts: Facts) -> Iterator[Verdict]:
     elif facts.migration and group is None:
         yield make_unknown_verdict(
             t(
-                "Nothing waits to be resent, but a migration of the existing objects has begun, and its task group"
-                " is unknown. To check the migration: {step}",
+                "Nothing is waiting to be resent, but a migration of the existing objects has begun, and its"
+                " task group is unknown. To check the migration: {step}",
                 step=LOOK_STEP,
             ),
             LOOK_STEP,
@@ -246,8 +249,8 @@ def describe_running_migration(facts: Facts) -> Text | None:
             step=LOOK_STEP,
         )
     return t(
-        "The migration of the existing objects is running: {percent:.1f}% of {total:object|objects} are done. For"
-        " details: {step}.",
+        "The migration of the existing objects is running: {percent:.1f}% of {total:object|objects} are"
+        " finished. For details: {step}.",
         percent=group.percent,
         total=group.total,
         step=LOOK_STEP,
@@ -256,11 +259,14 @@ def describe_running_migration(facts: Facts) -> Text | None:
 
 def describe_comparison_result(obs_state: ObsState) -> Text:
     if not obs_state.last_comparison:
-        return t("OMS accepted these objects, but no comparison has checked OBS yet ({step}).", step=Step("compare"))
+        return t(
+            "OMS accepted these objects, but no comparison has checked OBS yet. To compare: {step}.",
+            step=Step("compare"),
+        )
     if obs_state.last_comparison.is_contradicted:
         return t(
-            "OMS accepted these objects. Their state in OBS is unknown, because a standstill pass found changes"
-            " since the comparison of {began} ({step}).",
+            "OMS accepted these objects. Their state in OBS is unknown, because a standstill pass found"
+            " changes since the comparison of {began}. To compare again: {step}.",
             began=obs_state.start_time,
             step=Step("compare"),
         )
@@ -271,8 +277,8 @@ def describe_comparison_result(obs_state: ObsState) -> Text:
     other_texts = [t("{n} {name}", n=number, name=name) for name, number in counts.items() if number]
     return sentences(
         t(
-            "All objects written before {watermark} were in OBS at {began}: {equal} of {total:object|objects},"
-            " {proven} proven equal and {unproven} not proven equal.",
+            "All objects written before {watermark} were in OBS at {began}. Of {total:object|objects},"
+            " {equal} count as equal: {proven} proven equal, {unproven} not proven equal.",
             watermark=watermark,
             began=obs_state.start_time,
             equal=obs_state.equal_count,
