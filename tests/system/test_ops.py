@@ -95,7 +95,7 @@ def test_a_cutover_closes_the_project_after_the_remedy_of_a_no_go(ops, project_w
     assert "OVERWRITTEN failed: 1 object newer and different in OBS" in out
     assert "      'a/2'\n" in out
     assert "-> python3 ops.py compare --overwrite --restart" in out
-    assert "The project is not closed: some objects must be" in messages
+    assert "The project is not closed: some objects must first be" in messages
 
     # AND after the remedy it closes the project, says GO, and writes a certificate that passes its check
     assert ops("compare", "--overwrite", "--restart")[0] == 1

@@ -282,7 +282,7 @@ def _other_secret(world: World) -> None:
             400,
             "SomethingNew",
             lambda world: world.obs.faults.then(refusal(400, "SomethingNew")),
-            "Check OBS's error code",
+            "Look up OBS's error code",
             "错误码",
         ),
     ],
