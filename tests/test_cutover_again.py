@@ -169,7 +169,7 @@ def test_a_cutover_does_not_report_an_opened_project_as_closed():
         with after_each_request(interfere) as requests:
             result = world.ops(*cutover_words(world.moment(FREEZE)))
         assert exit_codes == [0]
-        assert "the project was opened" in result.text
+        assert "another command has opened the project" in result.text
         assert "The project stays closed" not in result.text
         assert result.answer["verdict"] != "GO"
 

@@ -55,7 +55,7 @@ def test_the_numbers_of_status_equal_the_clouds_counts(deployed):
         assert report["reconcile"]["last"][name] == passed[name], name
     assert [total["holds"] for total in report["sums"]] == [True] * 4
     assert report["verdict"]["state"] == "behind"
-    assert report["verdict"]["text"].startswith("4 objects have been waiting since 20")
+    assert report["verdict"]["text"].startswith("4 objects have been waiting to be resent since 20")
     assert report["fixes"]["REFUSED"]["zh"]
 
 

@@ -109,11 +109,14 @@ SETTINGS = {
     ),
     "DESTINATION_REGION": Setting(
         "",
-        t("only for doctor: the Huawei Cloud region that the sync task should copy to; if empty, any"),
+        t(
+            "only for doctor: the Huawei Cloud region to which the sync task should copy; if empty, doctor"
+            " accepts any region"
+        ),
     ),
     "DESTINATION_BUCKET": Setting(
         "",
-        t("only for doctor: the OBS bucket that the sync task should copy to; if empty, any"),
+        t("only for doctor: the OBS bucket to which the sync task should copy; if empty, doctor accepts any bucket"),
     ),
     "PROJECT": Setting(
         "oss-oms-sync",
@@ -128,7 +131,7 @@ SETTINGS = {
     ),
     "PIECE_SECONDS": Setting(
         "120",
-        t("seconds that an instance works on a range before it stores its progress: 10 to 300"),
+        t("time in seconds for which an instance processes a range of keys before it stores its progress: 10 to 300"),
     ),
     "ALERT_WEBHOOK": Setting(
         "",

@@ -66,7 +66,7 @@ UNCONFIRMED = {
     "delay of OMS's counts": Assumption(
         t("delay of OMS's counts"),
         t("at most ten minutes"),
-        t("`OMS_FINISHED` waits until the counts have not changed for ten minutes"),
+        t("`OMS_FINISHED` waits until OMS's counts have not changed for ten minutes"),
         ("counts.shown_after",),
         confirming_values=_MINUTE_WORDS,
     ),
@@ -122,7 +122,7 @@ UNCONFIRMED = {
     "encoding of keys": Assumption(
         t("whether a task decodes submitted keys"),
         t("yes, once"),
-        t("if keys are not decoded, no object whose key has special characters arrives: `MISSING` fails"),
+        t("if keys are not decoded, no object whose key has special characters arrives in OBS: `MISSING` fails"),
         ("objects.hostile name.in_obs",),
         "OMS_KEY_ENCODING",
         confirming_values=_HOUR_WORDS,
@@ -130,20 +130,20 @@ UNCONFIRMED = {
     "keys in events": Assumption(
         t("whether keys in OSS events arrive without URL encoding"),
         _YES,
-        t("if they are encoded, no object whose key has special characters arrives: `MISSING` fails"),
+        t("if keys are encoded, no object whose key has special characters arrives in OBS: `MISSING` fails"),
         ("objects.hostile name.event",),
         confirming_values=_HOUR_WORDS,
     ),
     "mode": Assumption(
-        t("a task's actual overwrite mode"),
-        t("the reported mode"),
+        t("the overwrite mode that a task really uses"),
+        t("the mode that OMS reports"),
         t("if the actual mode is different, OMS can skip a new version of the same size; doctor warns about this risk"),
         ("task.mode", "task.check"),
     ),
     "CRC64": Assumption(
         t("whether OMS's copies have a CRC64"),
         t("no"),
-        t("none: a missing CRC64 counts as unknown"),
+        t("none: if a copy has no CRC64, the checksum counts as unknown"),
         ("objects.small.crc64",),
     ),
     "headers": Assumption(
@@ -160,7 +160,7 @@ UNCONFIRMED = {
     ),
     "instances": Assumption(
         t("how fast Function Compute starts instances"),
-        t("as documented"),
+        t("as fast as its documentation states"),
         t("only the duration of a pass changes"),
         setting="LANES",
     ),
@@ -198,8 +198,8 @@ UNCONFIRMED = {
     ),
     "URL that expires": Assumption(
         t(
-            "whether OBS accepts a signed URL with `Expires` for a change of headers, and refuses the URL after it"
-            " expires"
+            "whether OBS accepts a signed URL with `Expires` for a change of headers, and refuses the URL"
+            " after the expiry"
         ),
         t("yes, but only if a canary has observed both"),
         t("if not, `headers` changes nothing"),
@@ -226,7 +226,7 @@ UNCONFIRMED = {
         t("the costs in OBS depend on this class; a comparison counts objects by their storage class on each side"),
     ),
     "stopped task": Assumption(
-        t("whether a stopped task still copies objects whose keys it accepted"),
+        t("whether a stopped task still copies objects that it accepted before"),
         t("OMS may still copy the objects"),
         t("a cutover waits until OMS has finished all accepted objects (`OMS_FINISHED`)"),
     ),

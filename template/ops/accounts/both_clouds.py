@@ -389,9 +389,9 @@ def _alias_need(caller: Caller, name: str, account: str, permissions: Sequence[T
                 t("Set another alias under access in s.yaml"),
             )
         text = t(
-            "same account ({shown}); the first deployment shows whether the key's permissions suffice",
+            "belongs to the same account ({shown}); the first deployment shows whether the key's permissions suffice",
             shown=masked_number,
         )
         return Line(ResourceState.EXISTS, text, None, permissions)
 
-    return Need(t("alias {name} of the Serverless Devs tool, for deployment", name=name), (), read_state)
+    return Need(t("access alias {name} of the Serverless Devs tool, for deployment", name=name), (), read_state)

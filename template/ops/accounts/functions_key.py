@@ -19,7 +19,7 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t, untranslated
 
 _TITLE = t("access key for the functions")
-_PLACE_TEXT = t("stored in the secret store of the Serverless Devs tool on this machine")
+_PLACE_TEXT = t("to be stored in the secret store of the Serverless Devs tool on this machine")
 _PERMISSIONS = (
     *("iam:credentials:listCredentialsV5", "iam:credentials:createCredentialV5"),
     "iam:credentials:showAccessKeyLastUsedV5",
@@ -114,7 +114,7 @@ class FunctionsKey:
             return Line(
                 ResourceState.STOP,
                 t(
-                    "{name} has two access keys, the maximum for a user, and neither is on this machine",
+                    "{name} already has two access keys, which is the maximum, and neither is on this machine",
                     name=self._user.name,
                 ),
                 t(
@@ -190,7 +190,7 @@ class FunctionsKey:
             return NOTHING_CREATED
         return Line(
             ResourceState.REMOVE,
-            t("removed from the secret store of this machine"),
+            t("to be removed from the secret store of this machine"),
             None,
             [*map(untranslated, self._names)],
         )

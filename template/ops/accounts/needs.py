@@ -220,7 +220,11 @@ def policy_changes(
             list(list_lost_permissions(document, required_document)),
         )
         yield (
-            t("{difference}; the change removes {gone:and}", difference=text, gone=lost_permissions)
+            t(
+                "{difference}; setup's change removes these permissions: {gone:and}",
+                difference=text,
+                gone=lost_permissions,
+            )
             if lost_permissions
             else text
         )
@@ -235,7 +239,12 @@ def foreign_line(
     facts: Sequence[Text] = (),
 ) -> Line:
     """Return the line for resources that have the project's names, but that setup did not create."""
-    return Line(state, t("not created by setup for this source bucket: {names}", names=names), step, facts)
+    return Line(
+        state,
+        t("existing resources that setup did not create for this source bucket: {names}", names=names),
+        step,
+        facts,
+    )
 
 
 def difference_line(differences: Sequence[Text], facts: Sequence[Text]) -> Line:

@@ -22,10 +22,10 @@ def convert_to_role_policies(document: Document, region: str) -> Iterator[tuple[
     /api-obs/obs_04_0112.html.
     """
     grant_places = {
-        "oms": t("granted on the project {region}", region=region),
+        "oms": t("granted on the IAM project {region}", region=region),
         "obs": t(
             "in two copies: a policy for global services, granted on the account, and a policy for"
-            " project-level services, granted on the project MOS"
+            " project-level services, granted on the IAM project MOS"
         ),
     }
     for service, grant_place in grant_places.items():

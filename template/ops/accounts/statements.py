@@ -138,7 +138,10 @@ def can_change_headers(variables: Mapping[str, str]) -> bool:
 def _is_on(variables: Mapping[str, str], name: str, default: str) -> bool:
     word = variables.get(name, default).strip().lower()
     if word not in ("on", "off"):
-        raise UsageError(t("vars.{name} is {text} in s.yaml", name=name, text=word or '""'), t('Write "on" or "off"'))
+        raise UsageError(
+            t("vars.{name} in s.yaml has an unusable value: {text}", name=name, text=word or '""'),
+            t('Write "on" or "off"'),
+        )
     return word == "on"
 
 
@@ -167,9 +170,9 @@ def reading_reason(variables: Mapping[str, str], functions: Iterable[str] = _REA
     if not (can_read_objects(variables) and {*functions} & {*_READING_FUNCTIONS}):
         return None
     return t(
-        "`cutover --sample`, `--deep` and `deletions` read objects. Without this permission, the first"
-        " two end in NOT PROVEN, and `deletions` makes no list. To omit the permission, set readObjects to"
-        ' "off" in s.yaml'
+        "`cutover --sample`, `--deep` and `deletions` need this permission. Without it, a cutover with"
+        " `--sample` and a pass with `--deep` end in NOT PROVEN, and `deletions` writes no list. To omit"
+        ' the permission, set readObjects to "off" in s.yaml'
     )
 
 
@@ -378,7 +381,7 @@ def read_variable(variables: Mapping[str, str], name: str) -> str:
     # A role can be an ARN with an expression for the account.
     text = variables.get(name, "").rpartition(":role/")[2]
     if not text or "${" in text:
-        invalid_text = t("vars.{name} is {text} in s.yaml", name=name, text=text)
+        invalid_text = t("vars.{name} in s.yaml has an unusable value: {text}", name=name, text=text)
         missing_text = t("vars.{name} is missing in s.yaml", name=name)
         raise UsageError(
             invalid_text if text else missing_text, t("Write the complete value, because the policies contain it")

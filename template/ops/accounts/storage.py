@@ -73,7 +73,9 @@ def trigger_need(functions: FunctionService, bucket: str, own_trigger: OssTrigge
                 [_trigger_text(oss_trigger) for oss_trigger in overlapping_triggers],
             )
         if len(foreign_triggers) >= _MAX_TRIGGERS:
-            text = t("other functions already have {n} triggers on the bucket, the maximum", n=len(foreign_triggers))
+            text = t(
+                "other functions already have {n} triggers on the bucket, which is the maximum", n=len(foreign_triggers)
+            )
             return Line(
                 ResourceState.STOP,
                 text,
@@ -165,7 +167,11 @@ def destination_bucket_need(bucket: ObsBucketClient, region: str) -> Need:
                 t("storage class {kept}, in which OMS cannot write objects", kept=storage_class),
                 t("Choose a bucket of the storage class Standard or Infrequent Access"),
             )
-        text = t("encrypted, so ETags prove less") if bucket.read_setting("encryption") is not None else None
+        text = (
+            t("the bucket is encrypted, so ETags prove fewer objects equal")
+            if bucket.read_setting("encryption") is not None
+            else None
+        )
         return Line(ResourceState.EXISTS, text)
 
     permissions = (
@@ -217,7 +223,7 @@ def _website_line(element: ElementTree.Element | None) -> Line:
     if element is not None and has_subfolder_pages(element):
         problems.append(t("static website with subfolder pages"))
     if element is not None and any(map(is_mirror, element.iter("RoutingRule"))):
-        problems.append(t("back-to-source rules: reading a missing object fetches it from another origin"))
+        problems.append(t("back-to-source rules: reading a missing object fetches the object from another origin"))
     if not problems:
         return Line(ResourceState.EXISTS)
     return Line(

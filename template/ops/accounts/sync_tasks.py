@@ -147,7 +147,11 @@ class SyncTasks:
         note = self._keys.find_recent_note()
         if note and note.task and self._address in ("", self.url(note.task)):
             return Line(
-                ResourceState.EXISTS, t("requested at {since} and created, but not listed by OMS yet", since=note.since)
+                ResourceState.EXISTS,
+                t(
+                    "OMS has created the sync task requested at {since}, but does not list the task yet",
+                    since=note.since,
+                ),
             )
         if self._address:
             return Line(
@@ -171,7 +175,7 @@ class SyncTasks:
         if len(tasks) >= _MAX_TASKS:
             return Line(
                 ResourceState.STOP,
-                t("the account has {n} sync tasks, the maximum", n=len(tasks)),
+                t("the account has {n} sync tasks, which is the maximum", n=len(tasks)),
                 t("In the OMS console, delete a sync task that is no longer needed"),
             )
         if self.is_migrating():
@@ -185,7 +189,10 @@ class SyncTasks:
             )
         return Line(
             ResourceState.CREATE,
-            t("copies metadata, and compares by CRC64; OMS receives two permanent access keys for the task"),
+            t(
+                "the task copies metadata, and compares objects by CRC64; OMS receives two permanent access"
+                " keys for the task"
+            ),
             None,
             [
                 untranslated(f"{pair.source} ({pair.source_region}) -> {pair.destination} ({pair.destination_region})"),

@@ -134,4 +134,4 @@ class TaskKeys:
 
 def requested_text(note: Note) -> Text:
     """Return a sentence for the plan: a task was requested, but OMS does not list it yet."""
-    return t("sync task requested at {since}, but not listed by OMS yet", since=note.since)
+    return t("the sync task was requested at {since}, but OMS does not list the task yet", since=note.since)

@@ -119,7 +119,7 @@ class Accounts:
             if bucket.read_setting(bucket.retention_query) is not None:
                 raise UsageError(
                     t(
-                        "{name}: a retention rule keeps written objects, so the canary's objects could not be deleted",
+                        "the bucket {name} has a retention rule, so the canary's objects could not be deleted",
                         name=bucket.name,
                     ),
                     t("Run the canary with buckets that have no retention rules"),

@@ -26,7 +26,7 @@ _HOP_TITLES = {
     "change": t("event for the header change in OSS"),
 }
 _COLUMNS = 21
-_MISSING_TEXT = t("not arrived: {what}")
+_MISSING_TEXT = t("still missing: {what}")
 _STEP_TEXTS = {
     "FIVE_MINUTES": t("five-minute intervals"),
     "ONE_HOUR": t("hourly intervals"),

@@ -51,7 +51,7 @@ def read(file: Path) -> Iterator[tuple[bytes, int]]:
             first_character = head.decode(encoding, "ignore").lstrip()[:1]
             yield from _parse_json(text) if first_character in ("[", "{") else _parse_lines(text)
     except UnicodeDecodeError:
-        raise _unreadable_listing(file, t("it is not UTF-8")) from None
+        raise _unreadable_listing(file, t("the file is not UTF-8")) from None
     except (ValueError, RecursionError) as error:
         raise _unreadable_listing(file, untranslated(str(error))) from None
     except OSError as error:

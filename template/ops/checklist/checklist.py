@@ -63,11 +63,11 @@ class State(Enum):
 
 _STATE_LABELS = {
     State.EQUAL: (t("equal"), "good"),
-    State.NONE: (t("on neither side"), "good"),
+    State.NONE: (t("set on neither side"), "good"),
     State.DIFFERS: (t("differs"), "open"),
     State.COMPARE_BY_HAND: (t("compare by hand"), "open"),
-    State.ONLY_SOURCE: (t("only at the source"), "open"),
-    State.ONLY_DESTINATION: (t("only at the destination"), "open"),
+    State.ONLY_SOURCE: (t("set only at the source"), "open"),
+    State.ONLY_DESTINATION: (t("set only at the destination"), "open"),
     State.UNREAD: (t("cannot be read"), "bad"),
 }
 _DONE_STATES = (State.EQUAL, State.NONE)

@@ -210,7 +210,7 @@ def _unknown_option_error(command: str, word: str, names: Iterable[str]) -> Text
         name for name, command_description in COMMANDS.items() if option in _list_option_names(command_description)
     ]
     if other_commands:
-        problem = t("{wrong}: an option of {others:and}", wrong=problem, others=other_commands)
+        problem = t("{wrong}: it is an option of {others:and}", wrong=problem, others=other_commands)
     return _suggest_name(problem, option, () if other_commands else names)
 
 
@@ -254,7 +254,7 @@ def _translator_for(words: Sequence[str]) -> _Translate:
 
 def _check_cutover(parser: argparse.ArgumentParser, options: argparse.Namespace, translate: _Translate) -> None:
     if options.rehearse and options.close:
-        parser.error(translate(t("a rehearsal closes nothing: omit --close")))
+        parser.error(translate(t("a rehearsal does not close the project: omit --close")))
     acceptances = {}
     for acceptance in options.accept:
         name, _, acceptance_text = acceptance.partition("=")

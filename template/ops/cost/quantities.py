@@ -25,12 +25,12 @@ _MIN_BYTES_PER_SECOND, _MAX_BYTES_PER_SECOND = 1_000_000, 200_000_000
 
 def parse_count(text: str) -> int:
     """Parse a number of objects, such as 250000, 250,000 or 10M."""
-    return round(_parse_scaled(text, 1000, r"([kmbgt]?)", t("a number of objects, such as 10M")))
+    return round(_parse_scaled(text, 1000, r"([kmbgt]?)", t("a number of objects (such as 10M)")))
 
 
 def parse_size(text: str) -> int:
     """Parse a size and return bytes, such as 500GB or 1.5 TB (powers of 1000), or 200TiB (powers of 1024)."""
-    expected_form = t("a size, such as 200TB")
+    expected_form = t("a size (such as 200TB)")
     if re.search("[kmgtp]i", text, re.IGNORECASE):
         return round(_parse_scaled(text, 1024, r"([kmgtp])ib?", expected_form))
     return round(_parse_scaled(text, 1000, r"([kmgtp]?)b?", expected_form))
@@ -41,7 +41,7 @@ def parse_window(text: str) -> Window:
 
     A megabyte has 1,000,000 bytes. A limit of 1 MB/s is raised to OMS's minimum, which is a little more.
     """
-    expected_form = t("a limit such as 08:00-19:59=5MB/s")
+    expected_form = t("a bandwidth limit (such as 08:00-19:59=5MB/s)")
     match = re.fullmatch(rf"({_CLOCK_PATTERN})-({_CLOCK_PATTERN})=(.+)/s", text.strip())
     if not match:
         raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=expected_form))
@@ -53,7 +53,7 @@ def parse_window(text: str) -> Window:
         raise ValueError(problem)
     bandwidth = round(_parse_scaled(speed, 1000, "([kmg])b", expected_form))
     if not _MIN_BYTES_PER_SECOND <= bandwidth <= _MAX_BYTES_PER_SECOND:
-        raise ValueError(t("{text!r}: OMS takes limits from 1 to 200 MB/s", text=text))
+        raise ValueError(t("{text!r}: OMS accepts limits from 1 to 200 MB/s", text=text))
     return Window(start, end, max(bandwidth, MIN_BANDWIDTH))
 
 
@@ -61,7 +61,7 @@ def parse_daily_rate(text: str) -> int:
     """Parse a rate, such as 1M, 1M/day, 40000/h or 50/s, and return objects a day."""
     number, _, unit = text.partition("/")
     unit = unit.strip().lower() or "day"
-    expected_form = t("a rate, such as 1M/day or 50/s")
+    expected_form = t("a rate (such as 1M/day or 50/s)")
     if unit not in _UNIT_SECONDS:
         raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=expected_form))
     return round(_parse_scaled(number, 1000, r"([kmbgt]?)", expected_form) * _DAY_SECONDS / _UNIT_SECONDS[unit])

@@ -214,7 +214,9 @@ class Cutover:
         )
         self._print_result(
             True,
-            t("comparison begun at {began}", began=answer.started) if self._uses_existing_comparison else None,
+            t("using the comparison begun at {began}", began=answer.started)
+            if self._uses_existing_comparison
+            else None,
             counts,
         )
         return self._recheck(answer)
@@ -266,7 +268,11 @@ class Cutover:
             )
         pending_counts = _count_pending(answer)
         none_text = None if _count_pending(comparison) else t("no objects in progress")
-        text = t("left: {waiting}", waiting=_describe_classes(pending_counts)) if pending_counts else none_text
+        text = (
+            t("still in progress: {waiting}", waiting=_describe_classes(pending_counts))
+            if pending_counts
+            else none_text
+        )
         judged_text = None
         if isinstance(answer, ComparisonResult) and self._plan.freeze_time is None:
             number, total = answer.judged_and_total_counts
@@ -331,7 +337,9 @@ class Cutover:
         unsettled_count = sum(number for outcome, number in answer.outcomes.items() if not outcome.is_settled)
         self._print_result(
             not unsettled_count,
-            t("{left:object was|objects were} not changed", left=unsettled_count) if unsettled_count else None,
+            t("the headers of {left:object|objects} were not changed", left=unsettled_count)
+            if unsettled_count
+            else None,
         )
         return True
 
@@ -383,7 +391,7 @@ class Cutover:
                 LookAnswer, "certify", {**self._freeze_option, **self._accept_option, "look": True, "run": self._run}
             )
             if not answer.closed:
-                self._print_result(False, t("the project was opened"))
+                self._print_result(False, t("another command has opened the project"))
                 return False
             checks = answer.checks
             waiting_checks = [check for check in checks if check.waits]
@@ -425,7 +433,11 @@ class Cutover:
                 read_objects = sample.read
                 session.progress(t("reading the sample: {read} of {drawn}", read=read_objects, drawn=sample.drawn))
             elif "NOTHING_WAITS" in waiting_ids and has_time:
-                pause(session, _REPLAY_CHECK_SECONDS, t("waiting for replay to read OMS's lists. Next check in {left}"))
+                pause(
+                    session,
+                    _REPLAY_CHECK_SECONDS,
+                    t("waiting for replay to read OMS's lists of failed copies. Next check in {left}"),
+                )
             else:
                 return document
 
@@ -437,7 +449,7 @@ class Cutover:
         self._session.screen.print_line(f"{self._step_number}. {name.of(self._session.lang)} …")
 
     def _print_result(self, is_successful: bool, *texts: Text | None) -> None:
-        word, tone = (t("done"), "good") if is_successful else (t("look"), "open")
+        word, tone = (t("done"), "good") if is_successful else (t("attention"), "open")
         suffix = "; ".join(sentence(text, self._session.lang) for text in texts if text)
         self._session.screen.print_line(
             MarkedLine("   ", word.of(self._session.lang), tone, f": {suffix}" if suffix else "")

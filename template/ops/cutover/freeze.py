@@ -83,5 +83,7 @@ def _parse_freeze_time(time_text: str, session: Session) -> datetime:
     if freeze_time is None:
         raise UsageError(t("{text!r} is not a time with a time zone", text=time_text), _FREEZE_REMEDY)
     if freeze_time > now + MAX_CLOCK_SKEW:
-        raise UsageError(t("{frozen} is in the future", frozen=timestamp(freeze_time)), _FREEZE_REMEDY)
+        raise UsageError(
+            t("the start of the freeze, {frozen}, is in the future", frozen=timestamp(freeze_time)), _FREEZE_REMEDY
+        )
     return freeze_time

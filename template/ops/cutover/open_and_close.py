@@ -82,7 +82,7 @@ def close(session: Session, run: str = "", freeze_option: Payload = _NO_FREEZE_O
         mark = answer.closed
         if mark is None:
             raise CloudError(answer.next, PROGRESS_STEP)
-        pause(session, CLOSE_SECONDS, t("closing: waiting for earlier submissions, {left} left"))
+        pause(session, CLOSE_SECONDS, t("closing the project: {left} left until earlier submissions have ended"))
         state = session.ask(LookAnswer, "certify", {**freeze_option, "look": True})
         # If another command has set a mark meanwhile, its two minutes are not over yet.
         if state.closed and (run or (state.closed.since, state.closed.run) == (mark.since, mark.run)):

@@ -81,7 +81,9 @@ def _collect_pages(session: Session, stored_pages: Pages) -> Summary:
         else:
             listed_count += len(page.deletions)
         if stored_pages.after:
-            session.progress(t("{n:key|keys} on the list, up to {key!r}", n=listed_count, key=stored_pages.after))
+            session.progress(
+                t("{n:key|keys} on the list so far, up to {key!r}", n=listed_count, key=stored_pages.after)
+            )
     session.screen.begin()
     summary = Summary(stored_pages.request_time)
     for page in stored_pages:

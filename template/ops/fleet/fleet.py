@@ -128,4 +128,4 @@ def _failure_reason(errors: str) -> Text:
     Lines that say what to do about an error are skipped.
     """
     lines = [line for line in errors.splitlines() if line.strip() and not line.startswith(_IGNORED_PREFIXES)]
-    return untranslated(lines[-1].strip()) if lines else t("the project's `status` command did not answer")
+    return untranslated(lines[-1].strip()) if lines else t("the project's `status` command returned no result")

@@ -178,7 +178,11 @@ class Tool(Caller):
             )
         except OSError as error:
             raise ToolError(
-                t("{program} does not run: {problem}", program=self._program, problem=error.strerror or str(error)),
+                t(
+                    "{program} cannot be started: {problem}",
+                    program=self._program,
+                    problem=error.strerror or str(error),
+                ),
                 t("Reinstall Serverless Devs: npm install -g @serverless-devs/s"),
             ) from None
         with process:

@@ -138,7 +138,7 @@ def _read_error(error: dict[str, Any] | None, invocation: tool_output.ToolInvoca
 def _function_error(job: str, error_type: str, message: str) -> OpsError:
     log_hint = t("Check the log: s {job} logs", job=job)
     if error_type in _REMEDIES:
-        raised_text = t("{job} raised {kind}: {message}", job=job, kind=error_type, message=message)
+        raised_text = t("{job} failed with {kind}: {message}", job=job, kind=error_type, message=message)
         refused_text = t("{job} refused the command: {message}", job=job, message=message)
         return FunctionError(
             error_type, refused_text if error_type == FunctionError.REFUSAL else raised_text, _REMEDIES[error_type]
@@ -153,5 +153,5 @@ def _function_error(job: str, error_type: str, message: str) -> OpsError:
             log_hint,
         )
     return FunctionError(
-        error_type, t("{job} failed: {kind}: {message}", job=job, kind=error_type, message=message), log_hint
+        error_type, t("{job} failed with {kind}: {message}", job=job, kind=error_type, message=message), log_hint
     )

@@ -109,7 +109,7 @@ def _check_conditions(session: Session, variables: Mapping[str, str], holders: S
             )
         if len(holder.key_ids()) >= _MAX_KEYS:
             raise UsageError(
-                t("{name} has {n} access keys, the maximum", name=holder.name, n=_MAX_KEYS),
+                t("{name} already has {n} access keys, which is the maximum", name=holder.name, n=_MAX_KEYS),
                 t("Delete the access key that the sync task does not use"),
             )
     require_sound_setup(

@@ -45,10 +45,10 @@ from oss_oms_sync.answers.text import t
 
 # Tones of classes and their labels, in the order of the parts of a bar.
 _TONE_LABELS = {
-    "good": t("equal, proven"),
+    "good": t("proven equal"),
     "open": t("not proven"),
     "way": t("in progress"),
-    "bad": t("differs or missing"),
+    "bad": t("different or missing"),
     "calm": t("not compared"),
 }
 _TONE_ORDER = [*_TONE_LABELS]
@@ -122,7 +122,10 @@ def classes(
                 _class_row(both_buckets, object_class, acceptances.get(object_class.title), translate)
                 for object_class in classes_in_scope
             ],
-            [(translate("in scope"), *_count_cells(both_buckets, classes_in_scope, translate)), *out_of_scope_rows],
+            [
+                (translate("total in scope"), *_count_cells(both_buckets, classes_in_scope, translate)),
+                *out_of_scope_rows,
+            ],
         ),
         Heading(translate("Storage classes")),
         Items([translate(pair.text) for pair in sorted(both_buckets.storage, key=lambda pair: -pair.objects)]),
@@ -311,7 +314,10 @@ def _describe_lag(step_lag: Lag, title: str, late_tone: str, translate: Translat
     for limit, number in sorted(step_lag.within.items()):
         rows.append((_LAG_RANGES[limit], number - previous_number, ""))
         previous_number = number
-    rows += [(t("over a day"), step_lag.objects - previous_number, "open"), (t("not yet"), step_lag.not_yet, late_tone)]
+    rows += [
+        (t("over a day"), step_lag.objects - previous_number, "open"),
+        (t("not finished yet"), step_lag.not_yet, late_tone),
+    ]
     table_rows = [
         (
             translate(name),
@@ -330,7 +336,9 @@ def _describe_lag(step_lag: Lag, title: str, late_tone: str, translate: Translat
         Figure(name, units.duration(seconds, translate))
         for name, seconds in (*quantiles, (translate("longest"), step_lag.max))
     ]
-    figures.append(Figure(translate("not yet"), f"{step_lag.not_yet:,}", None, late_tone if step_lag.not_yet else None))
+    figures.append(
+        Figure(translate("not finished yet"), f"{step_lag.not_yet:,}", None, late_tone if step_lag.not_yet else None)
+    )
     return [
         Heading(title),
         Figures(figures, is_in_section=True),

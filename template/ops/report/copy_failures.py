@@ -93,7 +93,7 @@ def failures(copying: CopyingSummary, now: datetime, translate: Translator) -> B
 
 
 def _describe_parts(count_of_oms: int, parts: Mapping[str, int], translate: Translator) -> Blocks:
-    title, total_text = translate("counted by OMS"), units.count(count_of_oms, translate)
+    title, total_text = translate("failures counted by OMS"), units.count(count_of_oms, translate)
     labelled_parts = [(*_PART_LABELS[name], objects) for name, objects in parts.items()]
     rows = [
         (

@@ -25,7 +25,7 @@ _COUNTER_LABELS = {
     "FAILURE": ("failed", t("failures")),
     "SKIP": ("skipped", t("skipped")),
 }
-_UNREAD_TEXT = t("{number} parts of OMS's statistics could not be read: the chart may be incomplete.")
+_UNREAD_TEXT = t("{number:part|parts} of OMS's statistics could not be read, so the chart may be incomplete.")
 # Maximum number of spans in a chart: more columns would be too narrow to see.
 _MAX_SPANS = 100
 
@@ -66,7 +66,7 @@ def drain_estimate(answer: StatusAnswer, translate: Translator) -> Figure:
         return Figure(translate("Time to clear the backlog"), translate("none"), translate("no backlog"))
     objects = translate("at least {number}", number=objects_left) if backlog.more_may_wait else f"{objects_left:,}"
     note = translate(
-        "to finish {objects} objects that wait here or at OMS, at the highest rate in this period", objects=objects
+        "estimate for {objects} objects waiting for replay or OMS, at the highest rate in this period", objects=objects
     )
     max_count = max((number for _, number in statistics.series["SUCCESS"]), default=0)
     if not max_count or not objects_left:

@@ -17,14 +17,14 @@ _EXPENSE_LABELS = {
     "oms": t("OMS fee"),
     "oms_requests": t("OMS's requests to both buckets"),
     "backfill": t("submission by this project (not needed with an OMS migration task)"),
-    "events": t("one event, one call and one record per object"),
+    "events": t("an event, a function call and a record for each object"),
     "reconciles": t("daily reconcile"),
     "compares": t("weekly compare"),
     "timers": t("timers, even without writes"),
     "compare": t("comparing both buckets"),
     "standstill": t("standstill pass, which checks that both buckets are unchanged"),
-    "sample": t("sample read on both sides"),
-    "deep": t("optional: --deep, at most (all objects read from the source)"),
+    "sample": t("reading the sample on both sides"),
+    "deep": t("optional: --deep, if it reads all source objects (maximum)"),
 }
 # An expense that the totals omit, because the option --deep is optional.
 _OPTIONAL_EXPENSE = "deep"

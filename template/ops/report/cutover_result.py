@@ -227,7 +227,9 @@ def _freeze_figure(certificate: Certificate, translate: Translator) -> Figure:
             translate("Freeze"), translate("about {duration:time}", duration=60 * minutes), translate(_ESTIMATE_NOTE)
         )
     if certificate.frozen_since is None:
-        return Figure(translate("Writes stopped"), translate("none"), translate("not stopped: a rehearsal"))
+        return Figure(
+            translate("Writes stopped"), translate("none"), translate("not stopped, because this is a rehearsal")
+        )
     return _time_figure(translate("Writes stopped"), certificate.frozen_since, "")
 
 
@@ -315,7 +317,7 @@ def _describe_checks(certificate: Certificate, translate: Translator) -> Blocks:
     frozen_text = (
         units.time_with_age(certificate.frozen_since, made_at, translate)
         if certificate.frozen_since
-        else translate("not stopped: a rehearsal")
+        else translate("not stopped, because this is a rehearsal")
     )
     version = translate("version {version}", version=certificate.made_by.version)
     digest = (
@@ -342,7 +344,7 @@ def _describe_checks(certificate: Certificate, translate: Translator) -> Blocks:
                 ),
                 (translate("standstill pass"), _describe_pass(standstill, None, translate)),
                 (translate("last write"), next(iter(last_writes), units.unknown_span(translate))),
-                (translate("made"), units.time_with_age(certificate.made, None, translate)),
+                (translate("made at"), units.time_with_age(certificate.made, None, translate)),
                 (translate("made by"), (Span("code", certificate.project), " ", version, digest)),
             ]
         )

@@ -103,7 +103,7 @@ def report_migration(answer: StatusAnswer, translate: Translator) -> Blocks:
     start_time, group_id = migration.begun, migration.group
     facts = FactList(
         [
-            (translate("began"), start_time or None),
+            (translate("start time"), start_time or None),
             (translate("task group"), Span("code", group_id) if group_id else None),
             (translate("access keys"), ", ".join(migration.keys) or None),
         ]

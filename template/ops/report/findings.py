@@ -83,7 +83,7 @@ def _finding_block(certificate: Certificate, check: answered.Finding, translate:
         translate(check.actual),
         [
             (translate("required"), translate(check.wanted)),
-            (translate("in the document"), _count_objects(certificate, check.id, translate)),
+            (translate("counts in the certificate"), _count_objects(certificate, check.id, translate)),
         ],
         keys(check.keys),
         translate("The first {number:object key|object keys}", number=len(check.keys))

@@ -79,7 +79,9 @@ def doctor(answer: DoctorAnswer, language: str) -> Report:
             _assumption_block([doctor_check for doctor_check in assumptions if doctor_check.fix.en == fix], translate)
             for fix in dict.fromkeys(doctor_check.fix.en for doctor_check in assumptions)
         ),
-        Paragraph((translate("unknown until the faults are resolved"), translate(": "), dependent_names))
+        Paragraph(
+            (translate("checks with unknown results until the faults are resolved"), translate(": "), dependent_names)
+        )
         if dependent_checks
         else None,
     ]
@@ -108,8 +110,15 @@ def _assumption_block(checks: Sequence[DoctorCheck], translate: Translator) -> F
 
 
 def replay_text(answer: ReplayAnswer) -> Text:
-    text = t("handled {taken}, accepted {accepted}, failed again {failed}, no longer needed {resolved}, left {left}")
-    return t("counted {n}, submitted nothing", n=answer.taken) if answer.dry_run else text.filled(**vars(answer))
+    text = t(
+        "objects handled: {taken}; accepted: {accepted}; failed again: {failed}; no longer to be resent:"
+        " {resolved}; left: {left}"
+    )
+    return (
+        t("{n:object|objects} counted, none submitted", n=answer.taken)
+        if answer.dry_run
+        else text.filled(**vars(answer))
+    )
 
 
 def replay(answer: ReplayAnswer, language: str) -> Report:
@@ -144,9 +153,9 @@ def story(answer: StoryAnswer, language: str) -> Report:
     if accepted_text and answer.success and answer.object and not answer.accepted:
         has_version = answer.success.etag != "-"
         accepted_text = (
-            translate("a different version, {time}", time=accepted_text)
+            translate("{time}, for a different version", time=accepted_text)
             if has_version
-            else translate("version unknown, {time}", time=accepted_text)
+            else translate("{time}, for an unknown version", time=accepted_text)
         )
     facts: list[tuple[str, Phrase]] = [
         (translate("source bucket"), _describe_object(answer.object, translate)),

@@ -36,7 +36,7 @@ from oss_oms_sync.answers.pass_answers import (
 )
 from oss_oms_sync.answers.text import Text, t
 
-_SUBMITTED_TEXT = t("{submitted}: accepted {accepted}, failed {failed}")
+_SUBMITTED_TEXT = t("{submitted} (accepted: {accepted}, failed: {failed})")
 _NO_OBJECT_TEXT = t("No object is in scope: check the source bucket, the prefix and the suffix for typos.")
 _EMPTY_SOURCE_TEXT = t("The source has no object in scope, but OBS has some.")
 _UNREAD_TEXTS = {
@@ -82,8 +82,10 @@ def report(answer: ReconcileAnswer | CompareAnswer, language: str) -> Report:
     stop_row = (translate("stopped"), units.stop_reason(answer, translate))
     # A trial (--dry-run) submits nothing, and reports the objects that a pass would submit.
     is_trial = answer.missing is not None if isinstance(answer, ReconcileAnswer) else _is_single_call(answer)
-    trial_row = (translate("would be submitted"), units.count(answer.submitted, translate))
-    submitted_row = trial_row if is_trial else (translate("resubmitted"), translate(_SUBMITTED_TEXT, **vars(answer)))
+    trial_row = (translate("objects that would be submitted"), units.count(answer.submitted, translate))
+    submitted_row = (
+        trial_row if is_trial else (translate("submitted objects"), translate(_SUBMITTED_TEXT, **vars(answer)))
+    )
     details: Blocks = []
     facts: list[tuple[str, Phrase]]
     if isinstance(answer, ReconcileAnswer):
@@ -100,8 +102,8 @@ def report(answer: ReconcileAnswer | CompareAnswer, language: str) -> Report:
         facts = [submitted_row, (translate("pass"), pass_times), (translate("rechecked at"), answer.amended), stop_row]
         if answer.finished and answer.standstill:
             facts += [
-                (translate("source, with times and ETags"), answer.state),
-                (translate("copies in OBS (twin digest)"), answer.twin),
+                (translate("digest of the source, with times and ETags"), answer.state),
+                (translate("digest of the copies in OBS (twin digest)"), answer.twin),
             ]
         if isinstance(answer, ComparisonResult):
             details = _describe_comparison(answer, translate)
@@ -177,10 +179,10 @@ def _describe_comparison(result: ComparisonResult, translate: Translator) -> Blo
 
 
 def progress_line(answer: PassAnswer | None, language: str) -> str:
-    """Return the progress of an open pass on one line, or "begins" without an open pass."""
+    """Return the progress of an open pass on one line, or "starting" without an open pass."""
     translate = Translator(language)
     if answer is None or answer.finished or answer.pass_ is None:
-        return translate("begins")
+        return translate("starting")
     parts = (
         None if answer.share is None else f"{answer.share:.0%}",
         None if answer.objects is None else translate("{number:object|objects}", number=answer.objects),

@@ -165,7 +165,7 @@ def _list_figures(answer: StatusAnswer, now: datetime, translate: Translator) ->
     if backlog.more_may_wait:
         count_text = translate("at least {number}", number=waiting_count) if waiting_count else translate("unknown")
     oldest_text = (
-        _text_with_age(backlog.oldest, t("the oldest failed {age}"), now, translate) if backlog.oldest else None
+        _text_with_age(backlog.oldest, t("the oldest object failed {age}"), now, translate) if backlog.oldest else None
     )
     waiting_figure = Figure(
         translate("Waiting to be resent"),
@@ -199,7 +199,7 @@ def _describe_backlog(answer: StatusAnswer, now: datetime, translate: Translator
     counts = [
         (translate("failed records"), backlog.failed),
         (translate("in replay's run files"), backlog.in_run_files),
-        (translate("outside prefix and suffix, not resent"), backlog.outside),
+        (translate("outside the prefix and suffix (not resent)"), backlog.outside),
         (translate("unreadable run files"), len(backlog.unreadable_run_files)),
         (
             translate("run files of projects that no longer run"),
@@ -249,7 +249,7 @@ def _tabulate_keys(keys: Sequence[WaitingKey], now: datetime, translate: Transla
     columns = [
         Column(translate("object key")),
         Column(translate("reason")),
-        Column(translate("since")),
+        Column(translate("failed since")),
         Column(translate("OMS's message"), "half"),
     ]
     return (
@@ -371,14 +371,18 @@ def _describe_open_pass(
 ) -> Block:
     age_span = Span("mark", _text_with_age(open_pass.started, text, now, translate), "way")
     scanned_texts = (
-        [translate("{scanned} scanned so far", scanned=open_pass.scanned)]
+        [translate("{n:object|objects} scanned so far", n=open_pass.scanned)]
         if isinstance(open_pass, UnfinishedPass)
         else []
     )
     rate = units.objects_a_minute(open_pass.objects_per_minute, translate)
     if open_pass.share is None or open_pass.minutes_left is None:
         return Paragraph(
-            (age_span, translate(": "), translate(", ").join([*scanned_texts, rate, translate("time left unknown")]))
+            (
+                age_span,
+                translate(": "),
+                translate(", ").join([*scanned_texts, rate, translate("remaining time unknown")]),
+            )
         )
     permille = round(open_pass.share * 1000)
     label = translate(", ").join(

@@ -33,10 +33,12 @@ from oss_oms_sync.rules.next_steps import METADATA, OMS_UNFINISHED
 from oss_oms_sync.rules.sample_checks import describe_confidence
 
 # Names, other than classes, that can be accepted.
-_OTHER_NAMES = {OMS_UNFINISHED: t("objects that OMS has not finished"), METADATA: t("headers that are not in OBS")}
+_OTHER_NAMES = {
+    OMS_UNFINISHED: t("objects that OMS has not finished"),
+    METADATA: t("headers that differ or are missing in OBS"),
+}
 _MIGRATION_TEXT = t(
-    "a migration from {begun} to {ended}, of {total:object|objects}: {copied} copied, {skipped} skipped,"
-    " {failed} failed"
+    "migration from {begun} to {ended} with {total:object|objects}: {copied} copied, {skipped} skipped, {failed} failed"
 )
 
 
@@ -76,7 +78,7 @@ def accepted_classes(certificate: Certificate, translate: Translator) -> Blocks:
         )
     columns = [
         Column(translate("class")),
-        Column(translate("accepted by, reason")),
+        Column(translate("person who accepted, and reason")),
         Column(translate("objects"), "n"),
         Column(translate("volume"), "n"),
     ]
@@ -119,7 +121,10 @@ def digests(certificate: Certificate, translate: Translator) -> Blocks:
         FactList(
             [
                 *bucket_digests,
-                (translate("source, with times and ETags"), _digest_span(certificate.source.state_digest)),
+                (
+                    translate("digest of the source, with times and ETags"),
+                    _digest_span(certificate.source.state_digest),
+                ),
             ]
         ),
         Detail(
@@ -167,14 +172,16 @@ def sample(sample: SampleResult | None, translate: Translator) -> Blocks:
     )
     figures = [
         Figure(translate("read and compared"), units.count(sample.read, translate), drawn_text),
-        Figure(translate("read"), units.size(sample.bytes, translate)),
+        Figure(translate("volume read"), units.size(sample.bytes, translate)),
         *(Figure(name, f"{len(names):,}", None, "bad" if names else None) for name, names in problems.items()),
     ]
     return [
         Figures(figures, is_in_section=True),
         Paragraph(translate(bound)) if bound else None,
         *(block for name, names in problems.items() if names for block in (Heading(name), keys(names))),
-        FactList([(translate("seed"), Span("digest", sample.seed) if sample.seed else units.unknown_span(translate))]),
+        FactList(
+            [(translate("random seed"), Span("digest", sample.seed) if sample.seed else units.unknown_span(translate))]
+        ),
     ]
 
 

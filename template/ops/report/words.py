@@ -41,12 +41,12 @@ COUNT_LABELS = {
     "pending": t("younger than 15 minutes"),
     "migrating": t("migrating"),
     "unsent": t("not submitted (too many)"),
-    "orphans": t("deleted at the source since then"),
+    "orphans": t("accepted earlier, deleted at the source since"),
 }
 # Steps of a cutover, in order.
 STEP_LABELS = {
     "replay": t("resend failed objects"),
-    "settle": t("let the last writes settle"),
+    "settle": t("wait for the last writes to settle"),
     "compare": t("compare both buckets"),
     "again": t("recheck late objects"),
     "close": t("close the project"),
@@ -82,15 +82,15 @@ PURPOSES = {
 }
 # Reasons why a call ended early.
 STOP_TEXTS = {
-    Stop.TIME: t("time limit of the call reached"),
+    Stop.TIME: t("the time limit of the function call was reached"),
     Stop.SUPERSEDED: t("a newer pass has started"),
-    Stop.LIMIT: t("limit reached"),
+    Stop.LIMIT: t("the limit set by --limit was reached"),
     Stop.CLOSED: t("the project is closed"),
-    Stop.MARK_UNREAD: t("unknown whether the project is closed"),
+    Stop.MARK_UNREAD: t("it is unknown whether the project is closed"),
     Stop.REFUSED: t("OMS refuses all object keys"),
     Stop.NOTHING_TAKEN: t("OMS accepted no object key"),
-    Stop.STORAGE: t("a bucket cannot be listed, read or written to"),
-    Stop.NO_PROGRESS: t("a range made no progress"),
+    Stop.STORAGE: t("a function cannot list, read or write a bucket"),
+    Stop.NO_PROGRESS: t("a range of keys made no progress"),
     Stop.TOO_LARGE: t("too many objects for a pass"),
     Stop.TOO_MANY: t("too many missing objects to submit"),
     Stop.PERIOD_OFF: t("automatic passes are off"),

@@ -36,7 +36,7 @@ class _Holder(NamedTuple):
     @property
     def description(self) -> Text:
         return t(
-            "a setup by {callers} has been running since {since}, or was interrupted",
+            "{callers} started a setup at {since}; this setup is still running, or was interrupted",
             callers=self.callers,
             since=self.since.isoformat(),
         )

@@ -137,7 +137,7 @@ def test_ops_shows_the_progress_of_a_pass_during_the_call():
     # THEN the requests have the same scope, and the line has share, rate, time left and elapsed time
     assert len(caller.payloads) >= 3
     assert all(payload == {"prefix": "a/", "look": True} for payload in caller.payloads)
-    expected_phrases = ("begins", "34%, 1,000 objects, 100 objects per minute, 12 min left")
+    expected_phrases = ("starting", "34%, 1,000 objects, 100 objects per minute, 12 min left")
     assert missing_parts(console.messages, *expected_phrases, "\n") == ["\n"]
 
 

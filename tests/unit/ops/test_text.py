@@ -58,7 +58,7 @@ def pass_lines(answer, lang="en"):
 
 LAG = (
     "  Time from write to arrival in OBS\n  median: 4 s\n  90th percentile: 61 s\n  99th percentile: 5 min\n",
-    "  longest: 2 h\n  not yet: 3\n",
+    "  longest: 2 h\n  not finished yet: 3\n",
 )
 
 
@@ -67,7 +67,7 @@ def test_the_text_of_a_status_has_numbers_remedies_and_sums():
     rows = {line.split("  ")[0]: line.split()[-1] for line in map(str.strip, output.splitlines()) if line}
     numbers = {"accepted, not processed yet": "15", "resolved": "1", "waiting": "3", "stuck": "2"}
     assert rows.items() >= {**numbers, "another project": "0"}.items()
-    progress = "25.0%, 4,321 scanned so far, 2,000 objects per minute, 7 min left"
+    progress = "25.0%, 4,321 objects scanned so far, 2,000 objects per minute, 7 min left"
     parts = (
         "Behind\n  Now behind.\n",
         f"        {report()['copying']['failures']['codes']['INIT_DST_OBJ_MULTIPART_FAILURE']['fix']}\n",
@@ -101,12 +101,14 @@ def test_the_text_of_a_keys_history_names_its_state_and_next_command():
         "      -> Reconcile submits it. To resend the object now:\n"
         f"      -> {OPS} replay --key 'a b'\n"
         "  source bucket: 1,234 bytes, written 2026-01-31T08:00:00Z\n"
-        "  accepted by OMS: a different version, 2026-01-31T08:00:04Z (4 s later)\n"
+        "  accepted by OMS: 2026-01-31T08:00:04Z (4 s later), for a different version\n"
         "  destination bucket: 1,234 bytes, written 2026-01-31T08:05:00Z\n"
         "  Time from write to arrival in OBS: 5 min\n"
     )
     unnamed = {**STORY, "success": {**STORY["success"], "etag": "-"}}
-    assert "  accepted by OMS: version unknown, 2026-01-31T08:00:04Z (4 s later)\n" in text(story_lines(unnamed, "en"))
+    assert "  accepted by OMS: 2026-01-31T08:00:04Z (4 s later), for an unknown version\n" in text(
+        story_lines(unnamed, "en")
+    )
     unknown_story = {**STORY, "object": None, "in_obs": None, "in_obs_unknown": "no right", "step": None}
     assert "  destination bucket: no right\n" in text(story_lines(unknown_story, "en"))
 
@@ -141,7 +143,7 @@ Setup has faults: ok 1, skipped 1, warning 1, unknown 3, fault 1
   warning: task source: another form
       -> Look at it.
   skipped: arrival of records: no object yet
-  unknown until the faults are resolved: task state, task options
+  checks with unknown results until the faults are resolved: task state, task options
 """
 
 
@@ -231,13 +233,13 @@ READ_SAMPLE["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "n
             UNFINISHED_REPLAY,
             "en",
             [
-                "Some objects are still waiting to be resent.\n  handled 5, accepted 3, failed again 2, ",
+                "Some objects are still waiting to be resent.\n  objects handled: 5; accepted: 3; failed again: 2; ",
                 "  oldest failure: 2026-01-01T00:00:00Z\n  stopped: the time is up\n",
                 "    THROTTLED        2\n    FORBIDDEN        1\n",
             ],
         ),
         (replay_lines, REPLAY_ANSWER, "zh", ["没有待重发的对象。\n"]),
-        (reconcile_lines, open_pass_answer(), "zh", ["  提前停止：本次调用时间已用尽（"]),
+        (reconcile_lines, open_pass_answer(), "zh", ["  提前停止：本次函数调用的时间已用尽（"]),
         (reconcile_lines, pass_answer(**TOO_MANY), "en", UNSENT_TEXTS),
         (compare_lines, compare_answer(**TOO_MANY), "en", UNSENT_TEXTS),
         (reconcile_lines, pass_answer(**TOO_MANY), "zh", ["有 1,234 个缺失的对象未补交", *COPY_COMMANDS]),
@@ -427,8 +429,8 @@ def test_the_text_of_compare_does_not_show_objects_in_transit_in_red():
 
 @pytest.mark.parametrize("trial", [compare_answer(MISSING_CLASSES, **TRIAL), pass_answer(missing=["a"], **TRIAL)])
 def test_the_text_of_a_dry_run_counts_objects_that_would_be_submitted(trial):
-    not_sent = ["resubmitted", "submitted by this pass"]
-    assert missing_parts(text(pass_lines(trial)), "  would be submitted: 5\n", *not_sent) == not_sent
+    not_sent = ["submitted objects", "submitted by this pass"]
+    assert missing_parts(text(pass_lines(trial)), "  objects that would be submitted: 5\n", *not_sent) == not_sent
 
 
 @pytest.mark.parametrize(
@@ -444,8 +446,8 @@ def test_the_text_of_a_dry_run_counts_objects_that_would_be_submitted(trial):
             "1,000 objects, 100 objects per minute",
             "1,000 个对象、每分钟 100 个对象",
         ),
-        (None, "begins", "正在开始"),
-        (pass_answer(), "begins", "正在开始"),  # the pass before it
+        (None, "starting", "正在开始"),
+        (pass_answer(), "starting", "正在开始"),  # the pass before it
     ],
 )
 def test_the_progress_of_a_pass_is_a_single_line(answer, en, zh):
@@ -462,7 +464,7 @@ def test_the_text_of_a_certificate_names_failed_checks_and_remedies():
         "  Writes stopped: 2026-01-31T08:00:00Z (2026-01-31 UTC)\n  As of: 2026-01-31T09:12:00Z (",
         f"  Checks passed: {len(IDS) - 3} of {len(IDS) - 2}\n",
         "  MISSING failed: 1 object missing in OBS (4 bytes)\n      required: ",
-        "      in the document: 1 object, 4 bytes\n",
+        "      counts in the certificate: 1 object, 4 bytes\n",
         f"      -> {OPS} cutover --frozen-since 2026-01-31T08:00:00Z --accept 'equal_size=Li, checked' --restart\n",
         *("equal size equal_size", "  Li, checked  "),
     )
@@ -474,7 +476,7 @@ def test_the_text_of_a_certificate_names_failed_checks_and_remedies():
 def test_the_text_of_a_rehearsal_has_the_expected_length_of_the_freeze():
     output = text(certificate_lines(rehearsal("NO-GO", {"MISSING": "failed"})))
     expected_lines = (
-        "  writes stopped: not stopped: a rehearsal\n",
+        "  writes stopped: not stopped, because this is a rehearsal\n",
         "  The freeze would last about 131 minutes, ",
         "      MISSING: objects missing in OBS\n",
     )

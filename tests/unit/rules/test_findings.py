@@ -63,7 +63,7 @@ CASES: dict[str, Case] = {
         "NOTHING_WAITS",
         LATE,
         "not run",
-        ["replay last read OMS's lists at 2026-01-31T09:14:59Z"],
+        ["replay last read OMS's lists of failed copies at 2026-01-31T09:14:59Z"],
         CONTINUE,
     ),
     "a refused key of an object that was read": (
@@ -117,7 +117,7 @@ CASES: dict[str, Case] = {
         ["too many", "(python3 ops.py open)"],
         None,
     ),
-    "a closing by another run": ("CLOSED", {"run": "run-2"}, "not run", ["by hand or by another run"], CONTINUE),
+    "a closing by another run": ("CLOSED", {"run": "run-2"}, "not run", ["by hand or by another cutover"], CONTINUE),
     "another open project": (
         "CLOSED",
         {"open_projects": ["other"]},
@@ -129,7 +129,10 @@ CASES: dict[str, Case] = {
         "CLOSED",
         {"closed.written": "2026-01-31T09:13:01Z"},
         "not run",
-        ["no standstill pass has begun at least two minutes after the close at 2026-01-31T09:13:01Z"],
+        [
+            "the project was closed at 2026-01-31T09:13:01Z; two minutes or more after that, no"
+            " standstill pass has begun"
+        ],
         CONTINUE,
     ),
     "a standstill pass two minutes after the close": (
@@ -220,10 +223,16 @@ CASES: dict[str, Case] = {
         "OVERWRITTEN",
         {**skip("overwritten"), "scope.suffix": "1"},
         "failed",
-        ["so delete each object in OBS"],
+        ["so delete each of these objects in OBS"],
         DEEP,
     ),
-    "a task that never overwrites": ("OLDER", skip("older", NEVER), "failed", ["delete each object in OBS"], DEEP),
+    "a task that never overwrites": (
+        "OLDER",
+        skip("older", NEVER),
+        "failed",
+        ["delete each of these objects in OBS"],
+        DEEP,
+    ),
     "an older object that could not be read": (
         "OLDER",
         {**skip("older", "CRC64_COMPARISON_OVERWRITE"), "passes.compare.no_right_in_oss": 1},
@@ -253,7 +262,7 @@ CASES: dict[str, Case] = {
         "SAMPLE",
         {"sample": make_sample(read=0) | {"problem": "AccessDenied"}},
         "not run",
-        ["a bucket cannot be read (AccessDenied)", "python3 ops.py setup", "policies/show.py prints"],
+        ["one of the two buckets cannot be read (AccessDenied)", "python3 ops.py setup", "policies/show.py prints"],
         ("cutover", {**FROZEN, "sample": 3}),
     ),
     "a sample that runs out of time": (

@@ -18,9 +18,9 @@ class OmissionReason(Enum):
 
     meaning: Text
 
-    YOUNG = ("young", t("absent from the source for less than a day when the last comparison began"))
+    YOUNG = ("young", t("object absent from the source for less than a day when the last comparison began"))
     NAME = ("name", t("an rclone list cannot represent the key exactly"))
-    WAITS = ("waits", t("a failed record or a run file contains the key"))
+    WAITS = ("waits", t("replay may resend the key: a failed record or run file contains the key"))
     RECORDED = ("recorded", t("OMS accepted the key after the last comparison began"))
     OTHERS = ("others", t("no proof that this project copied the object to OBS"))
     OBS_UNKNOWN = ("obs_unknown", t("OBS did not answer the request for the object"))

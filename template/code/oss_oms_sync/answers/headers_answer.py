@@ -39,23 +39,27 @@ class HeadersOutcome(Enum):
     `is_settled` is True if the object in OBS has the headers of the source or, after an undo, its own earlier headers.
     """
 
-    RECORDED = "recorded", True, t("equal according to an earlier record of these versions")
-    EQUAL = "equal", True, t("equal")
-    MENDED = "mended", True, t("changed in OBS to the source's headers")
-    RESTORED = "restored", True, t("restored in OBS to the previous headers")
+    RECORDED = "recorded", True, t("headers equal, according to a record of these versions")
+    EQUAL = "equal", True, t("headers equal")
+    MENDED = "mended", True, t("headers in OBS changed to those of the source")
+    RESTORED = "restored", True, t("headers in OBS restored to their previous values")
     UNTOUCHED = "untouched", True, t("headers never changed by this project")
     # The outcome if the pass does not change headers.
     DIFFERS = "differs", False, t("headers that differ and can be corrected in OBS")
     # The pass did not change the object, or does not know whether it did.
     OTHER_CLASS = "other_class", False, t("contents not proven equal: headers left unchanged")
-    CHANGED = "changed", False, t("written during the run: headers left unchanged")
-    ARCHIVED = "archived", False, t("archived in OBS, which does not change headers of archived objects")
-    NOT_ASCII = "not_ascii", False, t("header values outside US-ASCII, which OBS refuses")
-    TOO_LARGE = "too_large", False, t("more than 8 KB of user metadata, or of headers to save for --undo")
-    REMOVAL = "removal", False, t("a header in OBS that the source object lacks")
-    UNREADABLE = "unreadable", False, t("headers not readable: a cloud refused the request")
+    CHANGED = "changed", False, t("object written during the pass: headers left unchanged")
+    ARCHIVED = "archived", False, t("object archived in OBS: headers of archived objects cannot be changed")
+    NOT_ASCII = "not_ascii", False, t("header values with characters outside US-ASCII: OBS refuses them")
+    TOO_LARGE = "too_large", False, t("user metadata, or headers to save for --undo, larger than 8 KB")
+    REMOVAL = (
+        "removal",
+        False,
+        t("header in OBS that the source object lacks: left unchanged, because a removal may have other effects"),
+    )
+    UNREADABLE = "unreadable", False, t("headers could not be read: a cloud refused the request")
     REFUSED = "refused", False, t("headers not changed: OBS refused the request")
-    UNCONFIRMED = "unconfirmed", False, t("change not confirmed: the next run checks the headers")
+    UNCONFIRMED = "unconfirmed", False, t("change requested but not confirmed: the next run checks the headers")
     # Only in a standstill pass, if too many objects have no record.
     UNREAD = "unread", False, t("headers not read, because too many objects have no record")
 

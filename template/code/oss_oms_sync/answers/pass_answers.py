@@ -171,7 +171,7 @@ _STORAGE_CLASSES = {
     "WARM": t("IA"),
     "COLD": t("Archive"),
     "DEEP_ARCHIVE": t("Deep Archive"),
-    "": t("an unspecified class"),
+    "": t("an unspecified storage class"),
 }
 # Sentences about objects that could not be read without a permission, by the field of ReadResult that counts them.
 MISSING_PERMISSION_TEXTS = {

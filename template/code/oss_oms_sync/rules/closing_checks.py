@@ -58,7 +58,7 @@ def check_closed(facts: CutoverFacts) -> Finding:
         )
     if mark.run != facts.run:
         return report_not_run(
-            t("the project was closed by hand or by another run at {since}", since=mark.written),
+            t("the project was closed at {since}, by hand or by another cutover", since=mark.written),
             t("Continue the cutover, which closes the project again"),
             continue_step,
         )
@@ -85,7 +85,7 @@ def check_closed(facts: CutoverFacts) -> Finding:
     ):
         return report_not_run(
             t(
-                "no standstill pass has begun at least two minutes after the close at {written}",
+                "the project was closed at {written}; two minutes or more after that, no standstill pass has begun",
                 written=mark.written,
             ),
             CONTINUE_TEXT,
@@ -151,7 +151,7 @@ def _find_reason_to_wait(facts: WaitingFacts) -> Text | None:
     if oms_work.left is None:
         return None
     if oms_work.recorded is None:
-        return t("not all success records have been counted yet")
+        return t("OMS's counts do not cover all success records yet")
     if oms_work.left > 0:
         return t("OMS has not finished {left:object|objects}", left=oms_work.left) if oms_work.may_finish else None
     if oms_work.busy and idle_time and parse_timestamp(facts.made) < idle_time:

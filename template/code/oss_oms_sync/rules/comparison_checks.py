@@ -78,7 +78,9 @@ def check_scope(facts: CutoverFacts) -> Finding:
 
 def report_missing_comparison(check: CutoverCheck, scope_finding: Finding) -> Finding:
     """Return the finding of a check that lacks a valid comparison; the finding of SCOPE has the remedy."""
-    return check.finding(Result.NOT_RUN, t("no valid comparison (see SCOPE)"), scope_finding.next, scope_finding.step)
+    return check.finding(
+        Result.NOT_RUN, t("no valid comparison (see the check SCOPE)"), scope_finding.next, scope_finding.step
+    )
 
 
 def check_freeze(facts: CutoverFacts) -> Finding:

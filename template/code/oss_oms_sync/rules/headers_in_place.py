@@ -29,7 +29,9 @@ def parse_effect(report: Mapping[str, object]) -> HeaderChangeEffect | Text:
     match report.get("in_place"):
         case {**answers} if all(answers.get(name) in (YES, NO) for name in _REQUIRED_ANSWERS):
             if answers["moves_etag"] == YES:
-                return t("changing headers changes the ETag in OBS, so equal contents could no longer be proven")
+                return t(
+                    "a change of headers in OBS also changes the ETag, so equal contents could no longer be proven"
+                )
             if answers["url"] == NO or answers["expired_url"] == YES:
                 return t("OBS does not enforce the expiry of a signed URL, so a delayed change could not be prevented")
             return HeaderChangeEffect(answers["moves_time"] == YES, answers.get("replaces") == YES)
@@ -39,5 +41,6 @@ def parse_effect(report: Mapping[str, object]) -> HeaderChangeEffect | Text:
 # The name of doctor's check that the functions' key can change headers.
 PERMISSION_CHECK = t("permission to change headers")
 MOVES_TIME_TEXT = t(
-    "changing headers changes LastModified in OBS, so only a cutover changes headers, between the freeze and the close"
+    "a change of headers in OBS also changes LastModified, so only a cutover changes headers, between the"
+    " freeze and the close"
 )

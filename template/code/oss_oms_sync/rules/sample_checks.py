@@ -38,7 +38,7 @@ HEADERS = CutoverCheck(
 # The number of objects in a sample that is requested only to compare headers.
 _SAMPLE_OF_HEADERS = 100
 _PROBLEM_TEXTS = {
-    TIME_IS_UP: t("the time limit was reached, and the next run continues"),
+    TIME_IS_UP: t("the time limit was reached; the next run continues reading"),
     BACK_TO_SOURCE: t("OBS has back-to-source rules: reading a missing object creates the object in OBS"),
 }
 
@@ -125,7 +125,7 @@ def describe_problem(problem: str) -> Text | None:
     """Return a text for the code of the reason why objects were not read, or None if the code is empty."""
     if not problem:
         return None
-    return _PROBLEM_TEXTS.get(problem) or t("a bucket cannot be read ({code})", code=problem)
+    return _PROBLEM_TEXTS.get(problem) or t("one of the two buckets cannot be read ({code})", code=problem)
 
 
 def describe_confidence(sample: SampleResult) -> Text | None:

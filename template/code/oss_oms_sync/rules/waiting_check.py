@@ -67,8 +67,8 @@ def check_waiting_keys(facts: WaitingFacts) -> Finding:
         finding = _check_lists(facts)
     if accepted_groups:
         text = t(
-            "{finding}. {accepted:object was|objects were} accepted by name, because OMS does not accept the keys"
-            " and reading did not prove equal contents",
+            "{finding}. {accepted:object was|objects were} accepted by name: OMS does not accept their"
+            " keys, and reading did not prove equal contents",
             finding=finding.actual,
             accepted=_count_keys(accepted_groups),
         )
@@ -149,8 +149,8 @@ def _check_lists(facts: WaitingFacts) -> Finding:
             DOCTOR,
         )
     if last_reading < max(_list_min_reading_times(facts)):
-        unread_text = t("replay has not read OMS's lists yet")
-        late_text = t("replay last read OMS's lists at {looked}", looked=last_reading)
+        unread_text = t("replay has not read OMS's lists of failed copies yet")
+        late_text = t("replay last read OMS's lists of failed copies at {looked}", looked=last_reading)
         return NOTHING_WAITS.finding(
             Result.NOT_RUN,
             late_text if last_reading else unread_text,
@@ -161,7 +161,7 @@ def _check_lists(facts: WaitingFacts) -> Finding:
             cutover_step(facts),
             waits=True,
         )
-    text = t("none, as of {looked}", looked=last_reading)
+    text = t("no object is waiting, as of {looked}", looked=last_reading)
     if failure_lists.unread:
         text = t(
             "{finding}; {unread:line|lines} could not be read, but compare has checked every object",

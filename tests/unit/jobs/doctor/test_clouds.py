@@ -75,7 +75,7 @@ IMPERFECT = {
     "a task that compares CRC64s": (
         set_task(overwrite_mode="CRC64_COMPARISON_OVERWRITE"),
         MODE,
-        "has no CRC64, OMS compares size and time",
+        "has no CRC64, OMS compares sizes and times",
         NOT_SKIPPED,
     ),
     "a task that compares sizes": (
@@ -146,7 +146,7 @@ def test_doctor_skips_the_checks_of_reconcile_without_a_source_bucket(run_doctor
     report = run_doctor(SOURCE_BUCKET="")
     assert report["ok"]
     assert states(report, "unknown") == []
-    of_source = {"source bucket", "permission to list source bucket", "arrival of records", "pass triggers"}
+    of_source = {"source bucket", "permission to list the source bucket", "arrival of records", "pass triggers"}
     assert of_source <= set(states(report, "skipped"))
 
 
@@ -173,8 +173,8 @@ def test_doctor_reports_source_objects_that_forward_ignores_as_a_fault(box, run_
     environment, keys, state = SOURCE[case]
     box.oss.fill(box.source_bucket, keys)
     report = run_doctor(**environment)
-    assert states(report, "fault", "unknown") == (["source names"] if state != "ok" else [])
-    verify_check(report, "source names", state, fix="vars.objectPrefix" if state != "ok" else "")
+    assert states(report, "fault", "unknown") == (["source object keys"] if state != "ok" else [])
+    verify_check(report, "source object keys", state, fix="vars.objectPrefix" if state != "ok" else "")
 
 
 @pytest.mark.parametrize("prefix", ["", "photos/"])
@@ -411,4 +411,4 @@ def test_doctor_counts_the_objects_of_a_large_scope_after_a_pass(box, project_fo
     box.oss.fill(box.source_bucket, ["z.png"])
     box.advance(1)
     run_job("reconcile", **suffix)
-    verify_check(run_doctor(**suffix), NAME, "ok", "according to the pass of")
+    verify_check(run_doctor(**suffix), NAME, "ok", "according to the reconcile pass of")

@@ -141,7 +141,7 @@ FAULTS = {
     "source bucket in another region": (move_bucket(PHOTOS), "source bucket", "cn-hangzhou"),
     "no permission to list the source bucket": (
         deny("oss:ListObjects", PHOTOS),
-        "permission to list source bucket",
+        "permission to list the source bucket",
         "oss:ListObjects",
     ),
     "expired OSS token": (lambda box, _: box.oss.expire_tokens(), "OSS response", "role"),

@@ -65,7 +65,8 @@ def test_an_alarm_has_machine_readable_fields(world):
         "before": "in step",
         "since": "2026-03-10T12:45:00Z",
         "at": "2026-03-10T13:00:00Z",
-        "text": "1 object has been waiting since 2026-03-10T12:30:00Z; replay resends failed objects automatically.",
+        "text": "1 object has been waiting to be resent since 2026-03-10T12:30:00Z. Replay resends failed"
+        " objects automatically.",
         "next": "For details, run in the project's folder: python3 ops.py status. If the backlog still grows after an"
         " hour, check the setup: python3 ops.py doctor.",
         "waiting": 1,
@@ -104,7 +105,8 @@ def test_the_log_line_of_status_has_the_numbers_of_its_alarm(world, caplog):
     assert read_log_line(world, caplog) == {
         "verdict": "behind",
         "alarm": False,
-        "text": "1 object has been waiting since 2026-03-10T12:30:00Z; replay resends failed objects automatically.",
+        "text": "1 object has been waiting to be resent since 2026-03-10T12:30:00Z. Replay resends failed"
+        " objects automatically.",
         "waiting": 1,
         "at_least": False,
         "oldest": "2026-03-10T12:30:00Z",

@@ -114,7 +114,7 @@ def test_waiting_keys_make_the_verdict_behind_after_a_project_reopens(world):
     assert report["closed"] is None
     world.bucket.add_failed_records("a", reason="CLOSED")
     world.bucket.add_failed_records("b", reason="REJECTED")
-    assert read_verdict(world)[1].startswith("2 objects have been waiting since")
+    assert read_verdict(world)[1].startswith("2 objects have been waiting to be resent since")
     assert world.status()["lasting"] == ["REJECTED"]
 
 

@@ -52,7 +52,7 @@ OUTCOMES = {
         [("fails", 3), ("add_read_lines", 3), ("add_copy_failed_record", "a")],
         {"counted": 3, "done": 2, "waiting": 1},
         BEHIND,
-        ["1 object has been waiting since"],
+        ["1 object has been waiting to be resent since"],
     ),
     **{
         f"stuck, {code}": (
@@ -76,7 +76,7 @@ OUTCOMES = {
         [("fails", 1), ("add_read_lines", 1), ("throttled", "a")],
         {"counted": 1, "waiting": 1},
         BEHIND,
-        ["1 object has been waiting since"],
+        ["1 object has been waiting to be resent since"],
     ),
     "failures of another project": (
         [("fails", 3), ("add_read_lines", 3, 2)],
@@ -216,16 +216,16 @@ STORIES: dict[str, list[tuple[Callable[[World], Any], dict[str, int], str]]] = {
             f"{AGAIN}{MULTIPART}): ",
         ),
         (advance(2), {"counted": 1, "stuck": 1}, f"{AGAIN}{MULTIPART}): "),
-        (acknowledged, {}, "1 object has been waiting since"),
+        (acknowledged, {}, "1 object has been waiting to be resent since"),
         # While it does, later failures that no list names end as well: by another acknowledgement.
-        (advance(12 * 3600), {}, "1 object has been waiting since"),
+        (advance(12 * 3600), {}, "1 object has been waiting to be resent since"),
         (fail_copies(1, 180), {"counted": 1, "unknown": 1}, ""),
         (
             lambda world: world.bucket.add_comparison(equal_contents=6, failed_before=1),
             {"counted": 1, "unknown": 1},
             "",
         ),
-        (acknowledged, {}, "1 object has been waiting since"),
+        (acknowledged, {}, "1 object has been waiting to be resent since"),
     ],
 }
 

@@ -83,7 +83,7 @@ def test_a_keys_history_names_the_reason_and_remedy_of_a_failed_copy(world):
     world.bucket.add_copy_failed_record("a", "INIT_DST_OBJ_MULTIPART_FAILURE")
     answer = world.status(key="a")
     assert answer["story"] == (
-        "OMS accepted this version, but failed to copy it: INIT_DST_OBJ_MULTIPART_FAILURE, no message."
+        "OMS accepted this version, but failed to copy it: INIT_DST_OBJ_MULTIPART_FAILURE, no error message."
     )
     assert "set another Content-Type at the source. Replay resends the object in its next run." in answer["next"]
 
@@ -224,7 +224,7 @@ def test_a_keys_history_says_if_the_closed_mark_is_unreadable(world):
 
 
 def test_a_keys_history_is_green_only_if_the_version_is_copied_or_recent():
-    world, failed = make_status_world(), "failed to copy it: UPLOAD_DST_OBJ_FAILURE, no message"
+    world, failed = make_status_world(), "failed to copy it: UPLOAD_DST_OBJ_FAILURE, no error message"
     for action, story, well in (
         (
             methodcaller("put_accepted", "a", data="a", minutes_ago=1),
@@ -254,7 +254,7 @@ def test_a_keys_history_is_green_only_if_the_version_is_copied_or_recent():
 
 SIZE, CRC64 = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "CRC64_COMPARISON_OVERWRITE"
 READ = ("compare", {"deep": True, "prefix": "a"})
-OVERWRITES = "overwrite all of these objects with a task group (python3 ops.py migrate --overwrite --prefix a)"
+OVERWRITES = "overwrite all of these objects with an OMS task group (python3 ops.py migrate --overwrite --prefix a)"
 
 
 @pytest.mark.parametrize(
@@ -269,10 +269,15 @@ OVERWRITES = "overwrite all of these objects with a task group (python3 ops.py m
             f"replay --key a. OMS skips an object if one of the two sides has no CRC64; in that case, {OVERWRITES}",
             READ,
         ),
-        ("NO_OVERWRITE", "b", "delete each object in OBS and compare again", READ),
+        ("NO_OVERWRITE", "b", "delete each of these objects in OBS, then compare again", READ),
         # A newer version of another size.
         (SIZE, "?!", "resend the object:", ("replay", {"key": "a"})),
-        ("NO_OVERWRITE", "?!", "delete each object in OBS and compare again", ("compare", {"restart": True})),
+        (
+            "NO_OVERWRITE",
+            "?!",
+            "delete each of these objects in OBS, then compare again",
+            ("compare", {"restart": True}),
+        ),
     ],
 )
 def test_a_keys_history_names_the_remedy_for_the_overwrite_mode(mode, data, remedy, step):

@@ -169,9 +169,9 @@ def test_the_verdict_in_step_names_the_age_of_unchecked_objects(world, scope, ol
 @pytest.mark.parametrize(
     ("scope", "words"),
     [
-        (BACKFILL, "A backfill is running, begun at 2026-03-10T12:00:00Z: 40 objects so far."),
+        (BACKFILL, "A backfill is running, begun at 2026-03-10T12:00:00Z: 40 objects scanned so far."),
         ({**USUAL, "all": True}, "A backfill is running"),
-        (USUAL, "A pass is running, begun at 2026-03-10T12:00:00Z: 40 objects so far."),
+        (USUAL, "A pass is running, begun at 2026-03-10T12:00:00Z: 40 objects scanned so far."),
         ({**USUAL, "prefix": "a/"}, "A pass is running"),
     ],
     ids=["backfill", "all", "usual", "part"],

@@ -153,7 +153,7 @@ def test_status_names_no_oldest_key_if_its_listing_is_incomplete(mocker):
         world.bucket.add_json(f"failed_object/{name}", "")
     assert read_verdict(world) == (
         BEHIND,
-        "at least 0 objects are waiting; replay resends failed objects automatically.",
+        "at least 0 objects are waiting to be resent. Replay resends failed objects automatically.",
     )
 
 

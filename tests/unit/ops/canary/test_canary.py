@@ -233,11 +233,11 @@ def test_a_canary_changes_no_headers_of_an_object_that_arrives_late(world):
     [
         (
             lambda world: setattr(world.oss.buckets[world.source_bucket], "has_retention", True),
-            "a retention rule keeps written objects",
+            "has a retention rule, so the canary's objects could not be deleted",
         ),
         (
             lambda world: setattr(destination(world), "has_retention", True),
-            "a retention rule keeps written objects",
+            "has a retention rule, so the canary's objects could not be deleted",
         ),
         (lambda world: world.ops("close"), "The project is closed"),
         (
@@ -383,7 +383,7 @@ def test_the_removal_of_a_canary_deletes_a_copy_that_arrives_meanwhile(world):
     world.task.copy_faults.add(CopyFault.late(1, 400), where=is_key_of("small"))
     world.cut_short(45)
     earlier_requests = world.asked
-    expect_exit(world.canary("--remove"), 0, "OMS may still write objects that it read before")
+    expect_exit(world.canary("--remove"), 0, "OMS may still write objects that it has already read")
     assert world.asked - earlier_requests < 20 * 400 / 15, "it asks at leisure"
     assert world.leftovers(after=3600) == []
 

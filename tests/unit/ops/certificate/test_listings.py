@@ -91,7 +91,7 @@ def test_check_reads_an_empty_listing_and_any_bytes_of_a_key(read, data, objects
         (b'[{"Path": "a", "Size": 1}, 7]', "object 2"),
         (b'[{"Path": "a", "Size": 1}, {"Path": "b', "Unterminated string"),
         (b'[{"Path": "\\ud800", "Size": 1}]', "surrogates"),
-        (b"1\t\xff\n", "it is not UTF-8"),
+        (b"1\t\xff\n", "the file is not UTF-8"),
         (b'{"a":' * 100_000, "recursion"),
     ],
 )

@@ -52,7 +52,7 @@ def test_the_checklist_prints_the_document_and_manual_page_of_a_setting(world):
         "https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0074.html",
         "<CORSConfiguration>\n  <CORSRule>\n    <AllowedOrigin>*</AllowedOrigin>\n",
     )
-    for line in (r"CORS rules +1 rule +- +only at the source", r"Bucket tags +team=a +team=a +equal"):
+    for line in (r"CORS rules +1 rule +- +set only at the source", r"Bucket tags +team=a +team=a +equal"):
         assert re.search(line, output)
 
 

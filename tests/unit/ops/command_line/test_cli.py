@@ -253,11 +253,11 @@ def run_to_exit(capsys):
         (["replay", "a"], "replay does not accept 'a'. To list the commands or options: --help"),
         (
             ["migrate", "--plan"],
-            "migrate does not accept '--plan': an option of setup. To list the commands or options: --help",
+            "migrate does not accept '--plan': it is an option of setup. To list the commands or options: --help",
         ),
         (
             ["compare", "--html=page"],
-            "compare does not accept '--html': an option of status, fleet, show, cutover, setup and checklist.",
+            "compare does not accept '--html': it is an option of status, fleet, show, cutover, setup and checklist.",
         ),
         (["status", "--hour"], "status does not accept '--hour': did you mean '--hours'?"),
         (["status", "--acknowlege"], "did you mean '--acknowledge'?"),

@@ -146,7 +146,7 @@ def test_ctrl_c_prints_the_look_command_and_ends_serverless_devs(environment, sl
     with allow_interrupts():
         terminal = TerminalProgram(environment, "compare", "--deep")
     terminal.read_until("compare 0:0")
-    terminal.read_until("begins")
+    terminal.read_until("starting")
     assert is_running(slow_tool)
     terminal.type("\x03")
     assert terminal.end() == 130
@@ -169,7 +169,7 @@ def test_a_signal_makes_ops_print_the_look_command_without_a_terminal(environmen
 def test_a_closed_terminal_stops_the_command_of_ops(environment, slow_tool):
     with allow_interrupts():
         terminal = TerminalProgram(environment, "compare", "--deep")
-    terminal.read_until("begins")
+    terminal.read_until("starting")
     assert terminal.close() == 130
     assert not is_running(slow_tool)
 

@@ -100,7 +100,7 @@ def test_a_cutover_runs_its_steps_in_order_and_reports_their_results():
         "1. Check the setup …",
         "   done",
         "2. Resend failed objects …",
-        "   done: handled 0, accepted 0, failed again 0, no longer needed 0, left 0",
+        "   done: objects handled: 0; accepted: 0; failed again: 0; no longer to be resent: 0; left: 0",
         "3. Wait for the last writes to settle …",
         "   done: source frozen since 2026-01-31T08:00:00Z",
         "4. Compare both buckets …",
@@ -162,11 +162,11 @@ UNFINISHED_REPLAY = {**REPLAY_ANSWER, "taken": 9, "accepted": 5, "failed": 4, "l
                 UNFINISHED_REPLAY,
                 {**REPLAY_ANSWER, "taken": 4, "failed": 4, "by_reason": {"REFUSED": 4}},
             ],
-            "   look: handled 4, accepted 0, failed again 4, no longer needed 0, left 0\n",
+            "   attention: objects handled: 4; accepted: 0; failed again: 4; no longer to be resent: 0; left: 0\n",
         ),
         (
             [{**UNFINISHED_REPLAY, "stopped": "OMS refuses every key: ACCOUNT"}],
-            "left 3; stopped: OMS refuses every key: ACCOUNT\n",
+            "left: 3; stopped: OMS refuses every key: ACCOUNT\n",
         ),
     ],
     ids=["OMS accepts no further key", "OMS refuses every key"],
@@ -185,7 +185,7 @@ def test_a_cutover_restarts_a_comparison_that_became_too_old():
     console = run_cutover(compare=[answer_in_progress(in_flight=1), NO_PASS["compare"], compare_answer()])
     payloads = [{"cutover": True, "restart": True}, {**CUTOVER_PAYLOAD, "again": True}] * 2
     assert list_payloads(console, "compare") == payloads
-    assert "look: stopped: No pass over this scope has started yet." in console.messages
+    assert "attention: stopped: No pass over this scope has started yet." in console.messages
     assert console.messages.endswith("Make the certificate …\n")
 
 
@@ -209,7 +209,12 @@ def test_a_cutover_replays_failed_objects_before_their_recheck():
 def test_a_cutover_waits_at_most_150_minutes_for_objects_in_progress():
     console = run_cutover(compare=answer_in_progress(moving=2))
     assert 9000 <= console.clock.seconds < 9100
-    assert missing_parts(console.messages, "in progress: moving 2. Recheck in ", "   look: left: moving 2\n") == []
+    assert (
+        missing_parts(
+            console.messages, "in progress: moving 2. Recheck in ", "   attention: still in progress: moving 2\n"
+        )
+        == []
+    )
 
 
 TOO_MANY_KEYS_ERROR = FunctionError(
@@ -223,7 +228,7 @@ TOO_MANY_KEYS_ERROR = FunctionError(
         (
             answer_in_progress(missing=2, older=1),
             1 + 3,
-            "left: missing 2, older 1\nThe project is not closed: some objects must first be",
+            "still in progress: missing 2, older 1\nThe project is not closed: some objects must first be",
         ),
         (
             [answer_in_progress(missing=12_000), TOO_MANY_KEYS_ERROR],
@@ -239,7 +244,7 @@ def test_a_cutover_certifies_differences_that_remain_after_submission(compare, c
     assert run(console) == certificate()
     assert len(list_payloads(console, "compare")) == calls
     assert console.caller.mark is None
-    assert f"   look: {message}" in console.messages
+    assert f"   attention: {message}" in console.messages
 
 
 TIMES_AFTER_FREEZE = {"started": "2026-01-31T08:15:00Z", "ended": "2026-01-31T08:40:00Z"}
@@ -287,7 +292,7 @@ def test_a_cutover_continues_an_open_comparison_with_the_same_options(plan, earl
     assert run(console, **plan)["verdict"] == "GO"
     assert list_payloads(console, "compare") == payloads
     assert console.caller.mark is not None
-    begun = "   done: comparison begun at 2026-01-31T08:15:00Z; 1,001 source objects, 1,001 in OBS\n"
+    begun = "   done: using the comparison begun at 2026-01-31T08:15:00Z; 1,001 source objects, 1,001 in OBS\n"
     assert (begun in console.messages) is (payloads == [RECHECK])
 
 
@@ -386,7 +391,7 @@ def test_a_cutover_starts_the_standstill_pass_only_after_oms_finished(check, goe
     run(console, accept=accept)
     assert [payload["accept"] for payload in list_payloads(console, "certify") if "accept" in payload] == [accept] * 3
     assert ({"standstill": True, "restart": True} in console.caller.payloads("compare")) is goes_on
-    assert (f"   look: {check['id']}\nMake the certificate" in console.messages) is not goes_on
+    assert (f"   attention: {check['id']}\nMake the certificate" in console.messages) is not goes_on
 
 
 @pytest.mark.parametrize(
@@ -499,12 +504,15 @@ OUT_OF_SCOPE = {name: make_class_counts(90, 90) for name in ("outside", "canary"
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
-        ({"moving": make_class_counts(250, 0)}, "look: left: moving 250; 1,000 of 1,250 objects could be judged"),
+        (
+            {"moving": make_class_counts(250, 0)},
+            "attention: still in progress: moving 250; 1,000 of 1,250 objects could be judged",
+        ),
         ({}, "done: no objects in progress; 1,000 of 1,000 objects could be judged"),
         # As in the certificate, only objects in scope count.
         (
             {"equal_contents": make_class_counts(0, 0), "moving": make_class_counts(10, 0), **OUT_OF_SCOPE},
-            "look: left: moving 10; 0 of 10 objects could be judged",
+            "attention: still in progress: moving 10; 0 of 10 objects could be judged",
         ),
     ],
     ids=["a changing object", "no changing object", "no object that can be judged"],
@@ -589,7 +597,7 @@ NAME_HINT = "write the person's name, a comma"
             for acceptance in ("equal_size=, checked", "equal_size=Li:", "equal_size", "equal_size= ")
         ),
         (("--accept", "equal_size=<who, why>"), "--accept"),
-        (("--rehearse", "--close"), "a rehearsal closes nothing: omit --close"),
+        (("--rehearse", "--close"), "a rehearsal does not close the project: omit --close"),
         (("--rehearse", "--frozen-since", "now"), "--rehearse"),
         (("--sample", "many"), "--sample"),
         (("--sample", "301"), "--sample"),
@@ -615,7 +623,7 @@ OPTION_TEXT = "-> Pass --rehearse, or the start of the freeze: --frozen-since no
             ["--frozen-since", "2026-01-31T09:05:00Z"],
             "en",
             None,
-            ["2026-01-31T09:05:00Z is in the future", OPTION_TEXT],
+            ["2026-01-31T09:05:00Z, is in the future", OPTION_TEXT],
         ),
         ([], "en", None, [OPTION_TEXT]),
         ([], "zh", None, ["-> 请使用 --rehearse，或给出停写时间"]),

@@ -16,7 +16,7 @@ def test_the_command_close_writes_the_mark_and_reads_it_two_minutes_later(comman
     assert command(console, "close") == 0
     assert console.caller.asked == [("certify", {"close": True}), ("certify", {"look": True})]
     assert looked_at == [0, 120]
-    assert "closing: waiting for earlier submissions, 1:00 left" in console.messages
+    assert "closing the project: 1:00 left until earlier submissions have ended" in console.messages
     assert console.out.getvalue().startswith(
         "It is closed.\n  The mark that closes the project was still present two minutes after it was written."
     )

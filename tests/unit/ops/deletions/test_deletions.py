@@ -57,7 +57,7 @@ def test_the_command_deletions_writes_its_list_and_prints_the_next_steps(run, tm
     assert not missing_parts(
         output,
         "3 objects (6.00\u00a0MB) that the source has deleted".replace("\u00a0", " "),
-        "absent from the source for less than a day when the last comparison began",
+        "object absent from the source for less than a day when the last comparison began",
         "the source has the object again",
         "of unknown origin: OMS never accepted the key",
         "rclone delete obs:photos-obs --files-from-raw gone --dry-run",

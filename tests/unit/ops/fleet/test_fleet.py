@@ -77,7 +77,7 @@ def test_the_command_fleet_shows_the_worst_project_first_in_80_columns(run, proj
     assert rows[2:5] == ["empty", "no-answer", "other-version"]
     assert rows[5:] == ["behind", "unknown", "closed", "in-step", "well-0", "well-1"]
     assert f"cd {folders[4]} && {OPS} replay" in text.replace("\n", " ")
-    problems = ("the project's `status` command did not answer", "unknown format", "this folder has no ops.py")
+    problems = ("the project's `status` command returned no result", "unknown format", "this folder has no ops.py")
     assert missing_parts(" ".join(text.split()), *problems) == []
     assert all(f"{folder.name}: " in progress for folder in (*folders, no_answer, other_version, empty_folder))
     assert [line for line in lines if len(line) > 80] == []

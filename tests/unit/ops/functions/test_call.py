@@ -111,7 +111,7 @@ def test_the_error_for_a_truncated_answer_shows_its_end(stand_in, tmp_path):
 
 def test_ops_reports_a_serverless_devs_that_cannot_run(stand_in, tmp_path):
     (stand_in.folder / "s").write_bytes(b"\x7fELF, of another kind of machine")
-    with pytest.raises(ToolError, match="does not run: Exec format error"):
+    with pytest.raises(ToolError, match="cannot be started: Exec format error"):
         Tool(None, tmp_path).ask("doctor", {})
 
 

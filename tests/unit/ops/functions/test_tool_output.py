@@ -95,10 +95,10 @@ def test_ops_finds_no_answer_in_a_text_without_an_answer(text):
     ("kind", "error", "says"),
     [
         ("PayloadError", FunctionError, "replay refused the command: because"),
-        ("SettingsError", FunctionError, "replay raised SettingsError: because"),
-        ("StorageError", FunctionError, "replay raised StorageError: because"),
-        ("KeyError", FunctionError, "replay failed: KeyError: because"),
-        ("TimeoutError", FunctionError, "replay failed: TimeoutError: because"),
+        ("SettingsError", FunctionError, "replay failed with SettingsError: because"),
+        ("StorageError", FunctionError, "replay failed with StorageError: because"),
+        ("KeyError", FunctionError, "replay failed with KeyError: because"),
+        ("TimeoutError", FunctionError, "replay failed with TimeoutError: because"),
         (
             "FunctionTimeout",
             CloudError,

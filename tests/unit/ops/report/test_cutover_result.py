@@ -167,7 +167,7 @@ ACCEPTANCES = {
     "accepted metadata": "Li, none wanted",
 }
 UNFINISHED_CELLS = "objects that OMS has not finished oms_unfinishedLi, seen"
-METADATA_CELLS = "headers that are not in OBS metadataLi, none wanted––"
+METADATA_CELLS = "headers that differ or are missing in OBS metadataLi, none wanted––"
 
 
 # The section, changes of a GO, and the texts that the section has and that it lacks.
@@ -280,7 +280,7 @@ def test_the_totals_of_a_page_leave_out_objects_outside_the_comparison(document)
     classes = page_element.section("classes")
     objects = [f"{document[side]['objects']:,}" for side in ("source", "destination")]
     in_scope, of_oms, *_ = classes.only("tfoot").cells()
-    assert [in_scope[0], in_scope[1], in_scope[3]] == ["in scope", *objects]
+    assert [in_scope[0], in_scope[1], in_scope[3]] == ["total in scope", *objects]
     assert of_oms[0] == "OMS's own listsnot counted"
     assert {cell.text for cell in classes.every("td", class_="n nil")} == {"0", "0 bytes"}
     (total_cells,) = page_element.section("folders").only("tfoot").cells()

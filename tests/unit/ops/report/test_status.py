@@ -111,7 +111,7 @@ def test_classes_and_folders_on_a_page_count_the_same_objects(example):
     page_element = page(example)
     assert "0 of 5 objects are not proven" in page_element.text
     scope, *other_cells = page_element.section("in-obs").only("tfoot").cells()
-    assert (scope[0], scope[1], scope[3]) == ("in scope", "5", "5")
+    assert (scope[0], scope[1], scope[3]) == ("total in scope", "5", "5")
     assert [row[0] for row in other_cells] == ["OMS's own listsnot counted", "outside the scopenot counted"]
     assert [cell[:1] for cell in page_element.section("folders").only("tfoot").cells()[0][1:3]] == ["5", "5"]
 
@@ -173,7 +173,7 @@ COPIED_POINTS = [[CHART_END, 60], [CHART_END - 600_000, 60], [CHART_END - 7_200_
 EMPTY_BACKLOG = {"failed": 0, "in_run_files": 0, "at_least": False, "oldest": None}
 UNREADABLE_FIELD = {"unreadable_run_files": ["a/1.json"]}
 LEFT_BEHIND_FIELD = {"left_behind": [{"project": "old", "run_files": 2, "folder": "f/", "last_run": ""}]}
-DRAIN_TEXT = "Time to clear the backlog15 minto finish 300 objects that wait here or at OMS"
+DRAIN_TEXT = "Time to clear the backlog15 minestimate for 300 objects waiting for replay or OMS"
 UNKNOWN_TEXTS = ["Waiting to be resentunknown", "Time to clear the backlogunknown"]
 FAILURES = answer("status")["copying"]["failures"]
 NO_FAILURES = {"counted": 0, **dict.fromkeys(("done", "waiting", "stuck", "outside", "unknown"), 0), "codes": {}}
@@ -272,9 +272,9 @@ SHOWN = {
         "passes",
         {"reconcile open": [OPEN_PASS, {**OPEN_PASS, "share": None, "minutes_left": None, "scanned": 4321}]},
         [
-            "A reconcile pass is running (begun: 10 min ago)25.0%, 10 scanned so far",
-            "10 scanned so far, 2,000 objects per minute, 7 min left",
-            "4,321 scanned so far, 2,000 objects per minute, time left unknown",
+            "A reconcile pass is running (begun: 10 min ago)25.0%, 10 objects scanned so far",
+            "10 objects scanned so far, 2,000 objects per minute, 7 min left",
+            "4,321 objects scanned so far, 2,000 objects per minute, remaining time unknown",
         ],
         [],
     ),

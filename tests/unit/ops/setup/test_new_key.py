@@ -111,7 +111,10 @@ def test_setup_deletes_neither_of_two_access_keys_on_a_third_machine(world):
         world.advance(60)
         result = world.setup(typed="yes\n")
     expect_exit(
-        result, 1, f"{NAME}-functions has two access keys, the maximum for a user", "python3 ops.py setup --new-key"
+        result,
+        1,
+        f"{NAME}-functions already has two access keys, which is the maximum",
+        "python3 ops.py setup --new-key",
     )
     assert len(keys(world)) == 2
 

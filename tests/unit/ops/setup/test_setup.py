@@ -249,7 +249,8 @@ WRONG_SETTINGS = {
     "an alias of another account": (
         lambda world: setattr(world, "tool_account", "200**********002"),
         1,
-        "alias default of the Serverless Devs tool, for deployment: belongs to another account: 200**********002",
+        "access alias default of the Serverless Devs tool, for deployment: belongs to another account:"
+        " 200**********002",
     ),
     "a sync task of other users": (
         create_foreign_task,
@@ -259,7 +260,7 @@ WRONG_SETTINGS = {
     "a RAM policy of other users": (
         create_foreign_ram_policy,
         1,
-        "not created by setup for this source bucket: policy photos-sync-trigger",
+        "existing resources that setup did not create for this source bucket: policy photos-sync-trigger",
     ),
     # Resources that setup cannot read are named with the permission.
     "a source bucket without permission": (
@@ -296,11 +297,11 @@ def test_setup_names_obstacles_and_creates_everything_else(world):
     world.obs.create_bucket(world.destination_bucket).is_encrypted = True
     expect_success(
         world.setup(typed=YES),
-        "by hand: alias default of the Serverless Devs tool, for deployment: none",
+        "by hand: access alias default of the Serverless Devs tool, for deployment: none",
         "s config add -a default",
         "by hand: source bucket photos: static website with subfolder pages",
-        "back-to-source rules: reading a missing object fetches it from another origin",
-        "unchanged: destination bucket photos-obs: encrypted",
+        "back-to-source rules: reading a missing object fetches the object from another origin",
+        "unchanged: destination bucket photos-obs: the bucket is encrypted",
     )
 
 
@@ -356,7 +357,8 @@ def test_setup_repairs_changes_by_hand_and_keeps_attachments_of_others(world, re
     expect_success(
         world.setup("--plan"),
         f"the policy {NAME}-function is not attached",
-        f"the policy {NAME}-trigger differs from what setup creates; the change removes oss:ListObjects on",
+        f"the policy {NAME}-trigger differs from what setup creates; setup's change removes these"
+        " permissions: oss:ListObjects on",
     )
     expect_success(world.setup(typed=YES))
     assert world.resources()["roles"] == {**resources["roles"], f"{NAME}-trigger": sorted([f"{NAME}-trigger", "other"])}
@@ -367,7 +369,10 @@ READ_PERMISSIONS = ["oss:GetObject on acs:oss:*:*:photos/*", "obs:object:getObje
 
 def test_the_plan_of_setup_says_why_functions_read_objects(world):
     # GIVEN a project before its setup THEN the plan names the permissions in both clouds, what for, and the way out
-    reason, way_out = "`cutover --sample`, `--deep` and `deletions` read objects", 'set readObjects to "off" in s.yaml'
+    reason, way_out = (
+        "`cutover --sample`, `--deep` and `deletions` need this permission",
+        'set readObjects to "off" in s.yaml',
+    )
     output = " ".join(expect_success(world.setup("--plan")).split())
     assert (output.count(reason), output.count(way_out)) == (2, 2)
     assert READ_PERMISSIONS[0] in output[output.index("RAM role for forward") : output.index("RAM role for trigger")]
@@ -377,9 +382,9 @@ def test_the_plan_of_setup_says_why_functions_read_objects(world):
 @pytest.mark.parametrize(
     ("variables", "phrase"),
     [
-        ({"readObjects": "never"}, "vars.readObjects is never"),
+        ({"readObjects": "never"}, "vars.readObjects in s.yaml has an unusable value: never"),
         ({"readObjects": "off", "compareDeep": "on"}, "compareDeep"),
-        ({"changeHeaders": "yes"}, "vars.changeHeaders is yes"),
+        ({"changeHeaders": "yes"}, "vars.changeHeaders in s.yaml has an unusable value: yes"),
         ({"readObjects": "off", "changeHeaders": "on"}, "headers could not be read"),
     ],
 )
@@ -407,7 +412,11 @@ def test_the_plan_of_setup_names_permissions_that_it_revokes(world, resources):
     # WHEN it is looked at again THEN just that is named, and nothing that stays
     output = expect_success(world.setup("--plan"))
     assert "`cutover --sample`" not in output
-    changes = [line.partition("; the change removes ")[2] for line in output.splitlines() if "change: " in line]
+    changes = [
+        line.partition("; setup's change removes these permissions: ")[2]
+        for line in output.splitlines()
+        if "change: " in line
+    ]
     assert changes == READ_PERMISSIONS
 
 
@@ -439,7 +448,10 @@ def test_setup_with_remove_stops_if_the_sync_task_has_another_source(world, reso
 def test_another_project_of_the_same_name_stops_setup_without_changes(world, resources):
     world.oss.create_bucket("videos")
     set_variables(world, SYNC_URL="", HW_AK="", HW_SK="", sourceBucket="videos", destinationBucket="videos-obs")
-    reason = f"not created by setup for this source bucket: IAM user {NAME}-functions, policy {NAME}-functions"
+    reason = (
+        "existing resources that setup did not create for this source bucket:"
+        f" IAM user {NAME}-functions, policy {NAME}-functions"
+    )
     assert "remove: " not in expect_exit(world.setup(typed=YES), 1, reason)
     for words in (("--only", "alibaba"), ("--remove",)):
         world.setup(*words, typed=YES)

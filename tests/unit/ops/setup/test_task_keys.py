@@ -11,7 +11,7 @@ from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, r
 
 NOTE = f"oms_source_record/setup/{NAME}-task.json"
 LOST_ANSWERS = {"lost": Fault.drop_after(), "504": Fault.status_after(504)}
-REQUEST_TEXT = "sync task requested at "
+REQUEST_TEXT = "the sync task was requested at "
 
 
 def is_creation(request):
@@ -143,7 +143,7 @@ def test_setup_accepts_its_new_sync_task_before_oms_lists_the_task(world):
     (task,) = world.oms.tasks
     assert world.variables()["SYNC_URL"] == task.sync_url
     world.forget()
-    expect_success(world.setup("--plan"), "unchanged: sync task: requested at ")
+    expect_success(world.setup("--plan"), "unchanged: sync task: OMS has created the sync task requested at ")
 
 
 @pytest.mark.parametrize("cloud", ["RAM", "IAM"])

@@ -52,7 +52,7 @@ def test_a_resource_of_others_with_the_projects_name_stops_setup(world, kind):
     create, name, kind_name = FOREIGN_RESOURCES[kind]
     create(world, name)
     earlier_snapshot = world.snapshot()
-    reason = f"not created by setup for this source bucket: {kind_name} {name}"
+    reason = f"existing resources that setup did not create for this source bucket: {kind_name} {name}"
     expect_exit(
         world.setup(typed=YES),
         1,
@@ -82,7 +82,7 @@ def test_setup_changes_no_resource_that_others_created_after_its_plan(world, kin
     )
     world.meanwhile[number - 1] = create
     # WHEN setup runs THEN it names this resource, and leaves it unchanged
-    expect_exit(world.setup(typed=YES), 2, "not created by setup for this source bucket: ")
+    expect_exit(world.setup(typed=YES), 2, "existing resources that setup did not create for this source bucket: ")
     assert [resources[name]] == created
 
 
@@ -98,7 +98,7 @@ def test_setup_changes_no_access_keys_of_a_user_that_others_recreated(resources,
         holders = Alibaba(session, variables).reader, Huawei(session, variables).writer
     # WHEN a migration asks for them THEN it sees no key to delete, and makes none
     for holder in holders:
-        with pytest.raises(UsageError, match="not created by setup"):
+        with pytest.raises(UsageError, match="setup did not create"):
             holder.make_key()
     assert [holder.key_ids() for holder in holders] == [[], []]
     assert world.snapshot() == earlier_snapshot

@@ -70,8 +70,8 @@ def check_source_names(context: CheckContext) -> Finding:
     number = len(page.objects)
     return (fault if own_names else unknown)(
         t(
-            "in the source bucket, {mine} of {objects} under {folder} (such as {example}) are in scope:"
-            " no object under {folder} is ever forwarded",
+            "{mine} of {objects} under {folder} in the source bucket (such as {example}) are in scope,"
+            " but forward submits no object under {folder}",
             objects=t("the first {n:object|objects}", n=number) if page.has_more else t("{n:object|objects}", n=number),
             folder=RECORDS,
             example=printable_line((own_names or [page.objects[0].name])[0]),
@@ -126,14 +126,14 @@ def check_log_bucket_versioning(context: CheckContext) -> Finding:
                 " not removed"
             ),
         )
-    return ok(t("the log bucket has no versioning"))
+    return ok(t("versioning was never enabled for the log bucket"))
 
 
 def check_record_etag(context: CheckContext) -> Finding:
     listed_objects = context.invocation.log_bucket.list_page(context.probe.name, "").objects
     if not listed_objects:
         return unknown(
-            t("the listing does not contain the object just written"),
+            t("the listing of the log bucket does not contain the object that doctor has just written"),
             t("Run doctor again in a minute"),
         )
     if listed_objects[0].etag != etag_of(context.probe.body):
@@ -141,7 +141,12 @@ def check_record_etag(context: CheckContext) -> Finding:
             t("the log bucket's listing has an ETag that is not the MD5 of the object's contents"),
             t("Use a log bucket without KMS encryption. Otherwise reconcile submits every object in each pass"),
         )
-    return ok(t("a listing shows the version of each record"))
+    return ok(
+        t(
+            "the listing of the log bucket shows the version of each record, because the listed ETags are the"
+            " MD5s of the contents"
+        )
+    )
 
 
 def check_delete_permission(context: CheckContext) -> Finding:
@@ -156,7 +161,7 @@ def _check_bucket(context: CheckContext, setting: str, name: str, error: Storage
             untranslated(str(error)),
             t("Set {setting} to an OSS bucket in {region}", region=context.settings.oss_region, setting=setting),
         )
-    return ok(t("{name} exists", name=name))
+    return ok(t("the bucket {name} exists", name=name))
 
 
 def _judge_role_permission(action_text: Text, action: str, bucket_text: Text, answer: object) -> Finding:
@@ -194,7 +199,7 @@ def check_scope(context: CheckContext) -> Finding:
     )
     last_pass = answering_pass.state if answering_pass else None
     if last_pass and not last_pass.tally.has_no_objects:
-        return ok(t("the scope has objects, according to the pass of {started}", started=last_pass.started))
+        return ok(t("the scope has objects, according to the reconcile pass of {started}", started=last_pass.started))
     if has_object:
         return ok(t("the scope has objects"))
     checked_text = (
@@ -204,7 +209,7 @@ def check_scope(context: CheckContext) -> Finding:
     )
     if last_pass:
         checked_text = t(
-            "{looked_at}, and the other keys in the pass of {started}",
+            "{looked_at}; the reconcile pass of {started} checked the other keys",
             looked_at=checked_text,
             started=last_pass.started,
         )
@@ -341,7 +346,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("permission to delete records"), ("permission to write records",), check_delete_permission),
     Check(t("source bucket"), ("OSS response",), check_source_bucket),
     Check(
-        t("permission to list source bucket"),
+        t("permission to list the source bucket"),
         ("source bucket",),
         lambda context: _judge_role_permission(
             t("list the source bucket"), "oss:ListObjects", t("source bucket"), context.source_bucket_error
@@ -352,7 +357,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
         (
             "permission to list records",
             "permission to read records",
-            "permission to list source bucket",
+            "permission to list the source bucket",
             "permission to list OBS",
         ),
         check_read_permissions,
@@ -362,11 +367,11 @@ CHECKS: Sequence[Check[CheckContext]] = (
         ("permission to list records", "permission to read records", "OBS connection"),
         check_back_to_source,
     ),
-    Check(t("canaries"), ("permission to list source bucket",), check_canaries),
-    Check(t("source names"), ("permission to list source bucket",), check_source_names),
+    Check(t("canaries"), ("permission to list the source bucket",), check_canaries),
+    Check(t("source object keys"), ("permission to list the source bucket",), check_source_names),
     Check(
         t("objects in scope"),
-        ("permission to list records", "permission to read records", "permission to list source bucket"),
+        ("permission to list records", "permission to read records", "permission to list the source bucket"),
         check_scope,
     ),
 )

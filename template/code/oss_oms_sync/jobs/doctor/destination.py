@@ -36,7 +36,7 @@ def check_list_permission(context: CheckContext) -> Finding:
         context.destination.list_page("", "")
     except ObsError as error:
         return warning(_describe_missing_comparison(untranslated(str(error))), error.fix)
-    return ok(t("the OBS bucket {name} can be listed", name=context.destination.name))
+    return ok(t("the IAM user of HW_AK can list the OBS bucket {name}", name=context.destination.name))
 
 
 def check_lists_permission(context: CheckContext) -> Finding:

@@ -232,8 +232,8 @@ def check_pass_triggers(context: CheckContext) -> Finding:
     if silent_jobs:
         return warning(
             t(
-                "a write under passes/ in the log bucket did not trigger {jobs:and} within {seconds:.0f}"
-                " seconds: passes advance only by timer, one range at a time",
+                "an object written under passes/ in the log bucket did not trigger {jobs:and} within"
+                " {seconds:.0f} seconds, so only the timers continue a pass, one range of keys at a time",
                 jobs=silent_jobs,
                 seconds=_PING_SECONDS,
             ),
@@ -263,5 +263,5 @@ CHECKS: Sequence[Check[CheckContext]] = (
         for title, job, needs in ((t("reconcile"), "reconcile", ()), (t("compare"), "compare", ("task",)))
     ),
     Check(t("pass triggers"), (*_WRITE_CHECKS, "permission to delete records", "source bucket"), check_pass_triggers),
-    Check(t("arrival of records"), (*_READ_CHECKS, "permission to list source bucket"), check_records_flow),
+    Check(t("arrival of records"), (*_READ_CHECKS, "permission to list the source bucket"), check_records_flow),
 )

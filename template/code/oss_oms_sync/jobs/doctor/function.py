@@ -162,7 +162,7 @@ def _connect(url: str, setting: str) -> Finding:
     except OSError as error:
         return fault(
             t(
-                "no connection to {host} port {port:d}: {error}",
+                "no connection to port {port:d} of {host}: {error}",
                 host=host_text,
                 port=port,
                 error=printable_line(str(error)),

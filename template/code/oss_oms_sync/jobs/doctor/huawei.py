@@ -195,7 +195,10 @@ def check_overwrite_mode(context: CheckContext) -> Finding:
         )
     gap_text = t("OMS may skip a new version of the same size if it arrives while OMS writes the old version")
     if mode is OverwriteMode.CRC64:
-        gap_text = t("if either object has no CRC64, OMS compares size and time instead, and then {gap}", gap=gap_text)
+        gap_text = t(
+            "if the source object or the object in OBS has no CRC64, OMS compares sizes and times instead: {gap}",
+            gap=gap_text,
+        )
     return warning(
         t("{mode}: {gap}", mode=name, gap=gap_text),
         t(

@@ -87,7 +87,7 @@ def check_submit_permission(context: CheckContext) -> Finding:
         and last_failure.modified > last_acceptance
         and is_complete
     ):
-        return fault(t("the last object key failed with the reason FORBIDDEN"), Reason.FORBIDDEN.fix)
+        return fault(t("OMS refused the last submission (reason FORBIDDEN)"), Reason.FORBIDDEN.fix)
     if context.closed_mark:
         return skipped(_CLOSED_TEXT)
     text = t(
@@ -114,8 +114,8 @@ def check_records_flow(context: CheckContext) -> Finding:
     )
     number = recent_objects.classes.total()
     text = t(
-        "objects written in the last day, among {names}: {accepted} accepted, {failed} failed, {missing} without a"
-        " record",
+        "objects written in the last day ({names} checked): {accepted} accepted, {failed} failed,"
+        " {missing} without a record",
         names=t("{n:key|keys}", n=number) if recent_objects.is_complete else t("the first {n:key|keys}", n=number),
         accepted=accepted_count,
         failed=failed_count,
@@ -139,8 +139,8 @@ def check_records_flow(context: CheckContext) -> Finding:
         key_filter = context.settings.key_filter
         return unknown(
             t(
-                "{finding}; it is unknown whether events arrive: all of these records are late, so reconcile may"
-                " have written them",
+                "{finding}; it is unknown whether events arrive: all records of these objects are late,"
+                " so reconcile may have written the records",
                 finding=text,
             ),
             t(

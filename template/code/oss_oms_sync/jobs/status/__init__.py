@@ -60,7 +60,10 @@ DAY = timedelta(days=1)
 
 _MAX_MONTHS = 13
 _MAX_COPY_TIME = timedelta(hours=1)
-_INEXACT_COUNTS = t("two workers continued the pass at the same time: its counts are inexact, but no object was missed")
+_INEXACT_COUNTS = t(
+    "two function instances continued the pass at the same time: the counts of the pass are inexact, but no"
+    " object was missed"
+)
 
 
 @dataclass(frozen=True)

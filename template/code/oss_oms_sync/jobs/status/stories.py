@@ -44,8 +44,8 @@ def build_failed_copy_story(details: Mapping[str, object]) -> Story:
     return Story(
         t(
             "OMS accepted this version, but failed to copy it: {code}, {message}.",
-            code=code or t("no code"),
-            message=message or t("no message"),
+            code=code or t("no error code"),
+            message=message or t("no error message"),
         ),
         sentences(
             find_copy_code(str(code or "")).fix,

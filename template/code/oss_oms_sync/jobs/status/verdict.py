@@ -116,13 +116,16 @@ def check_permanent_failure(facts: Facts) -> Iterator[Verdict]:
 
 def check_waiting(facts: Facts) -> Iterator[Verdict]:
     backlog, printed_count = facts.backlog, facts.backlog.printed_count
-    text = t("{n:object is|objects are} waiting; replay resends failed objects automatically.", n=printed_count)
+    text = t(
+        "{n:object is|objects are} waiting to be resent. Replay resends failed objects automatically.", n=printed_count
+    )
     if backlog.oldest:
         # The first failure is only known if all records were read.
         is_first = backlog.read >= backlog.failed
-        since_text = backlog.oldest if is_first else t("{time} or before", time=backlog.oldest)
+        since_text = backlog.oldest if is_first else t("{time} or earlier", time=backlog.oldest)
         text = t(
-            "{n:object has|objects have} been waiting since {since}; replay resends failed objects automatically.",
+            "{n:object has|objects have} been waiting to be resent since {since}. Replay resends failed"
+            " objects automatically.",
             n=printed_count,
             since=since_text,
         )
@@ -183,8 +186,8 @@ def check_gaps(facts: Facts) -> Iterator[Verdict]:
             coverage.recent_pass is None,
             Step("reconcile"),
             t(
-                "no full reconcile pass has finished recently, so lost events may have gone undetected. To find"
-                " them: {step}.",
+                "no full reconcile pass has finished recently, so lost events may have gone undetected."
+                " To find lost events: {step}.",
                 step=Step("reconcile"),
             ),
         ),
@@ -192,7 +195,7 @@ def check_gaps(facts: Facts) -> Iterator[Verdict]:
             obs_state.is_overdue,
             Step("compare"),
             t(
-                "the last comparison began at {began}, so later writes have not been checked. To check them: {step}.",
+                "the last comparison began at {began}, so later writes have not been checked. Compare again: {step}.",
                 began=obs_state.start_time,
                 step=Step("compare"),
             ),
@@ -201,8 +204,8 @@ def check_gaps(facts: Facts) -> Iterator[Verdict]:
             obs_state.has_changed,
             Step("compare"),
             t(
-                "a standstill pass found that OBS has changed since the comparison of {began}, but the source has"
-                " not, so the current objects in OBS are unknown. To list them: {step}.",
+                "since the comparison of {began}, a standstill pass has found changes in OBS, but none at"
+                " the source, so the current contents of OBS are unknown. Compare again: {step}.",
                 began=obs_state.start_time,
                 step=Step("compare"),
             ),
@@ -211,8 +214,8 @@ def check_gaps(facts: Facts) -> Iterator[Verdict]:
             migrating_count > 0 and facts.migration is None,
             Step("compare"),
             t(
-                "the last comparison left {n:object|objects} to a migration that has since ended. To check for"
-                " these objects in OBS: {step}.",
+                "the last comparison left {n:object|objects} to a migration that has since ended. To"
+                " check whether these objects are in OBS: {step}.",
                 n=migrating_count,
                 step=Step("compare"),
             ),
@@ -318,7 +321,7 @@ def _describe_open_passes(passes: OpenPasses) -> Text | None:
     newest_pass, progress = max(passes, key=lambda open_pass: open_pass[0].started)
     is_backfill = newest_pass.scope.everything or newest_pass.scope.since
     name = t("A backfill is running") if is_backfill else t("A pass is running")
-    details = [t("{n:object|objects} so far", n=newest_pass.counts.get("scanned", 0))]
+    details = [t("{n:object|objects} scanned so far", n=newest_pass.counts.get("scanned", 0))]
     if progress.share is not None:
         minutes_left = progress.minutes_left
         details = [
