@@ -282,7 +282,7 @@ class SyncTasks:
             return NOTHING_CREATED
         return Line(
             ResourceState.REMOVE,
-            t("setup stops the task first"),
+            t("setup stops the task before deleting it"),
             None,
             [untranslated(str(task["sync_task_id"])) for task in own_tasks],
         )

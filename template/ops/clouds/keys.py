@@ -153,7 +153,7 @@ def check_form(name: str, value: str) -> None:
     """Raise UsageError for a secret with invalid characters. An empty secret is accepted."""
     if value and not re.fullmatch(r"[!-~]+", value):
         raise UsageError(
-            t("{name} contains blanks or other characters that are invalid in a key", name=name),
+            t("{name} contains blanks or other characters that are invalid in an access key", name=name),
             t("Copy the value of {name} again", name=name),
         )
 

@@ -16,7 +16,7 @@ _EXPENSE_LABELS = {
     "egress": t("traffic out of OSS, read by OMS over the internet"),
     "oms": t("OMS fee"),
     "oms_requests": t("OMS's requests to both buckets"),
-    "backfill": t("submission by this project (not needed with an OMS migration task)"),
+    "backfill": t("submission by this project (not needed if an OMS task group copies the objects)"),
     "events": t("an event, a function call and a record for each object"),
     "reconciles": t("daily reconcile"),
     "compares": t("weekly compare"),

@@ -36,7 +36,7 @@ OMS_FINISHED = CutoverCheck(
 )
 STOOD_STILL = CutoverCheck(
     "STOOD_STILL",
-    t("bucket changed since the comparison"),
+    t("buckets that changed since the comparison"),
     t(
         "A standstill pass found the same versions in the source and the same copies in OBS as the"
         " comparison; the pass began after the comparison's last check and after OMS had finished"

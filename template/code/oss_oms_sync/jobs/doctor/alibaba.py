@@ -316,7 +316,7 @@ def check_read_permissions(context: CheckContext) -> Finding:
         buckets = context.invocation.source_bucket.name, context.destination.name
         return warning(describe_unreadable_objects(permissions, *buckets), GRANT_READING)
     if not (source_key and obs_key):
-        return skipped(t("no object could be checked"))
+        return skipped(t("no object was available for this check"))
     return ok(t("doctor's role and the IAM user of HW_AK can read objects"))
 
 

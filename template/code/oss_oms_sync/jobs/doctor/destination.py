@@ -93,7 +93,7 @@ def _apply_to_oms_list(check: Callable[[ObjectHead], Finding]) -> Callable[[Chec
     """Return a check that applies `check` to an object that OMS has written to the destination."""
 
     def check_list(context: CheckContext) -> Finding:
-        object_head, no_object_text = context.last_oms_list, t("no object could be checked")
+        object_head, no_object_text = context.last_oms_list, t("no object was available for this check")
         return check(object_head) if isinstance(object_head, ObjectHead) else skipped(no_object_text)
 
     return check_list

@@ -110,7 +110,8 @@ def check_timer(job: str, context: CheckContext) -> Finding:
         if installation is None or installation.age <= max_age:
             return skipped(
                 t(
-                    "{finding}; expected every {every} min: run doctor again in {again} min",
+                    "{finding}; the timer should trigger the function every {every} min: run doctor again"
+                    " in {again} min",
                     finding=text,
                     every=period_minutes,
                     again=max_minutes,
@@ -121,7 +122,7 @@ def check_timer(job: str, context: CheckContext) -> Finding:
         if last_call.age <= max_age:
             return ok(text)
     return fault(
-        t("{finding}; expected every {every} min", finding=text, every=period_minutes),
+        t("{finding}; the timer should trigger the function every {every} min", finding=text, every=period_minutes),
         t(
             "Check in the Function Compute console that {job}'s timer exists and is enabled (`s deploy` restores"
             " it), and check `s {job} logs` for refused settings. If {job} was just deployed or changed, run doctor"
