@@ -53,7 +53,7 @@ def test_status_reports_a_failed_copy_if_obs_has_an_object_of_equal_size(world):
     world.advance(1)
     assert world.task.skip_object == 1
     status = world.invoke("status", {"key": "a"})
-    assert "may be this version" in status["story"]
+    assert "may be the current version" in status["story"]
     assert "compare --deep" in status["next"]
 
 

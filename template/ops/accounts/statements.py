@@ -140,7 +140,7 @@ def _is_on(variables: Mapping[str, str], name: str, default: str) -> bool:
     if word not in ("on", "off"):
         raise UsageError(
             t("vars.{name} in s.yaml has an unusable value: {text}", name=name, text=word or '""'),
-            t('Write "on" or "off"'),
+            t('Set this variable to "on" or "off"'),
         )
     return word == "on"
 

@@ -25,7 +25,7 @@ from oss_oms_sync.answers.text import t
 _RUN_NAME_CHARACTERS = 24
 
 _FILTER_TEXT = t("No valid object key is possible for the canary's objects: {why}")
-_FILTER_REMEDY = t("Check objectPrefix and objectSuffix in s.yaml")
+_FILTER_REMEDY = t("Correct objectPrefix or objectSuffix in s.yaml")
 
 
 @dataclass(frozen=True)

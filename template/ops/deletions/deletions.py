@@ -34,12 +34,12 @@ def deletions(session: Session, options: Namespace) -> ExitCode:
         if path.exists():
             raise UsageError(
                 t("{file} exists already; an old list can name objects that exist at the source again", file=path),
-                t("Delete the file, or choose another name"),
+                t("Delete the file, or choose another file name"),
             )
         check_writable(path)
     stored_pages = Pages(file.with_name(f"{file.name}.part"), session.clock.now())
     session.hint = t(
-        "The results of checked objects are kept for an hour. To continue: {step}",
+        "The results for the objects checked so far are kept for an hour. To continue the list: {step}",
         step=Step("deletions", {"list": str(file)}),
     )
     summary = _collect_pages(session, stored_pages)

@@ -22,7 +22,9 @@ _COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 T = TypeVar("T")
 
 UNKNOWN_FORM_TEXT = t("The result has a format that this version of ops.py does not know")
-DEPLOY_REMEDY = t("Deploy this project so that the versions match: {command}", command=Step("deploy"))
+DEPLOY_REMEDY = t(
+    "Deploy this project, so that ops.py and the functions have the same version: {command}", command=Step("deploy")
+)
 
 
 class ToolInvocation(NamedTuple):

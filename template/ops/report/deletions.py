@@ -104,7 +104,7 @@ def report(summary: Summary, file: Path, language: str) -> Report:
         bytes=summary.bytes,
     )
     if not summary.objects:
-        explanation = t("There is no object to delete in OBS")
+        explanation = t("OBS has no object to delete")
     omission_rows = [
         (translate(reason.meaning), units.count(number, translate))
         for reason, number in summary.omission_counts.most_common()

@@ -67,7 +67,7 @@ def bandwidth(windows: Sequence[Window]) -> Text:
 
 def failures(group: TaskGroup) -> Iterator[Text]:
     if group.why:
-        yield t("OMS reports: {why}", why=group.why)
+        yield t("Reason given by OMS: {why}", why=group.why)
     if group.lists:
         yield t("Failed objects are listed in OBS, below {folder}", folder=group.lists)
     if (resend_text := _resend_text(group)) is not None:

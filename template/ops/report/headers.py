@@ -103,5 +103,5 @@ def _verdict(answer: HeadersAnswer) -> tuple[Text, str]:
     if code is ExitCode.OK:
         return t("All objects in OBS have the headers of the source."), "good"
     if answer.work == HeadersMode.LOOK.value:
-        return t("Headers differ in OBS, or are unknown; nothing was changed."), "open"
+        return t("Some headers in OBS differ from the source, or are unknown; nothing was changed."), "open"
     return t("Some objects in OBS do not have the headers of the source."), "open"

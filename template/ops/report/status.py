@@ -398,7 +398,7 @@ def _describe_open_pass(
 
 def _tabulate_sums(sums: Sequence[CountCheck], translate: Translator) -> Blocks:
     if not sums:
-        return [Paragraph(translate("Unknown: there are no counts to add up yet."), "open")]
+        return [Paragraph(translate("Unknown: there are no counts to check yet."), "open")]
     rows = []
     for count_check in sums:
         meaning = None if count_check.holds else Span("note", translate(count_check.meaning))

@@ -167,7 +167,7 @@ class SetupRun:
             self._session.require_word(
                 t("Type {word} to agree:", word=_CONSENT_WORD),
                 _CONSENT_WORD,
-                t("Not confirmed: nothing was changed"),
+                t("You did not agree, so nothing was changed"),
                 t("Without a terminal, pass --agree"),
             )
         self._has_agreed = True
@@ -184,7 +184,7 @@ class SetupRun:
                 line = need.inspect()
                 if line.state in (ResourceState.STOP, ResourceState.UNREADABLE):
                     raise UsageError(
-                        t("The plan is outdated ({what}: {detail})", what=need.title, detail=line.detail),
+                        t("Setup's plan is outdated ({what}: {detail})", what=need.title, detail=line.detail),
                         sentences(line.next, t("Then run the command again")),
                     )
                 if line.state in SETUP_STATES:
@@ -354,7 +354,7 @@ def _read_states(session: Session, needs: Sequence[Need]) -> list[tuple[Need, Li
 def _confirm(session: Session, setup_plan: plan.SetupPlan, confirmed_hash: str | None, is_root: bool) -> None:
     if confirmed_hash is not None and confirmed_hash != setup_plan.hash:
         raise UsageError(
-            t("The plan has changed. Its new hash: {hash}", hash=setup_plan.hash),
+            t("Setup's plan has changed. Its new hash: {hash}", hash=setup_plan.hash),
             t("Read the new plan, and pass its hash with --yes"),
         )
     root_question = t(

@@ -39,7 +39,12 @@ class ObjectClass(Enum):
     OLDER = ("older", "*", t("older"), t("OBS has an older version."))
     OVERWRITTEN = ("overwritten", "*", t("overwritten"), t("OBS has a newer version of a different size."))
     SUSPICIOUS = ("suspicious", "*", t("suspicious"), t("The sizes match, but the checksums differ."))
-    EQUAL_VERSION = ("equal_version", "=", t("equal version"), t("The sizes match, and OMS accepted this version."))
+    EQUAL_VERSION = (
+        "equal_version",
+        "=",
+        t("equal version"),
+        t("The sizes match, and OMS accepted the current version."),
+    )
     EQUAL_SIZE = ("equal_size", "=", t("equal size"), t("The sizes match, and the object in OBS is not older."))
     # Objects that are only in the destination bucket.
     OMS_OWN = ("oms_own", "-", t("OMS's own lists"), t("OMS itself wrote the object to OBS."))

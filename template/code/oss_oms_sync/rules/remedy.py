@@ -35,15 +35,15 @@ _MIGRATING_TEXT = t(
     "Compare again when the migration is finished. To check the migration's progress: {step}",
     step=Step("migrate", {"look": True}),
 )
-_FAILED_REMEDY = t("Check the reasons in status, resend the objects, then recheck them")
+_FAILED_REMEDY = t("Check the reasons of the failures with status, resend the objects, then recheck them")
 _RECHECK_REMEDY = t("Recheck the objects in a few minutes")
 _SUBMITTED_REMEDY = t(
     "Compare has submitted the objects, unless the project was closed. Recheck the objects in a few minutes"
 )
-_UNCHANGED_REMEDY = t("The recheck changed nothing. Start a new comparison, which submits the objects again")
+_UNCHANGED_REMEDY = t("The recheck found the same differences. Start a new comparison, which submits the objects again")
 _UNSUBMITTED_REMEDY = t(
-    "Compare submitted nothing: the project was closed, or its state was unknown. Start a new comparison,"
-    " which submits the objects"
+    "Compare submitted nothing, because the project was closed or its state was unknown. Start a new"
+    " comparison, which submits the objects"
 )
 _RESEND_REMEDY = t("If OBS should have the source's version, resend the object:")
 _DECISION_REMEDY = t(
@@ -285,7 +285,7 @@ def _find_suspicious_remedy(counts: Counts, mode: OverwriteMode | None, attempts
         heal=resend_text,
     )
     manual_text = t(
-        "Reading did not prove the objects equal: compare them by hand. If an object differs: {heal}.", heal=resend_text
+        "Reading did not prove the objects equal. Compare them by hand. If an object differs: {heal}.", heal=resend_text
     )
     text = sentences(difference_text, *attempts.missing_permissions, reading_text if attempts.can_read else manual_text)
     # A rehearsal lists the classes that can only be accepted by name.

@@ -110,7 +110,10 @@ def _report_waiting_keys(facts: WaitingFacts, unresolved_groups: Sequence[Waitin
         text = t("{parts}", parts=[text, unread_text])
     result = Result.FAILED
     remedy: tuple[Text, Step | None] = (
-        t("Check the reasons in status. Then continue the cutover, which opens the project and resends the objects"),
+        t(
+            "Check the reasons of the failures with status. Then continue the cutover, which opens the project"
+            " and resends the objects"
+        ),
         cutover_step(facts),
     )
     if is_kept_closed(facts):

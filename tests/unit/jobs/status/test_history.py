@@ -19,7 +19,7 @@ PROMISES = (
     "To resend the object now",
     "Reconcile submits the object",
     "Replay resends the ",
-    "Compare resends the object",
+    "The next comparison resends the object",
     "resends failed objects automatically",
 )
 
@@ -83,14 +83,14 @@ def test_a_keys_history_names_the_reason_and_remedy_of_a_failed_copy(world):
     world.bucket.add_copy_failed_record("a", "INIT_DST_OBJ_MULTIPART_FAILURE")
     answer = world.status(key="a")
     assert answer["story"] == (
-        "OMS accepted this version, but failed to copy it: INIT_DST_OBJ_MULTIPART_FAILURE, no error message."
+        "OMS accepted the current version, but failed to copy it: INIT_DST_OBJ_MULTIPART_FAILURE, no error message."
     )
     assert "set another Content-Type at the source. Replay resends the object in its next run." in answer["next"]
 
     # AND after another acceptance, the failure is no longer reported
     world.advance(60)
     world.put_accepted("a", data="a", minutes_ago=0)
-    assert read_story(world) == "OMS accepted this version."
+    assert read_story(world) == "OMS accepted the current version."
 
 
 @pytest.mark.parametrize("key", ["a/照片 +%.jpg", "最" * 341], ids=["plain", "long"])
@@ -228,16 +228,20 @@ def test_a_keys_history_is_green_only_if_the_version_is_copied_or_recent():
     for action, story, well in (
         (
             methodcaller("put_accepted", "a", data="a", minutes_ago=1),
-            "OMS accepted this version, which is not in OBS yet.",
+            "OMS accepted the current version, which is not in OBS yet.",
             True,
         ),
-        (methodcaller("advance", 2 * 3600), "OMS accepted this version, but it is not in OBS.", False),
+        (methodcaller("advance", 2 * 3600), "OMS accepted the current version, but this version is not in OBS.", False),
         (
             methodcaller("write", "a", "?!"),
-            "OMS accepted this version, but OBS has another version: overwritten.",
+            "OMS accepted the current version, but OBS has another version: overwritten.",
             False,
         ),
-        (lambda world: world.bucket.add_copy_failed_record("a"), f"OMS accepted this version, but {failed}.", False),
+        (
+            lambda world: world.bucket.add_copy_failed_record("a"),
+            f"OMS accepted the current version, but {failed}.",
+            False,
+        ),
         (methodcaller("write", "a", "a"), "The object is in OBS with equal contents.", True),
     ):
         action(world)
@@ -287,7 +291,7 @@ def test_a_keys_history_names_the_remedy_for_the_overwrite_mode(mode, data, reme
     world.put_accepted("a", data="a", minutes_ago=180)
     world.write("a", data)
     answer = world.status(key="a")
-    assert answer["story"].startswith("OMS accepted this version, but OBS has another version: ")
+    assert answer["story"].startswith("OMS accepted the current version, but OBS has another version: ")
     assert remedy in answer["next"]
     assert answer["step"] == {"job": step[0], "options": step[1]}
 

@@ -219,7 +219,7 @@ def test_printed_commands_name_the_settings_file_in_use(run, monkeypatch, tmp_pa
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert f"{OPS} replay --key 'a b'{shown}\n" in run(FakeCaller(status=STORY), "story", "a b", "-t", named)[1]
     assert run(FakeCaller(doctor={}), "doctor", "-t", named)[2].endswith(
-        f"so that the versions match: s deploy -y{shown}\n"
+        f"so that ops.py and the functions have the same version: s deploy -y{shown}\n"
     )
 
 

@@ -72,7 +72,7 @@ def test_the_command_deletions_writes_its_list_and_prints_the_next_steps(run, tm
 @pytest.mark.parametrize(
     ("answers", "code", "out", "message", "left"),
     [
-        ([make_page(young=3)], 0, "There is no object to delete in OBS", "", []),
+        ([make_page(young=3)], 0, "OBS has no object to delete", "", []),
         (
             [make_page("a", after="a"), with_facts(make_page(), go="0001-go.json")],
             2,

@@ -313,7 +313,7 @@ def test_setup_does_not_offer_to_end_a_resumable_migration(world, state):
 def test_setup_ends_a_finished_migration_only_if_the_plans_hash_is_given(world):
     world.leave_done()
     set_variables(world, readObjects="off")
-    expect_exit(world.setup("--yes", "00000000"), 2, "The plan has changed")
+    expect_exit(world.setup("--yes", "00000000"), 2, "Setup's plan has changed")
     assert world.count_oms_keys() == (2, 2)
     output = expect_success(world.setup("--json", "--plan"))
     plan = json.loads(next(line for line in output.splitlines() if line.startswith("{")))["plan"]

@@ -72,7 +72,7 @@ def test_setup_takes_over_only_the_lock_that_its_plan_names(world, abandoned_loc
 
     plan = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
     world.meanwhile[world.asked + (world.asked - first_request)] = take_over
-    expect_exit(world.setup("--yes", plan["plan"], "--agree"), 2, "The plan is outdated (setup lock")
+    expect_exit(world.setup("--yes", plan["plan"], "--agree"), 2, "Setup's plan is outdated (setup lock")
     assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data)["run"] == "another" != lock
 
 

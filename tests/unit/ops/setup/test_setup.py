@@ -159,9 +159,9 @@ NO_TERMINAL_TEXT = "Without a terminal"
     ("typed", "phrases"),
     [
         ("y\n", ["Nothing was changed", "run the command again and type yes in full"]),
-        ("yes\nyes\n", ["Not confirmed: nothing was changed", "run the command again and type agree in full"]),
+        ("yes\nyes\n", ["You did not agree, so nothing was changed", "run the command again and type agree in full"]),
         ("", ["Nothing was changed", NO_TERMINAL_TEXT]),
-        ("yes\n", ["Not confirmed: nothing was changed", NO_TERMINAL_TEXT]),
+        ("yes\n", ["You did not agree, so nothing was changed", NO_TERMINAL_TEXT]),
     ],
     ids=[
         "a yes that is not written in full",

@@ -173,7 +173,7 @@ def _run_checks(checks: Sequence[Check[C]], context: C | None, findings: dict[st
             except OmsSyncError as error:
                 finding = fault(
                     untranslated(str(error)),
-                    t("Follow the error message. If the message names no remedy, run doctor again in a minute"),
+                    t("Do what the error message says. If it names no remedy, run doctor again in a minute"),
                 )
         findings[check.name] = replace(finding, id=check.name)
         log.info(

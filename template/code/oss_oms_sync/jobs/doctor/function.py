@@ -49,7 +49,7 @@ def check_settings(invocation: Invocation | SettingsError) -> Finding:
     if isinstance(invocation, SettingsError):
         return fault(
             untranslated(str(invocation)),
-            t("Correct the settings in s.yaml (secrets by {step}), then run `s deploy`", step=Step("secrets")),
+            t("Correct these settings in s.yaml (secrets with {step}), then run `s deploy`", step=Step("secrets")),
         )
     return ok(t("all settings are complete and well-formed"))
 

@@ -173,8 +173,8 @@ class KeyHistory:
             ),
             (
                 is_accepted,
-                t("OMS accepted this version."),
-                t("If the object is not in OBS, check the task in the OMS console."),
+                t("OMS accepted the current version."),
+                t("If the object is not in OBS, check the sync task in the OMS console."),
                 COPYING_TEXT,
             ),
             (
@@ -185,7 +185,7 @@ class KeyHistory:
             ),
             (
                 self._in_run_file is None,
-                sentences(t("This version has no record."), _UNREAD_RUN_FILES_TEXT),
+                sentences(t("The current version has no record."), _UNREAD_RUN_FILES_TEXT),
                 _CHECK_LOG_TEXT,
                 CLOSED_TEXT,
             ),

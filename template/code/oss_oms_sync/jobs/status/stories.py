@@ -43,7 +43,7 @@ def build_failed_copy_story(details: Mapping[str, object]) -> Story:
     code, message, resend_time = details.get("error_code"), details.get("message"), details.get("not_before")
     return Story(
         t(
-            "OMS accepted this version, but failed to copy it: {code}, {message}.",
+            "OMS accepted the current version, but failed to copy it: {code}, {message}.",
             code=code or t("no error code"),
             message=message or t("no error message"),
         ),
@@ -68,8 +68,8 @@ def build_obs_story(entry: Entry, object_class: ObjectClass, remedy: Remedy, *, 
     if object_class.is_equal and was_resent:
         return Story(
             t(
-                "OMS failed to copy this version before, then accepted it again. OBS has an object of the same size"
-                " that is not older and may be this version."
+                "OMS failed to copy the current version before, then accepted it again. OBS has an object of"
+                " the same size that is not older, and may be the current version."
             ),
             t("To check this: {step}.", step=Step("compare", {"deep": True})),
         )
@@ -79,10 +79,10 @@ def build_obs_story(entry: Entry, object_class: ObjectClass, remedy: Remedy, *, 
             text, t("Nothing to do. A comparison with --deep may prove equal contents."), None, is_healthy=True
         )
     if object_class is ObjectClass.IN_FLIGHT:
-        text = t("OMS accepted this version, which is not in OBS yet.")
+        text = t("OMS accepted the current version, which is not in OBS yet.")
         return Story(text, t("Check the object again in a minute."), COPYING_TEXT, is_healthy=True)
     if entry.destination is None:
-        text = t("OMS accepted this version, but it is not in OBS.")
-        return Story(text, t("Compare resends the object."), COPYING_TEXT)
-    text = t("OMS accepted this version, but OBS has another version: {title}.", title=object_class.title)
+        text = t("OMS accepted the current version, but this version is not in OBS.")
+        return Story(text, t("The next comparison resends the object."), COPYING_TEXT)
+    text = t("OMS accepted the current version, but OBS has another version: {title}.", title=object_class.title)
     return Story(text, remedy.text, CLOSED_TEXT, step=remedy.step)
