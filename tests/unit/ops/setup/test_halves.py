@@ -18,7 +18,7 @@ from unit.ops.setup.setup_world import NAME, YES, SetupWorld, expect_exit, expec
 
 READER_TITLE = "RAM user with which OMS reads the source"
 # Levels of the grants: both users get them on the account, and OMS's user also on the project.
-GRANT_LEVELS = ["account", "project cn-north-4", "account"]
+GRANT_LEVELS = ["account", "IAM project cn-north-4", "account"]
 FUNCTIONS = "forward, replay, reconcile, compare, certify, doctor, status"
 
 
@@ -127,7 +127,7 @@ def test_the_printed_policies_suffice_if_setup_cannot_use_the_iam_api(world, com
 
     # WHEN setup runs THEN it creates all else, and ends with the steps for another administrator
     output = expect_exit(world.setup(typed=f"yes\n{YES}"), 3)
-    assert re.findall("granted on the (project cn-north-4|account)", closing_steps(output)) == GRANT_LEVELS
+    assert re.findall("granted on the (IAM project cn-north-4|account)", closing_steps(output)) == GRANT_LEVELS
     keyless = {f"{NAME}-oms": ([f"{NAME}-oms"], 0)}
     missing_resources = {"tasks": [], "iam users": [], "iam policies": [], "secrets": []}
     assert world.resources() == {**complete_resources, "users": keyless, **missing_resources}
