@@ -142,7 +142,7 @@ REFUSALS = {
     "a user with two access keys": (
         lambda world: world.ram.entities.create_access_key(USER),
         "yes\n",
-        [f"{USER} has 2 access keys"],
+        [f"{USER} already has 2 access keys"],
     ),
     "a missing policy of setup": (
         lambda world: world.ram.entities.detach_policy_from_user("Custom", USER, USER),
