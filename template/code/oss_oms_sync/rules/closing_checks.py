@@ -165,9 +165,9 @@ def _report_unfinished_work(facts: WaitingFacts) -> Finding:
         result = Result.NOT_RUN
         text = t("OMS does not report its remaining work at five-minute intervals")
         remedy_text = t(
-            "Check the OMS console, and run doctor to find a missing permission. After the cutover, each"
-            " object that OMS still copies may overwrite an application's write to OBS. If you can take"
-            " this risk, accept oms_unfinished by name (--accept)"
+            "Check the sync task in the OMS console, and run doctor to find a missing permission. After the"
+            " cutover, each object that OMS still copies may overwrite an object that an application wrote to"
+            " OBS. If you can take this risk, accept oms_unfinished by name (--accept)"
         )
     else:
         result = Result.NOT_PROVEN

@@ -133,7 +133,7 @@ def check_sums(facts: CutoverFacts) -> Finding:
         return SUMS.finding(
             Result.FAILED,
             t("totals disagree: {wrong}", wrong=wrong_names),
-            t("Compare again. If the totals still disagree, open an issue"),
+            t("Compare again. If the totals still disagree, report this as an issue of the project"),
             comparison_step(facts, restart=True),
         )
     source_listing = comparison.source_listed

@@ -35,7 +35,7 @@ def check_task(facts: CutoverFacts) -> Finding:
         return check.finding(
             Result.NOT_RUN,
             t("OMS does not report the task's source bucket or state"),
-            t("Check the task in the OMS console, and run doctor"),
+            t("Check the sync task in the OMS console, and run doctor"),
             DOCTOR,
         )
     text = t(

@@ -111,8 +111,8 @@ def _report_waiting_keys(facts: WaitingFacts, unresolved_groups: Sequence[Waitin
     result = Result.FAILED
     remedy: tuple[Text, Step | None] = (
         t(
-            "Check the reasons of the failures with status. Then continue the cutover, which opens the project"
-            " and resends the objects"
+            "Run status, which reports the reasons of the failures. Then continue the cutover, which opens"
+            " the project and resends the objects"
         ),
         cutover_step(facts),
     )

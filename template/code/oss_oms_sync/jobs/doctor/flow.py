@@ -209,7 +209,7 @@ def check_migration(context: CheckContext) -> Finding:
         t("{how}; the migration's access keys still exist: {keys}", how=progress, keys=current_migration.keys)
         if current_migration.keys
         else progress,
-        t("For the state and the next step of the migration: {step}", step=Step("migrate", {"look": True})),
+        t("To show the state and the next step of the migration: {step}", step=Step("migrate", {"look": True})),
     )
 
 

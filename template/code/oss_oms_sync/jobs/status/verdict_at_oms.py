@@ -18,7 +18,7 @@ ACKNOWLEDGE_STEP = Step("status", {"acknowledge": True})
 make_behind_verdict = partial(Verdict, VerdictState.BEHIND)
 make_unknown_verdict = partial(Verdict, VerdictState.UNKNOWN)
 _MISSING_COUNTERS_TEXT = t(
-    "Nothing is waiting to be resent, but OMS's answer lacks some counters: check the task in the OMS console."
+    "Nothing is waiting to be resent, but OMS's answer lacks some counters: check the sync task in the OMS console."
 )
 # Reasons for a migration without progress, by the option that ends it.
 _STOPPED_TEXTS = {
@@ -77,11 +77,11 @@ def check_failed_copies(facts: Facts) -> Iterator[Verdict]:
     elif failures.unknown:
         yield make_behind_verdict(
             t(
-                "OMS failed to copy {unknown:object|objects} that replay has not found in OMS's lists yet. Check"
-                " again in a few minutes. If the number does not fall, find these objects in the OMS console, and"
-                " resend them with replay's option --key. This verdict lasts until a comparison proves that all"
-                " objects are in OBS ({step}), or until you have resolved all of these failures and acknowledge"
-                " them: {acknowledge}",
+                "OMS failed to copy {unknown:object|objects} that replay has not found in OMS's lists yet."
+                " Check the status again in a few minutes. If the number does not fall, find these objects in"
+                " the OMS console, and resend them with replay's option --key. This verdict lasts until a"
+                " comparison proves that all objects are in OBS ({step}), or until you have resolved all of"
+                " these failures and acknowledge them: {acknowledge}",
                 unknown=failures.unknown,
                 acknowledge=ACKNOWLEDGE_STEP,
                 step=Step("compare", {"deep": True}),
