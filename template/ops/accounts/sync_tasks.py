@@ -205,9 +205,9 @@ class SyncTasks:
         for task in current_tasks:
             if not self._find_bucket_tasks([task]):
                 text = t(
-                    "Write these buckets into s.yaml. To use other buckets, run {command} while s.yaml"
-                    " contains these buckets, which removes setup's resources but no bucket. Then write the"
-                    " new buckets into s.yaml",
+                    "Write these buckets into s.yaml. To use other buckets, first run {command} while s.yaml"
+                    " contains these buckets: the command removes setup's resources, but no bucket. Then"
+                    " write the new buckets into s.yaml",
                     command=Step("setup", {"remove": True}),
                 )
                 return _other_buckets_line(task, text)
@@ -230,7 +230,7 @@ class SyncTasks:
                 [untranslated(self.url(other_task["sync_task_id"])) for other_task in other_tasks],
             )
         if task["status"] == "STOPPED":
-            text = t("Start the task in the OMS console, unless the migration is finished")
+            text = t("Start the sync task in the OMS console, unless the migration is finished")
             return Line(ResourceState.WAIT, t("stopped: the task copies nothing"), text)
         mode, check = task.get("object_overwrite_mode", "-"), task.get("consistency_check", "-")
         policy = task.get("dst_storage_policy")

@@ -217,7 +217,7 @@ def _check_order(document: Document) -> Claim:
         wrong_names.append("as_of")
     if comparison and comparison["state"] != document["source"]["state_digest"]:
         wrong_names.append("state")
-    return Claim.claim_unless(t("The times are in order"), wrong_names)
+    return Claim.claim_unless(t("The times are in chronological order"), wrong_names)
 
 
 def _check_acceptances(document: Document) -> Claim:

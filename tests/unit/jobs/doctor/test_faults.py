@@ -91,7 +91,7 @@ FAULTS = {
         "oms:synctask:createEvent",
     ),
     "no such task": (replace_in_url("another", Sandbox.task_id), "task", "Copy the task's Synchronization Request"),
-    "stopped task": (set_task(status="STOPPED"), "task state", "Start the task"),
+    "stopped task": (set_task(status="STOPPED"), "task state", "Start the sync task"),
     "task of another bucket": (set_task(src_bucket="videos"), "task source", "has a different bucket"),
     "task of another region": (set_task(src_region="cn-beijing"), "task source", "has a different region"),
     "task to another bucket": (

@@ -177,7 +177,10 @@ UNSOUND_CERTIFICATES = {
         )
     },
     **{
-        f"clocks that differ: {still}, {closed}": (make_go_with_clocks(still, closed), ["The times are in order"])
+        f"clocks that differ: {still}, {closed}": (
+            make_go_with_clocks(still, closed),
+            ["The times are in chronological order"],
+        )
         for still, closed in (
             ({"began": "2026-01-31T09:16:01Z"}, {}),
             # Later than the document.
@@ -275,7 +278,7 @@ def test_check_refuses_a_go_whose_comparison_has_no_counts():
     ],
 )
 def test_check_detects_passes_and_states_out_of_order(changes):
-    assert {"The times are in order", CHECKS_CLAIM, "The statements about OMS are plausible"} & {
+    assert {"The times are in chronological order", CHECKS_CLAIM, "The statements about OMS are plausible"} & {
         *find_wrong_claims(certificate(**changes))
     }
 

@@ -147,7 +147,7 @@ def check_task_state(context: CheckContext) -> Finding:
         return ok(t("the task is SYNCHRONIZING"))
     return fault(
         t("the task is {status}", status=task.status),
-        t("Start the task in the OMS console: a stopped task accepts no requests"),
+        t("Start the sync task in the OMS console: a stopped task accepts no requests"),
     )
 
 
@@ -281,7 +281,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
         t("permission oms:synctask:get"),
         ("access key",),
         lambda context: _judge_user_permission(
-            "get", context.task_answer, t("Without this permission, doctor and status cannot check the task.")
+            "get", context.task_answer, t("Without this permission, doctor and status cannot check the sync task.")
         ),
     ),
     Check(t("task"), ("permission oms:synctask:get",), check_task),
