@@ -18,6 +18,7 @@ from oss_oms_sync.jobs.certify import gathering
 from oss_oms_sync.jobs.certify.oms_work import _RecordCounts
 from support.certificate import check, results
 from support.log_bucket import LogBucket
+from support.status import change_description
 from support.world import HOUR, MINUTE, ROOT, World
 
 
@@ -78,8 +79,16 @@ def test_unfinished_objects_can_be_accepted_after_a_wait_set_by_their_size(close
     assert "OMS may still write to OBS, because it has not finished 1 object (accepted by name)" in document["text"]
 
 
-def test_a_go_without_counts_from_oms_needs_an_acceptance_by_name(ready):
-    ready.oms.deny("oms:synctask:statistics")
+@pytest.mark.parametrize(
+    "hide_counts",
+    [
+        lambda ready: ready.oms.deny("oms:synctask:statistics"),
+        lambda ready: change_description(ready, monthly_acceptance_request=None),
+    ],
+    ids=["refused statistics", "a description without counts"],
+)
+def test_a_go_without_counts_from_oms_needs_an_acceptance_by_name(ready, hide_counts):
+    hide_counts(ready)
     assert not ready.find_obstacle("OMS_FINISHED", "not run")["waits"]
     document = ready.certify(accept={"oms_unfinished": "the owner: seen in the console"})
     assert document["verdict"] == "GO"

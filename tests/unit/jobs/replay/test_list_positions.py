@@ -141,6 +141,15 @@ def test_the_stored_positions_in_lists_include_that_of_a_partly_read_list():
     assert [*again.listed.values()] == [(2 * (MAX_LISTS + 10), MAX_LISTS + 10)]
 
 
+def test_the_position_in_a_list_is_stored_until_the_list_cannot_grow():
+    last_round = datetime(2026, 1, 2, tzinfo=timezone.utc)
+    positions = ListPositions(looked=timestamp(last_round))
+    for hours in (24.5, 25.5):
+        modified = (last_round - timedelta(hours=hours)).timestamp()
+        positions.move(f"{hours} hours before", ListPosition("E", int(modified), ended=True))
+    assert [*positions.without_old_lists().lists] == ["24.5 hours before"]
+
+
 GROUP = TaskGroup.from_response(
     {
         "group_id": "g",

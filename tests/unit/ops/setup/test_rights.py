@@ -18,12 +18,17 @@ from unit.ops.setup.setup_world import YES, expect_success, set_up_and_repair
 UNRESTRICTED = {"iam::listAuthDomains", "iam:projects:listProjects", "ram:GetCallerIdentity"}
 
 
-def planned_permissions(world, *words):
-    """Return the permissions that setup's plan names."""
+def list_planned_needs(world, *words):
+    """Return the resources that setup's plan has, each with the permissions that it requires."""
     with patch.object(module, "_read_states", wraps=module._read_states) as read_states:
         world.setup("--plan", *words)
     (_, needs), _ = read_states.call_args
-    return {right for need in needs for right in need.permissions}
+    return needs
+
+
+def planned_permissions(world, *words):
+    """Return the permissions that setup's plan names."""
+    return {right for need in list_planned_needs(world, *words) for right in need.permissions}
 
 
 def required_permissions(world, first):
@@ -55,6 +60,14 @@ def test_setup_uses_exactly_the_permissions_that_it_names(world):
     rights = planned_permissions(world)
     set_up_and_repair(world)
     assert required_permissions(world, 0) == rights
+
+
+def test_setup_names_the_permission_for_access_keys_for_ram_users_only(world):
+    needs = [need for need in list_planned_needs(world) if "ram:CreatePolicy" in need.permissions]
+    assert {need.title.of("en").split(" ")[1] for need in needs} == {"user", "role"}
+    for need in needs:
+        is_user = need.title.of("en").startswith("RAM user")
+        assert ("ram:CreateAccessKey" in need.permissions) is is_user
 
 
 def test_setup_with_remove_needs_only_permissions_that_it_names(world):

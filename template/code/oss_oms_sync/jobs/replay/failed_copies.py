@@ -28,7 +28,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import PERMISSION_CODES, ObjectSummary, StoredObject, require_success
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectPart, ObsError
-from oss_oms_sync.clouds.oms_lists import CopyFailure, lists_folder, read_lines
+from oss_oms_sync.clouds.oms_lists import MAX_LINE_BYTES, CopyFailure, lists_folder, read_lines
 from oss_oms_sync.errors import Failure, Reason, StorageError, log, printable_line
 from oss_oms_sync.jobs.replay.resting import compute_pause_seconds, find_reason_not_to_send, make_version
 from oss_oms_sync.ledger import migration
@@ -40,8 +40,8 @@ from oss_oms_sync.passes.entries import is_covered, listed_record
 _STATE_NAME = "failed_copies"
 # Share of a run's time for reading lists. The remaining time is for submissions, however many lists exist.
 _READING_SHARE = 1 / 4
-# Number of bytes to read at a time. No line is longer.
-_PART_BYTES = 256 * 1024
+# Number of bytes to read at a time. A smaller part than a line and the bytes before it would never be read to its end.
+_PART_BYTES = 16 * MAX_LINE_BYTES
 # Number of objects checked and recorded in parallel.
 _RECORD_GROUP = 100
 # OBS refuses to read a list if a permission is missing, for this list or for all lists, or because of the list's
