@@ -424,6 +424,11 @@ def test_the_removal_deletes_no_objects_named_in_a_forged_canary_journal(world, 
     assert [*world.oss.objects(world.source_bucket)] == [*world.task.destination] == keys
 
 
+def test_the_removal_of_a_canary_says_that_no_objects_are_left_only_then(world):
+    world.cut_short(20)
+    assert [world.screen("--remove") for _ in range(2)] == [[], ["No canary objects are left."]]
+
+
 def test_a_canary_waits_for_a_late_second_copy_in_a_bucket_in_use(world):
     # GIVEN a key that was submitted twice, whose second copy takes long, and a bucket in use
     world.task.overwrite_mode = "FULL_OVERWRITE"

@@ -458,7 +458,10 @@ def test_check_reads_a_certificate_in_the_encodings_that_shells_write(tmp_path, 
 def test_check_exits_with_a_usage_error_if_a_file_is_unreadable(run, tmp_path):
     assert cli.main(["check", str(tmp_path / "nowhere.json")]) == 2
     (tmp_path / "listing").write_text("x\n")
-    assert run(certificate(), "--source", str(tmp_path / "listing"))[0] == 2
+    for name in ("nowhere", "listing"):
+        code, output = run(certificate(), "--source", str(tmp_path / name))
+        assert code == 2
+        assert "rclone lsjson" in output
 
 
 def test_the_json_output_of_check_contains_each_claim(run):

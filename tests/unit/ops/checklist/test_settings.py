@@ -509,6 +509,13 @@ def test_the_checklist_takes_a_response_about_another_setting_as_unread(world, n
     assert world.state(name) is State.UNREAD
 
 
+@pytest.mark.parametrize("part", ["", "<Grant></Grant>"])
+def test_the_checklist_takes_an_acl_of_oss_without_a_grant_as_unread(world, monkeypatch, part):
+    acl = f"<AccessControlPolicy><AccessControlList>{part}</AccessControlList></AccessControlPolicy>"
+    monkeypatch.setattr(world.here, "read_document", lambda _query: Response(200, {}, acl.encode()))
+    assert world.state("acl") is State.UNREAD
+
+
 @pytest.mark.parametrize("name", ["lifecycle", "website"])
 @pytest.mark.parametrize("answer", [b"<html>Not found</html>", b"<Error><Code>NoSuchKey</Code></Error>"])
 def test_the_checklist_takes_only_a_documented_404_as_a_missing_setting(world, name, answer):

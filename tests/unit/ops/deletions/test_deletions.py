@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.ops import FakeCaller, missing_parts
+from support.ops import Console, FakeCaller, missing_parts
 
 DELETED = {
     "size": 2_000_000,
@@ -98,6 +98,13 @@ def test_the_command_deletions_leaves_no_file_without_a_list(run, tmp_path, answ
     assert "rclone" not in output
     assert message in messages
     assert [path.name for path in tmp_path.iterdir()] == left
+
+
+@pytest.mark.parametrize(("keys", "colour"), [([], "\x1b[32m"), (["a"], "\x1b[33m")], ids=["green", "yellow"])
+def test_the_command_deletions_is_green_only_without_objects_to_delete(command, keys, colour):
+    console = Console(FakeCaller(certify=make_page(*keys)), typed="")
+    command(console, "deletions", "--list", "gone")
+    assert console.out.getvalue().startswith(colour)
 
 
 @pytest.mark.parametrize("name", ["gone", "gone.json"])

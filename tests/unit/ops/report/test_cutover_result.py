@@ -224,6 +224,12 @@ SHOWN = {
         ["not reported by OMS: FORBIDDEN"],
         [],
     ),
+    "neither an answer nor a failure of OMS": (
+        "shown",
+        {"sync_task": None},
+        ["overwrite modeunknown"],
+        ["Copying by OMS"],
+    ),
 }
 
 
