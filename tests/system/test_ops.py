@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from ops.errors import FunctionError
+from ops.functions.call import caller
 from sandbox import Sandbox
 from support.uploads import PATIENCE, upload
 
@@ -60,7 +62,7 @@ def test_ops_prints_the_answer_of_each_function(ops, project_with_copies):
         assert out[: len(first)] == first
 
 
-def test_ops_and_each_function_refuse_an_impossible_prefix(ops, deployed, capsys):
+def test_ops_and_each_function_refuse_an_impossible_prefix(ops, deployed, capsys, tmp_path):
     for job in ("replay", "reconcile", "compare"):
         before = len(deployed.fc.invocations)
         with pytest.raises(SystemExit) as ended:
@@ -68,9 +70,9 @@ def test_ops_and_each_function_refuse_an_impossible_prefix(ops, deployed, capsys
         assert ended.value.code == 2
         assert len(deployed.fc.invocations) == before
         assert "Write 'a/'" in capsys.readouterr().err
-        invocation = deployed.fc.invoke(job, b'{"prefix": "/a/"}')
-        assert invocation.error_type == "PayloadError"
-        assert "Set it to 'a/'" in invocation.error_message
+        with pytest.raises(FunctionError, match="Set it to 'a/'") as raised:
+            caller(None, tmp_path).ask(job, {"prefix": "/a/"})
+        assert raised.value.error_type == "PayloadError"
 
 
 def test_ops_names_a_function_that_is_not_deployed(ops, deployed):

@@ -441,6 +441,28 @@ def test_migrate_ends_a_task_group_that_oms_failed_to_create(world):
     assert world.is_finished()
 
 
+def test_migrate_refuses_to_choose_between_two_groups_of_a_migration(world):
+    # GIVEN a gateway that repeats the request to create the group, and a lost response
+    world.fill(10)
+    create = world.oms.groups.create
+
+    def create_twice(request, project):
+        create(request, project)
+        return create(request, project)
+
+    world.oms.faults.add(
+        Fault.drop_after(), 1, where=lambda request: (request.method, request.raw_path[-11:]) == ("POST", "/taskgroups")
+    )
+    with patch.object(world.oms.groups, "create", create_twice):
+        result = world.migrate()
+    first, second = (group.group_id for group in world.oms.groups.list_all())
+    expect_exit(result, 2, f"OMS has several task groups for this migration: {first}, {second}", "migrate --remove")
+    # WHEN the user ends the migration THEN both groups are gone
+    expect_success(world.migrate("--remove"))
+    assert world.is_finished()
+    assert world.oms.groups.list_all() == []
+
+
 def test_status_asks_to_end_a_migration_that_found_no_objects(world):
     expect_exit(world.migrate(), 1, "TRF.0012", f"{OPS} migrate --remove")
     assert "OMS is listing the source" not in expect_exit(world.run("status"), 1, "No objects were copied")

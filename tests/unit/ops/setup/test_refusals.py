@@ -38,6 +38,14 @@ def test_setup_does_not_wait_for_a_missing_permission_to_create_tasks(world, is_
     assert world.resources()["users"][f"{NAME}-oms"][1] == 0
 
 
+def test_setup_ends_if_a_user_has_the_maximum_number_of_access_keys(world):
+    world.ram.faults.add(
+        Fault.status(409, b'{"Code": "LimitExceeded.User.AccessKey"}'),
+        where=lambda request: request.headers.get("x-acs-action") == "CreateAccessKey",
+    )
+    expect_exit(world.setup(typed=YES), 1, "LimitExceeded.User.AccessKey")
+
+
 def test_setup_waits_for_a_permission_that_oms_sees_a_minute_late(world):
     world.oms.checks_permissions = True
     refusal = Fault.status(400, b'{"error_code": "OMS.0072", "error_msg": "no permission"}')
