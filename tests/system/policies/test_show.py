@@ -285,8 +285,12 @@ PREFIX = """vars.objectPrefix is '/photos/' in s.yaml, but no object key begins 
     [
         ("  replayRole:", "  # replayRole:", "vars.replayRole is missing"),
         ("vars:", "values:", "vars.functionName is missing"),
-        (LOG, "logBucket: ${env('LOG')}", "vars.logBucket is ${env('LOG')}"),
-        (REPLAY_ROLE, "replayRole: ${vars.nothing}", "vars.replayRole is ${vars.nothing}"),
+        (LOG, "logBucket: ${env('LOG')}", "vars.logBucket in s.yaml has an unusable value: ${env('LOG')}"),
+        (
+            REPLAY_ROLE,
+            "replayRole: ${vars.nothing}",
+            "vars.replayRole in s.yaml has an unusable value: ${vars.nothing}",
+        ),
         ('objectPrefix: ""', "objectPrefix: /photos/", PREFIX),
         (LOG, r'logBucket: "photos\x0arm"', "vars.logBucket holds an escape"),
         *(
