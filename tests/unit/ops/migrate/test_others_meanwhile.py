@@ -17,7 +17,7 @@ from support.administrator import KilledError, draw_requests
 from support.law import EXTRAS
 from support.migration import MachineClock
 from unit.ops.migrate.migrate_world import FAILURE, STATE, MigrateWorld
-from unit.ops.setup.setup_world import NAME, expect_exit, expect_success
+from unit.ops.setup.setup_world import NAME, expect_exit, expect_success, is_change
 
 
 def begin_another(world):
@@ -150,6 +150,26 @@ def test_two_migrate_commands_leave_no_access_key_behind(world):
         expect_success(world.migrate("--go-on", typed=""), "The migration is finished")
     assert others[0][0] == 130
     assert world.is_finished()
+
+
+@pytest.mark.parametrize("number", [1, 2], ids=["before OMS's state is read", "before access keys are created"])
+def test_a_migrate_command_changes_nothing_after_another_takes_over(world, number):
+    # GIVEN a paused migration, which another command continues after this command's first or second write
+    world.begin_migration(50)
+    expect_success(world.migrate("--pause"))
+    really, numbers, requests_before = Intentions.write, count(1), []
+
+    def write(this, intention):
+        really(this, intention)
+        if next(numbers) == number:
+            world.stop_following_after(200)
+            expect_exit(world.migrate("--go-on", typed=""), 130)
+            requests_before.append(len(world.sent))
+
+    # WHEN this command continues THEN it keeps its promise to change nothing
+    with patch.object(Intentions, "write", write):
+        expect_exit(world.migrate("--go-on", typed=""), 2, "Another command has taken over this migration")
+    assert [request for request in world.sent[requests_before[0] :] if is_change(request)] == []
 
 
 @pytest.mark.parametrize("words", [["--overwrite"], ["--prefix", "old/"], ["--restore"], ["--keep-storage-class"]])
