@@ -40,7 +40,8 @@ class OwnKeys:
     def take_over(self, intention: Intention) -> None:
         """Claim the migration for this command, so that no other command creates keys for it.
 
-        Raises TakenOverError if the migration has ended, or if another command has taken over meanwhile.
+        Raises TakenOverError if the migration has ended. Another command can take over while this command waits:
+        `make` and `release` check that.
         """
         earlier_intention = self._intentions.claim(intention, self._command)
         if earlier_intention is None:
@@ -52,7 +53,6 @@ class OwnKeys:
         if earlier_intention.maker:
             reason = t("Waiting {left} until the previous command's requests for this migration have ended")
             pause(self._session, _MAX_REQUEST_SECONDS, reason)
-            self.check(intention)
 
     def check(self, intention: Intention) -> None:
         """Raise TakenOverError if another command has claimed the migration, or ended it.
