@@ -58,6 +58,14 @@ def test_a_deep_comparison_reads_an_object_again_only_after_a_change(world):
     assert count_new_reads(world) == 5  # objects with parts of two bytes are not read, because OMS uses no such size
 
 
+def test_the_proof_of_a_deleted_object_hides_no_proof_of_another_object(world):
+    write_in_parts(world, "a", "b")
+    compare(world, deep=True)
+    world.delete("a")
+    world.remove("a")
+    assert compare(world) == {"equal_contents": ["b"]}
+
+
 @pytest.mark.parametrize("end", ["it dies", "OSS fails"])
 def test_a_deep_comparison_continues_with_the_proofs_it_stored(world, end):
     # GIVEN a deep comparison that fails after it has read two of four objects

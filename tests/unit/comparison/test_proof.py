@@ -135,6 +135,16 @@ def test_a_deep_comparison_classifies_a_changing_object_as_moving(world, before,
     assert compare_deeply(world) == ("moving", {"changed": 1})
 
 
+def test_a_difference_from_an_object_written_during_the_listing_is_unproven(world):
+    # GIVEN an object that OBS got just now, so that the listings may show other versions
+    world.lose_events_of("a", data="a flipped byte", kind="Appendable")
+    world.write("a", "a flipped bjte")
+    # THEN it is different only once it is older than the listings
+    assert compare_deeply(world) == ("moving", {"different": 1, "bytes": 14})
+    world.advance(HOUR)
+    assert compare_deeply(world) == ("overwritten", {})
+
+
 def slow_down_reading(world: World, seconds: float):
     """Make each read of an object take `seconds`, in small parts."""
     read = OssBucket.iter_contents

@@ -163,9 +163,16 @@ def test_headers_of_unproven_contents_are_checked_but_need_an_acceptance():
     world.open_and_compare()
     world.mend()
     world.stand_still()
-    document = world.certify(accept={"equal_size": "the owner: sizes will do"})
+    accepted = {"equal_size": "the owner: sizes will do"}
+    document = world.certify(accept=accepted)
     assert verdict(document) == ("NOT PROVEN", {"METADATA": "not proven"})
     assert checked_headers(document)["outcomes"] == {"recorded": 4, "other_class": 1}
+
+    # WHEN they are accepted, THEN the GO states that not all headers are equal, and who accepted this
+    document = world.certify(accept={**accepted, "metadata": "the owner: not needed"})
+    assert verdict(document) == ("GO", {})
+    assert check(document, "METADATA")["actual"].endswith("Accepted by name: the owner: not needed")
+    assert "of 5 objects were compared: not all are equal in OBS (accepted by name)." in document["text"]
 
 
 def test_certify_makes_digests_without_the_permission_to_read_headers(world):

@@ -241,6 +241,16 @@ def test_certify_ignores_a_go_of_an_earlier_freeze_or_another_scope(ready):
     assert ready.invoke("certify", {"look": True})["go"] == go
 
 
+def test_certify_ignores_a_go_that_was_followed_by_a_no_go(ready):
+    # GIVEN a GO, and a change in OBS that a second cutover of the same freeze detects
+    ready.certify()
+    ready.write("b", "?")
+    ready.compare(standstill=True)
+    assert ready.certify()["verdict"] == "NO-GO"
+    # THEN the next cutover does not end with the outdated GO
+    assert ready.invoke("certify", {"look": True, "frozen_since": ready.frozen})["go"] is None
+
+
 @pytest.mark.parametrize("written", [{"begun": "2026-03-06T00:00:00Z", "group": "g"}, {"what": "nobody reads"}])
 def test_certify_refuses_to_close_a_project_during_a_migration(world, written):
     world.bucket.add_json(f"state/migrate-{world.settings.project}.json", written)

@@ -138,6 +138,7 @@ def test_the_timer_begins_no_comparison_if_compare_period_is_off():
         ({"all": True}, "It takes prefix"),
         ({"deep": 1}, "no true or false"),
         ({"since": "yesterday"}, "such as 2026-01-31"),
+        ({"frozen_since": "yesterday"}, "frozen_since is 'yesterday'. Give a time in UTC"),
         ({"prefix": None}, "no text"),
         ({"standstill": True, "deep": True}, "standstill and for deep. A standstill pass only lists both buckets"),
         ({"standstill": True, "again": True}, "standstill and for again"),
