@@ -749,7 +749,7 @@ MISTAKES = (
     ),
     Mistake(
         "a refused list that keeps all others unread",
-        f"{_JOBS}/replay/test_failed_copies.py::test_replay_counts_an_unreadable_list_once_and_reads_the_other_lists",
+        f"{_JOBS}/replay/test_failed_copies.py::test_replay_counts_unreadable_lists_once_and_reads_the_other_lists",
         f"{_CODE}/jobs/replay/failed_copies.py",
         "            if not is_single_refusal and error.code != _ARCHIVED_CODE:\n                raise\n",
         "            raise\n",

@@ -135,7 +135,7 @@ def test_a_deep_comparison_classifies_a_changing_object_as_moving(world, before,
     assert compare_deeply(world) == ("moving", {"changed": 1})
 
 
-def test_a_difference_from_an_object_written_during_the_listing_is_unproven(world):
+def test_a_difference_of_an_object_written_during_the_listing_is_unproven(world):
     # GIVEN an object that OBS got just now, so that the listings may show other versions
     world.lose_events_of("a", data="a flipped byte", kind="Appendable")
     world.write("a", "a flipped bjte")

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.layout import record_name
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import Reason, RecordError
@@ -65,6 +66,17 @@ def test_the_sender_returns_the_unsubmitted_keys_at_the_end_of_its_time():
 
     # AND the next batch is not submitted, and the run has the reason
     assert world.send("other") == ["other"]
+    assert world.sender.stopped.why == "the time is up"
+
+
+def test_the_sender_reports_the_end_of_its_time_and_not_a_refusal_by_oms():
+    # GIVEN an OMS that refuses all keys, and is so slow that the time is up while a batch is bisected
+    world = SenderWorld(timeout=20, round_trip=3.0)
+    world.oms.refuse(KEYS.__contains__)
+    # THEN each key is returned or recorded as failed, and the run has the reason
+    remaining_keys = world.send(*KEYS)
+    assert remaining_keys
+    assert {*remaining_keys, *world.recorded_keys("failed")} == {*KEYS}
     assert world.sender.stopped.why == "the time is up"
 
 
@@ -208,6 +220,19 @@ def test_the_sender_submits_no_key_in_a_closed_project(world):
         "The project has been closed since 2026-01-02T00:00:00Z (Li Lei: cut over) and submits nothing. For the"
         " next step: python3 ops.py status"
     )
+
+
+def test_the_sender_stops_if_the_project_closes_while_a_batch_is_bisected():
+    # GIVEN an OMS that refuses all keys, and takes longer for a batch than the sender trusts an open mark
+    world = SenderWorld(round_trip=4.0)
+    world.oms.refuse(lambda _: world.bucket.add_mark(closed=True) is None)
+    # THEN each key is returned or recorded as failed, and a returned key gets the reason CLOSED
+    remaining_keys = world.send(*KEYS)
+    assert remaining_keys
+    assert {*remaining_keys, *world.recorded_keys("failed")} == {*KEYS}
+    assert world.sender.stopped.stop is Stop.CLOSED
+    world.sender.record_unsent([FailedKey(ObjectChange(key)) for key in remaining_keys])
+    assert world.sender.failed["CLOSED"] == len(remaining_keys)
 
 
 def test_the_sender_submits_no_key_if_it_cannot_read_the_closed_mark(world):

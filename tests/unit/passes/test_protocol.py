@@ -154,6 +154,25 @@ def test_a_worker_whose_pass_was_deleted_stops_and_stores_no_progress(world):
     assert not world.bucket.names(f"{PREFIX}{old_name}")
 
 
+def test_a_worker_stops_if_the_stored_progress_is_unreadable(world):
+    # GIVEN a worker, and an unreadable object in place of the progress that it is about to store
+    slow_down(world)
+    world.fire_timer()
+    unreadable_name = f"{PREFIX}{find_only_pass(world)}/r/0001"
+    world.event(0, stops_before="/r/0001")
+    world.oss.fill(world.log_bucket, [unreadable_name], size=1)
+
+    # WHEN the worker continues, THEN it ends neither its range nor the pass
+    world.run(0)
+    assert list_written(world) == ["r/0000", "r/0001"]
+    assert world.totals == []
+
+    # AND a restart submits all keys
+    slow_down(world, 0)
+    call_by_hand(world, restart=True)
+    world.check()
+
+
 def test_a_pass_older_than_an_existing_pass_does_not_begin(world):
     """The first instance has a clock that is five minutes fast."""
     world.clock.ahead = timedelta(minutes=5)

@@ -134,20 +134,19 @@ def test_replay_counts_unreadable_lines_of_a_list_and_resends_the_others(world):
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidObjectState"])
-def test_replay_counts_an_unreadable_list_once_and_reads_the_other_lists(world, code):
+def test_replay_counts_unreadable_lists_once_and_reads_the_other_lists(world, code):
     world.put_old("a", "b")
-    refused = world.list_failed("a")
-    world.advance(1)
-    world.list_failed("b")
-    world.destination.fail(oss_error(403, code), "get", lambda name: name == refused)
+    refused = [world.list_failed("a", sub=sub) for sub in ("01", "02")]
+    world.list_failed("b", sub="03")
+    world.destination.fail(oss_error(403, code), "get", lambda name: name in refused)
     counts = world.count_lines()
-    assert counts["unread"] == 1
+    assert counts["unread"] == 2
     assert counts["recorded"] == 1
     assert counts.get("stopped") is None
     assert world.take_sent_keys() == ["b"]
     assert code in counts["unread_example"]
     world.advance(60)
-    assert world.count_lines()["unread_in_all"] == 1
+    assert world.count_lines()["unread_in_all"] == 2
 
 
 def test_replay_retries_an_unreadable_list_of_failed_copies_each_hour(world):
@@ -202,6 +201,7 @@ def test_replay_reads_lists_that_oms_wrote_while_obs_refused_the_search(world):
 def test_replay_resends_records_without_the_permission_to_read_lists(world, caplog, problems, kind, right):
     world.destination.fail(oss_error(403), kind)
     world.fail_to_copy("a")
+    world.list_failed("deleted", sub="02")
     world.put_failed("b")
     for _ in range(2):
         answer = world.tick("replay")
