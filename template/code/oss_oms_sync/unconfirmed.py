@@ -130,7 +130,10 @@ UNCONFIRMED = {
     "keys in events": Assumption(
         t("whether keys in OSS events arrive without URL encoding"),
         _YES,
-        t("if keys are encoded, no object whose key has special characters arrives in OBS: `MISSING` fails"),
+        t(
+            "if OSS encodes the keys, no object whose key has special characters arrives in OBS, and a"
+            " cutover's check `MISSING` fails"
+        ),
         ("objects.hostile name.event",),
         confirming_values=_HOUR_WORDS,
     ),

@@ -57,7 +57,11 @@ def canary(session: Session, options: Namespace, folder: Path) -> int:
     intentions.report_keys(session, lambda: _migration_access(session, accounts, file))
     for journal in journals.list_all():
         raise UsageError(
-            t("Another canary is running, or an earlier canary left objects: {run}", run=journal.run),
+            t(
+                "Another canary is running, or an earlier canary left its objects in the buckets. Run of that"
+                " canary: {run}",
+                run=journal.run,
+            ),
             t("If that canary no longer runs, delete its objects: {command}", command=_REMOVAL_STEP),
         )
     return _Run(session, accounts, journals, intentions).run_canary(options)

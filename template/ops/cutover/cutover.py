@@ -73,8 +73,8 @@ _REFUSAL_TEXT = t(
     " in a terminal and agree to the close."
 )
 _CLOSED_BEFORE_TEXT = t(
-    "The project was already closed, and this run does not close it again: some objects must first be"
-    " repaired or proven equal."
+    "The project has been closed since an earlier run. This run does not renew the close, because some objects"
+    " must first be repaired or proven equal."
 )
 
 

@@ -33,7 +33,7 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
     (
         r"\$\{secret\([\s\S]{0,200}undefined not found",
         ToolError,
-        t("The secret store of Serverless Devs on this machine lacks a secret that s.yaml names"),
+        t("The secret store of Serverless Devs on this machine does not contain all secrets to which s.yaml refers"),
         t("Store the secret: {command}", command=Step("secrets")),
     ),
     (

@@ -358,8 +358,8 @@ def _confirm(session: Session, setup_plan: plan.SetupPlan, confirmed_hash: str |
             t("Read the new plan, and pass its hash with --yes"),
         )
     root_question = t(
-        "At least one of the access keys belongs, or may belong, to the account itself and not to"
-        " a user. Type {word} again to use this key:",
+        "At least one of the access keys belongs, or may belong, to the account itself and not to a user."
+        " To use the access keys anyway, type {word} again:",
         word=_YES,
     )
     questions = [t("Type {word} to execute the plan:", word=_YES), *([root_question] if is_root else [])]

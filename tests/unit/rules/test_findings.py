@@ -262,7 +262,11 @@ CASES: dict[str, Case] = {
         "SAMPLE",
         {"sample": make_sample(read=0) | {"problem": "AccessDenied"}},
         "not run",
-        ["one of the two buckets cannot be read (AccessDenied)", "python3 ops.py setup", "policies/show.py prints"],
+        [
+            "the source bucket or the destination bucket cannot be read (AccessDenied)",
+            "python3 ops.py setup",
+            "policies/show.py prints",
+        ],
         ("cutover", {**FROZEN, "sample": 3}),
     ),
     "a sample that runs out of time": (

@@ -41,6 +41,6 @@ def parse_effect(report: Mapping[str, object]) -> HeaderChangeEffect | Text:
 # The name of doctor's check that the functions' key can change headers.
 PERMISSION_CHECK = t("permission to change headers")
 MOVES_TIME_TEXT = t(
-    "a change of headers in OBS also changes LastModified, so only a cutover changes headers, between the"
-    " freeze and the close"
+    "in this OBS bucket, a change of headers also changes LastModified, so headers are changed only"
+    " during a cutover, between the freeze and the close"
 )

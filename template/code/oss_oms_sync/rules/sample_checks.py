@@ -125,7 +125,9 @@ def describe_problem(problem: str) -> Text | None:
     """Return a text for the code of the reason why objects were not read, or None if the code is empty."""
     if not problem:
         return None
-    return _PROBLEM_TEXTS.get(problem) or t("one of the two buckets cannot be read ({code})", code=problem)
+    return _PROBLEM_TEXTS.get(problem) or t(
+        "the source bucket or the destination bucket cannot be read ({code})", code=problem
+    )
 
 
 def describe_confidence(sample: SampleResult) -> Text | None:
@@ -205,10 +207,10 @@ def check_headers(facts: CutoverFacts) -> Finding:
     if headers.unexpected:
         result, step = Result.FAILED, Step("migrate", {"overwrite": True})
         remedy_text = t(
-            "Open the project, then migrate with --overwrite, which reads and writes all {objects:object|objects}"
-            " ({bytes:byte|bytes}) again. Alternatively, write these objects again at the source (one PUT and one"
-            " copy each), unless the task compares CRC64s and skips equal objects. If neither helps, run the"
-            " cutover with --accept metadata='who, why'"
+            "Open the project, then migrate with --overwrite, which reads and writes all"
+            " {objects:object|objects} ({bytes:byte|bytes}) again. Or, unless the sync task skips objects"
+            " with equal CRC64s, write only the affected objects again at the source; each costs a PUT and"
+            " a copy. If neither is possible, run the cutover with --accept metadata='who, why'"
         )
     elif headers.migrated:
         remedy_text = t(

@@ -285,7 +285,7 @@ def test_a_second_canary_is_refused_while_the_first_is_running(world):
     second = []
     world.meanwhile[60] = lambda: second.append(world.canary())
     assert expect_exit(world.canary(), 0)["missing"] == {}
-    expect_exit(second[0], 2, "is running, or an earlier canary left objects", "ops.py canary --remove")
+    expect_exit(second[0], 2, "is running, or an earlier canary left its objects", "ops.py canary --remove")
     assert world.leftovers() == []
 
 

@@ -451,7 +451,7 @@ def test_a_cutover_reopens_a_project_without_a_go_to_submit_objects(command, run
     # WHEN the cutover starts over, THEN it does not promise that the next run continues
     assert command(console, "cutover", *WORDS, "--restart") == 1
     assert (console.caller.mark is None) is is_open
-    not_anew = "The project was already closed, and this run does not close it again: some objects"
+    not_anew = "This run does not renew the close, because some objects"
     assert missing_parts(console.messages, not_anew, message) == []
 
 
