@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import IntEnum
 
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
 
@@ -43,11 +44,14 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
         t("a check found a fault or could not run, or the command failed: apply the printed remedies"),
     ),
     "status": _make_meanings(
-        t("in step; or closed, without an alarm and with all waiting objects counted"),
+        t("in step; or closed, with no alarm and with a complete count of the objects that wait for open"),
         t("any other state, or the command failed: take the printed next step"),
     ),
     "fleet": _make_meanings(
-        t("each project is in step; or closed, without an alarm and with all waiting objects counted"),
+        t(
+            "every project is in step, or is closed with no alarm and with a complete count of the objects"
+            " that wait for open"
+        ),
         t("a project is in any other state or did not answer, or the command failed: take the printed next steps"),
     ),
     "story": _make_meanings(
@@ -83,8 +87,8 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
                 " take the printed next step"
             ),
             refused=t(
-                "the input is not a known result, or comes from a run of headers that changed nothing; or the command"
-                " was refused: do what the message says"
+                "the input is not a known result, or comes from a run of headers that was not allowed to"
+                " change headers; or the command was refused: do what the message says"
             ),
         ),
         ExitCode.UNTRUSTED: t("the certificate cannot be trusted: do not rely on it"),
@@ -92,7 +96,7 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
     "reconcile": _make_meanings(
         t("no object is left to submit, or --limit was reached"),
         t("objects are left to submit, the pass has not finished, or the command failed: take the printed next step"),
-        t("no object is in scope: check the source bucket, the prefix and the suffix"),
+        t("no object is in scope: check the source bucket, --prefix and --since, and the prefix and suffix in s.yaml"),
     ),
     "compare": _make_meanings(
         t("every object is proven equal; with --standstill: the pass has finished"),
@@ -100,15 +104,15 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
             "objects are missing or differ, the pass has not finished, or the command failed: take the printed next"
             " step"
         ),
-        t("objects are in progress or not proven equal, or no object is in scope: check the printed classes"),
+        t("objects are in progress or not proven equal, or no object is in scope: check the printed object classes"),
     ),
     "headers": _make_meanings(
         t("no header is left to change (with --undo: to restore)"),
         t("the pass has not finished, or the command failed: run the command again, or do what the message says"),
         t("headers still differ or are unknown, or no object is in scope: check the printed counts"),
         refused=t(
-            "no header was changed, because no canary has shown that changes are safe at this time; or the command was"
-            " refused: do what the message says"
+            "no header was changed, because no canary has shown that changes are safe, or changes are safe"
+            " only during a cutover; or the command was refused: do what the message says"
         ),
     ),
     "cutover": {
@@ -132,7 +136,7 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
     },
     "cost": _make_meanings(t("the estimate was printed"), _FAILED_TEXT),
     "secrets": _make_meanings(
-        t("the secrets are stored: deploy them (s deploy -y)"),
+        t("the secrets are stored: deploy them ({command})", command=Step("deploy")),
         _FAILED_TEXT,
         refused=t(
             "a secret is missing or invalid, and none was stored; or the command was refused: do what the message says"
@@ -145,8 +149,8 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
         ),
         t("an object differs in OBS, or the command failed: check the printed result"),
         t(
-            "an object, OMS's counts or OMS's lists did not arrive in time: run doctor; or canary objects are left: run"
-            " canary --remove"
+            "an object did not arrive in OBS in time, or did not appear in OMS's statistics or lists in"
+            " time: run doctor; or canary objects are left: run canary --remove"
         ),
         refused=t("the canary cannot run now, or the command was refused: do what the message says"),
     ),
@@ -181,7 +185,7 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
     ),
     "checklist": _make_meanings(
         t("all compared settings are equal"),
-        t("settings are left to move or to compare by hand, or the command failed: follow the printed list"),
+        t("settings are left to move or to compare by hand, or the command failed: follow the printed list or message"),
         t("a setting could not be read: remove the printed cause, then run the command again"),
     ),
 }

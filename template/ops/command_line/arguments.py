@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from ops.cost import quantities
 from ops.cost.effort import MAX_LANES
 from ops.cost.prices import Prices
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
-from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES
+from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES, METADATA, OMS_UNFINISHED
 
 
 class Option(NamedTuple):
@@ -83,8 +84,8 @@ _PAGE_HELP = t("also write the result to this file, as a self-contained web page
 _DEEP_OPTION = flag(
     "--deep",
     t(
-        "also read the contents of source objects whose ETags do not prove that they are equal in OBS, such as objects"
-        " over 50 MB"
+        "also read the contents of source objects whose ETags alone do not prove that the objects in OBS"
+        " are equal, such as objects over 50 MB"
     ),
 )
 _RESTART_OPTION = flag("--restart", t("abandon an unfinished pass, and start over (default: continue that pass)"))
@@ -128,8 +129,8 @@ COMMANDS = {
             flag(
                 "--acknowledge",
                 t(
-                    "mark all copy failures up to now as resolved; in a closed project, instead mark all changes"
-                    " at the source since the close as resolved"
+                    "mark all copy failures up to now as resolved; in a closed project, instead mark as"
+                    " resolved all changes at the source since the project was closed"
                 ),
             ),
         ),
@@ -150,16 +151,16 @@ COMMANDS = {
     "story": Command(
         t("show the history of an object"),
         t(
-            "Run story if an object is missing or outdated in OBS. The command shows the object in both buckets, OMS's"
-            " answer, the reason of a failure and the next step."
+            "Run story if an object is missing or outdated in OBS. The command shows the object in both"
+            " buckets, OMS's answer, the reason for a failure and the next step."
         ),
         (option("key", t("the object key, without URL encoding"), metavar="KEY"),),
     ),
     "replay": Command(
         t("resend failed objects now, without waiting for replay's timer"),
         t(
-            "Run replay after you have removed the cause of failures. Without options, the command resends all failed"
-            " objects."
+            "Run replay after you have removed the cause of the failures. Without options, the command"
+            " resends all failed objects."
         ),
         (
             option(
@@ -204,25 +205,28 @@ COMMANDS = {
     "close": Command(
         t("close the project, so that it submits no more objects to OMS (takes two minutes)"),
         t(
-            "A cutover closes the project itself. Run close only to stop submissions by hand, for example for the"
-            " cutover of another project with the same sync task. Meanwhile, the functions record the objects written"
-            " to the source; open submits these objects later."
+            "A cutover closes the project itself. Run close only to stop submissions by hand, for example"
+            " for the cutover of another project with the same sync task. While the project is closed, the"
+            " functions record the objects written to the source; to submit these objects later, run open."
         ),
     ),
     "open": Command(
         t("open a closed project, and submit the objects written while it was closed"),
         t(
-            "Run open to give up a cutover, or to roll back to OSS. If a GO is in effect, the command asks you to"
-            " confirm, because OMS can then overwrite objects that applications wrote to OBS."
+            "Run open to give up a cutover, to roll back to OSS, or after you closed the project by hand."
+            " If a GO is in effect, the command asks you to confirm, because once the project is open, OMS"
+            " can overwrite objects that applications wrote to OBS."
         ),
         (flag("--after-go", t("open the project without asking, even if a GO is in effect")),),
     ),
     "show": Command(
         t("read a certificate or a JSON result from standard input, and print it as text"),
         t(
-            "Run show to read a saved result, for example: python3 ops.py show < certificate.json. The command accepts"
-            " certificates, the output of `s <function> invoke`, and the JSON results of doctor, status, story, replay,"
-            " close, open, reconcile, compare and headers. Its exit code is that of the command that made the result."
+            "Run show to read a saved result, for example:\n  {command} < certificate.json\nThe command"
+            " accepts certificates, the output of `s <function> invoke`, and the JSON results of doctor,"
+            " status, story, replay, close, open, reconcile, compare and headers. The exit code of show is"
+            " that of the command that produced the result.",
+            command=Step("show"),
         ),
         page_help=t(
             "also write the certificate or status to this file, as a self-contained web page; other results have no"
@@ -233,16 +237,16 @@ COMMANDS = {
     "reconcile": Command(
         t("find objects that OMS has not accepted, such as objects whose events were lost, and submit them"),
         t(
-            "By default, a pass over the source bucket begins every day (reconcilePeriod in s.yaml). Run reconcile to"
-            " begin a pass now, for example after you have restored the trigger. Ctrl-C stops the command, but not"
-            " the pass."
+            "By default, a pass over the source bucket begins every day (reconcilePeriod in s.yaml). Run"
+            " reconcile to begin a pass now, for example after you have restored the trigger. In a closed"
+            " project, reconcile submits nothing. Ctrl-C stops the command, but not the pass."
         ),
         (
             flag(
                 "--all",
                 t(
-                    "submit all objects, even objects that OMS has accepted; unless you pass --since, also objects"
-                    " older than the installation"
+                    "submit all objects, even those that OMS has accepted, and those written before the"
+                    " default of --since"
                 ),
             ),
             option(
@@ -253,8 +257,8 @@ COMMANDS = {
             ),
             *_pass_options(
                 t(
-                    "process objects written since this time in UTC, such as 2026-01-31 (default: three days before"
-                    " the installation)"
+                    "process only objects written since this time in UTC, such as 2026-01-31 (default:"
+                    " three days before the first deployment; with --all: no limit)"
                 )
             ),
         ),
@@ -262,9 +266,10 @@ COMMANDS = {
     "compare": Command(
         t("compare both buckets, and submit objects that are missing or older in OBS"),
         t(
-            "By default, a pass over both buckets begins every week (comparePeriod in s.yaml). Run compare to begin a"
-            " pass now, for example after a migration. Ctrl-C stops the command, but not the pass. In a closed"
-            " project, compare submits nothing."
+            "By default, a pass over both buckets begins every week (comparePeriod in s.yaml). Run"
+            " compare to begin a pass now, for example after a migration. Objects written before the time"
+            " in --since are compared, but not submitted. In a closed project, compare submits nothing."
+            " Ctrl-C stops the command, but not the pass."
         ),
         (
             _DEEP_OPTION,
@@ -282,8 +287,8 @@ COMMANDS = {
             ),
             *_pass_options(
                 t(
-                    "submit objects written since this time in UTC, such as 2026-01-31 (default: three days before"
-                    " the installation); older objects are only compared"
+                    "submit only objects written since this time in UTC, such as 2026-01-31 (default:"
+                    " three days before the first deployment)"
                 )
             ),
         ),
@@ -291,17 +296,18 @@ COMMANDS = {
     "headers": Command(
         t("copy to OBS the object headers that OMS does not copy"),
         t(
-            "Run this command before the cutover if applications need headers such as Cache-Control: max-age=60. First"
-            ' set changeHeaders to "on" in s.yaml, run setup, deploy, and run canary. Only objects with proven'
-            " contents get headers; contents are never changed."
+            "Run this command before the cutover if applications need headers such as Cache-Control:"
+            ' max-age=60. First set changeHeaders to "on" in s.yaml, run setup, deploy, and run canary.'
+            " The command runs one pass over all objects. Only objects whose contents are proven equal get"
+            " headers; contents are never changed. Ctrl-C stops the command, but not the pass."
         ),
         (
             [
                 flag(
                     "--dry-run",
                     t(
-                        "only count the objects by header and result, and record those with equal headers; change"
-                        " nothing in OBS"
+                        "change nothing in OBS: count the objects by header and result, and record which"
+                        " objects already have equal headers, so that later passes skip them"
                     ),
                 ),
                 flag("--undo", t("restore the headers that OBS had before this command changed them")),
@@ -314,9 +320,11 @@ COMMANDS = {
     "cutover": Command(
         t("perform a cutover or rehearse it, and write a certificate: GO, NO-GO or NOT PROVEN"),
         t(
-            "A week before the cutover, rehearse: python3 ops.py cutover --rehearse. On the day, stop all writes to the"
-            " source, then run python3 ops.py cutover --frozen-since now. To continue after an interruption, run the"
-            " command again with the start of the freeze."
+            "A week before the cutover, rehearse it:\n  {rehearse}\nOn the day of the cutover, stop all"
+            " writes to the source, then run:\n  {command}\nTo continue after an interruption, run the"
+            " command again, but replace now with the time at which the freeze began.",
+            rehearse=Step("cutover", {"rehearse": True}),
+            command=Step("cutover", {"frozen_since": "now"}),
         ),
         (
             [
@@ -348,17 +356,24 @@ COMMANDS = {
             option(
                 "--accept",
                 t(
-                    "accept a class that would otherwise prevent a GO; write who accepts the class, and why"
-                    " (repeatable). Besides classes of compare, you can accept oms_unfinished (OMS has not finished"
-                    " all objects) and metadata (headers differ or are unknown). Classes: {classes}",
-                    classes=list(ACCEPTABLE_NAMES),
+                    "accept a finding that would otherwise prevent a GO; write who accepts the finding,"
+                    " and why (repeatable). CLASS is an object class that compare prints ({classes}), or"
+                    " oms_unfinished (OMS has not finished all objects), or metadata (headers differ or"
+                    " are unknown)",
+                    classes=[name for name in ACCEPTABLE_NAMES if name not in (OMS_UNFINISHED, METADATA)],
                 ),
                 action="append",
                 default=[],
                 metavar='CLASS="who, why"',
             ),
             _DEEP_OPTION,
-            flag("--restart", t("compare again (default: use a comparison since the start of the freeze, if any)")),
+            flag(
+                "--restart",
+                t(
+                    "compare again (default: use a comparison that began after the start of the freeze, if there"
+                    " is one)"
+                ),
+            ),
             flag(
                 "--close",
                 t(
@@ -378,9 +393,9 @@ COMMANDS = {
     "check": Command(
         t("verify a certificate, and optionally compare it with listings of both buckets"),
         t(
-            "You need neither access keys nor a deployed project. For the comparison, list both buckets with a tool of"
-            " your own, and pass both listings: with only one, an object that is only in OBS can hide a missing"
-            " object."
+            "You need neither access keys nor a deployed project. For the comparison, list both buckets"
+            " with a tool of your own, and pass both listings: with only one, an object that is only in"
+            " OBS can hide that another is missing there."
         ),
         (
             option("certificate", t("JSON file of the certificate"), metavar="CERTIFICATE", type=Path),
@@ -392,8 +407,9 @@ COMMANDS = {
     "cost": Command(
         t("estimate the cost of the migration and the length of the freeze"),
         t(
-            "Run cost before you deploy; you need no access keys. Example: python3 ops.py cost --objects 100M --size"
-            " 200TB --rate 1M/day"
+            "Run cost before you deploy; you need no access keys. The freeze is the time in which"
+            " applications must not write to the source. Example:\n  {command}",
+            command=Step("cost", {"objects": "100M", "size": "200TB", "rate": "1M/day"}),
         ),
         (
             option(
@@ -420,8 +436,8 @@ COMMANDS = {
             option(
                 "--lanes",
                 t(
-                    "number of key ranges that a pass processes in parallel, from 1 to 64, as `lanes` in s.yaml"
-                    " (default: {n})",
+                    "number of key ranges that a pass over the buckets processes in parallel, from 1 to"
+                    " 64; pass the value of `lanes` in s.yaml (default: {n})",
                     n=MAX_LANES,
                 ),
                 type=quantities.whole_number_parser(1, 64),
@@ -431,8 +447,8 @@ COMMANDS = {
             option(
                 "--sample",
                 t(
-                    "number of objects that you will pass to cutover as --sample, at most 300 (default: 100; without"
-                    " --sample, cutover reads no sample)"
+                    "the value that you will pass to cutover as --sample, at most 300; pass 0 if you will"
+                    " not use that option (default: 100)"
                 ),
                 type=quantities.whole_number_parser(0, 300),
                 metavar="N",
@@ -499,9 +515,9 @@ COMMANDS = {
     "setup": Command(
         t("create the project's resources in both clouds: buckets, roles, users and the sync task"),
         t(
-            "Run setup before the first deployment, and again after an upgrade or a change of s.yaml. The command"
-            " shows a plan, and changes nothing until you confirm the plan. You need an administrator's access key for"
-            " each cloud (with --only: for this cloud)."
+            "Run setup before the first deployment, and again after an upgrade or a change of s.yaml. The"
+            " command shows a plan, and changes nothing until you confirm the plan. You need an"
+            " administrator's access key for each cloud (with --only: only for that cloud)."
         ),
         (
             flag(
@@ -510,15 +526,18 @@ COMMANDS = {
             flag(
                 "--remove",
                 t(
-                    "remove the resources that setup created, except the buckets; before that, remove the functions"
-                    " yourself: s remove -y"
+                    "remove the resources that setup created, except the buckets; before that, remove the"
+                    " functions yourself:\n{command}",
+                    command=Step("remove"),
                 ),
             ),
             flag(
                 "--new-key",
                 t(
-                    "create a new access key for the functions, and store the key on this machine; then deploy. More"
-                    " than a day later, run setup with this option again: the second run deletes the old key"
+                    "create a new access key for the functions, and store the key on this machine."
+                    " Afterwards, deploy the project yourself:\n{command}\nMore than a day later, run setup"
+                    " --new-key again: this second run creates no key, but deletes the old one",
+                    command=Step("deploy"),
                 ),
             ),
             option(
@@ -557,8 +576,11 @@ COMMANDS = {
                     "--pause",
                     t("pause the migration: OMS finishes the objects in progress, and starts no further objects"),
                 ),
-                flag("--go-on", t("continue the migration after a pause, with new access keys for OMS")),
-                flag("--retry", t("retry the objects that OMS failed to copy, with new access keys for OMS")),
+                flag("--go-on", t("continue the migration after a pause; the command creates new access keys for OMS")),
+                flag(
+                    "--retry",
+                    t("retry the objects that OMS failed to copy; the command creates new access keys for OMS"),
+                ),
                 flag(
                     "--remove",
                     t("end the migration, and delete its task group and access keys; copied objects stay in OBS"),
@@ -574,9 +596,9 @@ COMMANDS = {
                 option(
                     "--bandwidth",
                     t(
-                        "limit the bandwidth at these times of day to 1 to 200 MB/s, such as 08:00-19:59=5MB/s"
-                        " (repeatable up to five times). OMS is assumed to use China time; after a day, --look reports"
-                        " if OMS uses other hours"
+                        "limit the bandwidth at these times of day to a value from 1 to 200 MB/s, such as"
+                        " 08:00-19:59=5MB/s (repeatable; at most five limits). OMS is assumed to use China"
+                        " time; after a day, --look reports if OMS uses other hours"
                     ),
                     metavar="HOURS=SPEED",
                     action="append",
@@ -619,8 +641,9 @@ COMMANDS = {
     "deletions": Command(
         t("list the objects that were deleted at the source but are still in OBS, without deleting them"),
         t(
-            "Neither OMS nor this project deletes your objects in OBS. Run deletions after a comparison, then delete"
-            " the listed objects within an hour, with a tool of your own such as rclone."
+            "Neither OMS nor this project deletes your objects in OBS. Run deletions after a run of"
+            " compare, then delete the listed objects within an hour, before the list is outdated, with a"
+            " tool of your own such as rclone."
         ),
         (
             option(

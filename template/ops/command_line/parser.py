@@ -34,7 +34,8 @@ _DESCRIPTION = t(
     " function to end, and print its result."
 )
 _COMMAND_HELP_TEXT = t(
-    "To show when to run a command, its options and its exit codes: {help}", help="python3 ops.py COMMAND --help"
+    "To learn when to run a command, and to see its options and exit codes:\n  {help}",
+    help="python3 ops.py COMMAND --help",
 )
 _ARGUMENT_ERROR = t("argument %(argument_name)s: %(message)s")
 # argparse's own phrases.
@@ -176,7 +177,7 @@ class _HelpFormatter(argparse.HelpFormatter):
         )
 
     def _split_lines(self, text: str, width: int) -> list[str]:
-        return wrap(text, width, hanging_indent=0)
+        return [part for line in text.splitlines() for part in wrap(line, width, hanging_indent=0)]
 
     def _format_usage(self, *arguments: Any) -> str:
         """Return the usage; a group of options that is wider than the terminal continues on further lines."""

@@ -47,7 +47,7 @@ def test_read_installation_time_raises_an_error_for_an_unreadable_time(world):
         state(world).read_installation_time(store_missing=True)
     assert str(raised.value) == (
         f"{ROOT}state/installed.json in the log bucket is unreadable. Correct it to"
-        ' {"at": "2026-01-31T00:00:00Z"} with the day of the installation'
+        ' {"at": "2026-01-31T00:00:00Z"} with the day of the first deployment'
     )
 
 

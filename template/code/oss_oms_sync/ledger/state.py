@@ -200,7 +200,7 @@ def _parse_installation(record: StoredObject) -> tuple[datetime, KeyFilter]:
             return start_time, KeyFilter(str(fields.get("prefix", "")), str(fields.get("suffix", "")))
     raise StorageError(
         f"{record.name} in the log bucket is unreadable. Correct it to"
-        ' {"at": "2026-01-31T00:00:00Z"} with the day of the installation'
+        ' {"at": "2026-01-31T00:00:00Z"} with the day of the first deployment'
     )
 
 

@@ -159,7 +159,7 @@ def test_a_keys_history_covers_deleted_and_unsubmitted_objects(world):
 
 def test_a_keys_history_promises_no_submission_of_older_objects(world):
     world.upload("old", "old", minutes_ago=10 * 24 * 60)
-    assert "older than the installation" in read_story(world, "old")
+    assert "written before the first deployment" in read_story(world, "old")
     assert world.reconcile()["scanned"] == 0
 
 

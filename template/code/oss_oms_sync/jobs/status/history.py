@@ -218,8 +218,8 @@ class KeyHistory:
             case None:
                 return Story(
                     t(
-                        "The object is a symbolic link or older than the installation: it caused no event, and"
-                        " scheduled passes do not cover it."
+                        "The object is a symbolic link or was written before the first deployment: it"
+                        " caused no event, and scheduled passes do not cover it."
                     ),
                     t("Copy the object with an OMS migration task, or run reconcile with --since."),
                     CLOSED_TEXT,
