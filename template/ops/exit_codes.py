@@ -96,7 +96,7 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
     "reconcile": _make_meanings(
         t("no object is left to submit, or --limit was reached"),
         t("objects are left to submit, the pass has not finished, or the command failed: take the printed next step"),
-        t("no object is in scope: check the source bucket, --prefix and --since, and the prefix and suffix in s.yaml"),
+        t("no object is in scope: check the source bucket, --prefix, and the prefix and suffix in s.yaml"),
     ),
     "compare": _make_meanings(
         t("every object is proven equal; with --standstill: the pass has finished"),
