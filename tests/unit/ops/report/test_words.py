@@ -48,10 +48,12 @@ NAMES = {
     "CLOSED",
     "NAT",
 }
-# Names in Chinese pages: names in the example of the function's text, units, checks and verdicts, and options.
+# Names in Chinese pages: names in the example of the function's text, units, OMS's overwrite modes, checks and
+# verdicts, and options.
 PAGE_NAMES = {
     *("SYNCHRONIZING", "API", "CRC64", "MD5", "COPY_FAILED", "Content-Type", "multipart", "form-data"),
     *("kB", "MB", "GB", "TB", "GiB"),
+    *(mode.value for mode in OverwriteMode),
     *(*CHECKS, "NO-GO", "GO", "accept", "deep"),
 }
 CHINESE = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
