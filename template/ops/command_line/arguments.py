@@ -52,11 +52,11 @@ def _price_option(name: str, usual_price: float, traffic: Text) -> Option:
     return option(name, text, metavar="DOLLARS", type=quantities.parse_dollars, default=usual_price)
 
 
-def _listing_option(name: str, side: Text) -> Option:
+def _listing_option(name: str, file_text: Text) -> Option:
     text = t(
-        "file that lists all objects of the {side}: the output of `rclone lsjson -R --files-only`, lines such as"
+        "{file}: the output of `rclone lsjson -R --files-only`, lines such as"
         ' {{"key":"a.txt","size":5}}, or lines of size, tab and key',
-        side=side,
+        file=file_text,
     )
     return option(name, text, metavar="LISTING", type=Path)
 
@@ -206,8 +206,9 @@ COMMANDS = {
         t("close the project, so that it submits no more objects to OMS (takes two minutes)"),
         t(
             "A cutover closes the project itself. Run close only to stop submissions by hand, for example"
-            " for the cutover of another project with the same sync task. While the project is closed, the"
-            " functions record the objects written to the source; to submit these objects later, run open."
+            " for the cutover of another project with the same sync task. Afterwards, check in the OMS"
+            " console that OMS has finished. While the project is closed, the functions record the objects"
+            " written to the source; to submit these objects later, run open."
         ),
     ),
     "open": Command(
@@ -399,8 +400,8 @@ COMMANDS = {
         ),
         (
             option("certificate", t("JSON file of the certificate"), metavar="CERTIFICATE", type=Path),
-            _listing_option("--source", t("source bucket")),
-            _listing_option("--destination", t("destination bucket")),
+            _listing_option("--source", t("file that lists all objects of the source bucket")),
+            _listing_option("--destination", t("file that lists all objects of the destination bucket")),
         ),
         calls_function=False,
     ),
