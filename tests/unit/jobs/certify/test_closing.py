@@ -95,11 +95,14 @@ def test_a_go_without_counts_from_oms_needs_an_acceptance_by_name(ready, hide_co
     assert "OMS may still write" in document["text"]
 
 
-@pytest.mark.parametrize("days", [9, 31])
+@pytest.mark.parametrize("days", [9, 31, 62])
 def test_an_unfinished_object_of_an_earlier_month_prevents_a_go(world, days):
-    # GIVEN an object that OMS accepted more than a week ago, possibly in the last month, and lost
+    # GIVEN an object that OMS accepted more than a week ago, possibly in an earlier month, and lost
     world.put("b", "b", fate="accepted")
-    world.advance(days * 24 * HOUR)
+    # AND an object that OMS has copied since, possibly in a month between
+    world.advance(days * 12 * HOUR)
+    world.put("c", "c", fate="copied")
+    world.advance(days * 12 * HOUR)
     assert results(world.cut_over()) == {"OMS_FINISHED": "not proven"}
 
 

@@ -119,6 +119,11 @@ FORGERIES = {
         "",
         {"made": "2027-01-31T09:20:14Z", "document": stored_name("20270131T092014Z")},
     ),
+    "bytes without an object in a folder of OBS": (
+        "go",
+        "folders",
+        {"oms/": {"oms_own": [0, 0, 868, 0]}, "*": {"oms_own": [0, 0, 0, 44_482_906]}},
+    ),
     "missing last writes": ("go", "", {"last_written": answer("certificate-go")["last_written"][-1:]}),
     "a shortened digest": ("go", "classes oms_own digests", {"destination": "3a9c"}),
     "an impossible time": ("go", "", {"made": "0001-01-01T00:00:00Z"}),
