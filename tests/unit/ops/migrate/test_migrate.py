@@ -490,6 +490,17 @@ def test_migrate_says_that_no_migration_is_running(world):
         expect_exit(world.migrate(word), 2, f"Begin a migration: {OPS} migrate")
 
 
+def test_migrate_finds_no_migration_if_the_log_bucket_is_missing(world):
+    world.oss.remove_bucket(world.log_bucket)
+    assert world.migrate("--look") == (0, NO_MIGRATION_TEXT)
+
+
+def test_migrate_reports_that_oss_refused_the_record_of_a_migration(world):
+    world.begin_migration()
+    world.oss.deny("oss:GetObject", world.log_bucket)
+    expect_exit(world.migrate("--look"), 1, "refused oss:GetObject: 403 AccessDenied")
+
+
 @pytest.mark.parametrize(
     ("prefix", "own", "others", "phrase"),
     [

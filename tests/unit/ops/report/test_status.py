@@ -12,6 +12,7 @@ from ops.report.comparison import CLASSES
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.object_class import IN_SCOPE
 from oss_oms_sync.answers.status_answer import VerdictState
+from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.copy_codes import COPY_CODES
 from oss_oms_sync.errors import Reason
 from support.answers import answer
@@ -268,6 +269,19 @@ SHOWN = {
             ({**FAILURES, "codes": {"": OTHER_FAILURE}}, "Replay resent these objects, but OMS did not accept them"),
         )
     },
+    "more failures of a migration than replay can resend": (
+        "failures",
+        {
+            "old_objects": to_json(
+                TaskGroup.from_response({"group_id": "g", "status": 5, "total_num": 20_000, "fail_num": 10_001})
+            )
+        },
+        [
+            "its limit is 10,000. To retry the objects: python3 ops.py migrate --retry. If",
+            "compare submits them: python3 ops.py migrate --remove",
+        ],
+        [],
+    ),
     "open passes": (
         "passes",
         {"reconcile open": [OPEN_PASS, {**OPEN_PASS, "share": None, "minutes_left": None, "scanned": 4321}]},
@@ -339,6 +353,19 @@ def test_the_page_shows_the_numbers_and_the_codes_of_copy_failures():
     assert COPY_CODES["INIT_DST_OBJ_MULTIPART_FAILURE"].fix.en in lasting.text
     passing = tables["Temporary: resent automatically"].cells()
     assert [row[0] for row in passing[1:]] == ["GET_SRC_OBJ_FAILURE", "UPLOAD_DST_OBJ_FAILURE", "total"]
+
+
+def test_the_page_colors_only_numbers_of_stuck_or_unknown_copy_failures(example):
+    example["copying"]["failures"] = dict.fromkeys(NO_FAILURES, 1) | {"codes": {}}
+    rows = page(example).section("failures").only("tbody").every("tr")
+    tones = {row.only("i").attributes["class"]: row.only("td").attributes["class"] for row in rows}
+    assert tones == {
+        "swatch good": "n",
+        "swatch way": "n",
+        "swatch bad": "n bad",
+        "swatch open": "n open",
+        "swatch calm": "n",
+    }
 
 
 def test_the_page_highlights_commands_in_the_text_of_a_function():
