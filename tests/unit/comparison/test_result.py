@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from datetime import datetime, timezone
 
 import pytest
 
@@ -10,8 +12,16 @@ from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import OTHERS
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.clock import timestamp
-from oss_oms_sync.comparison.result import describe_missing_permissions, describe_remedies, select_remedy_counts
+from oss_oms_sync.comparison.result import (
+    describe_missing_permissions,
+    describe_remedies,
+    find_attempts,
+    select_remedy_counts,
+)
 from oss_oms_sync.errors import StorageError
+from oss_oms_sync.filters import KeyFilter
+from oss_oms_sync.passes.pieces import Pass, Scope
+from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from oss_oms_sync.rules.remedy import Attempts
 from support.passes import classes, refusing
@@ -207,3 +217,17 @@ def test_a_deep_comparison_advises_to_grant_the_missing_permission(title):
         unread_tally, mode, "", Attempts(deep=True, missing_permissions=describe_missing_permissions(unread_tally))
     )[ObjectClass(title)].en
     assert 0 < remedy.index("lacks oss:GetObject") < remedy.rindex(deep_command)
+
+
+@pytest.mark.parametrize(("seconds", "oldest_time"), [(-1, "2026-01-01T23:59:59Z"), (0, "")])
+def test_only_an_object_older_than_the_scope_was_too_old_to_be_submitted(seconds, oldest_time):
+    # GIVEN two missing objects, of which compare has submitted one
+    since = datetime(2026, 1, 2, tzinfo=timezone.utc)
+    tally = Tally(
+        Counter(submitted=1),
+        classes={"missing": ClassCount(Side(2))},
+        oldest_not_there=int(since.timestamp()) + seconds,
+    )
+    scope, started = Scope(KeyFilter("", ""), since, everything=False), "2026-02-02T00:00:00Z"
+    state = PassState(Pass("p", "photos", scope, started, started), tally, started, 0, 1, 1)
+    assert find_attempts(state).oldest_unsubmitted_time == oldest_time
