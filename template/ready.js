@@ -47,8 +47,8 @@ function problems(syncUrl) {
         `尚未完成设置：s.yaml 中的 ${names} 为空。请创建所缺内容：python3 ops.py setup`,
       ),
       choose(
-        `A web console cannot run setup: download this project's files to a computer first (docs/deploy.md, "In a web console").`,
-        `网页控制台无法运行 setup：请先在电脑上取得本项目的文件（docs/deploy.zh.md“在网页控制台中创建”）。`,
+        `A web console cannot run setup: download this project's files to a computer first (docs/deploy.md, "Alternative: a web console").`,
+        `网页控制台无法运行 setup：请先在电脑上取得本项目的文件（docs/deploy.zh.md“另一种方式：网页控制台”）。`,
       ),
     ];
   }
