@@ -44,13 +44,13 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
         t("a check found a fault or could not run, or the command failed: apply the printed remedies"),
     ),
     "status": _make_meanings(
-        t("in step; or closed, with no alarm and with a complete count of the objects that wait for open"),
+        t("in step; or closed, without an alarm and with a complete count of the objects that `open` will submit"),
         t("any other state, or the command failed: take the printed next step"),
     ),
     "fleet": _make_meanings(
         t(
-            "every project is in step, or is closed with no alarm and with a complete count of the objects"
-            " that wait for open"
+            "every project is in step, or is closed without an alarm and with a complete count of the"
+            " objects that `open` will submit"
         ),
         t("a project is in any other state or did not answer, or the command failed: take the printed next steps"),
     ),
@@ -108,11 +108,12 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
     ),
     "headers": _make_meanings(
         t("no header is left to change (with --undo: to restore)"),
-        t("the pass has not finished, or the command failed: run the command again, or do what the message says"),
+        t("the pass has not finished: run the command again; or the command failed: do what the message says"),
         t("headers still differ or are unknown, or no object is in scope: check the printed counts"),
         refused=t(
-            "no header was changed, because no canary has shown that changes are safe, or changes are safe"
-            " only during a cutover; or the command was refused: do what the message says"
+            "no header was changed: either no canary has shown that changes are safe, or a canary has"
+            " shown that they are safe only during a cutover; or the command was refused: do what the"
+            " message says"
         ),
     ),
     "cutover": {

@@ -129,8 +129,9 @@ COMMANDS = {
             flag(
                 "--acknowledge",
                 t(
-                    "mark all copy failures up to now as resolved; in a closed project, instead mark as"
-                    " resolved all changes at the source since the project was closed"
+                    "no longer report the copy failures up to now, because you have resolved them; in a"
+                    " closed project, instead no longer report the changes at the source since the project"
+                    " was closed, because OBS does not need them"
                 ),
             ),
         ),
@@ -298,9 +299,10 @@ COMMANDS = {
         t("copy to OBS the object headers that OMS does not copy"),
         t(
             "Run this command before the cutover if applications need headers such as Cache-Control:"
-            ' max-age=60. First set changeHeaders to "on" in s.yaml, run setup, deploy, and run canary.'
-            " The command runs one pass over all objects. Only objects whose contents are proven equal get"
-            " headers; contents are never changed. Ctrl-C stops the command, but not the pass."
+            ' max-age=60. First set changeHeaders to "on" in s.yaml, run setup, deploy, and run canary. If'
+            " canary reports that changes are safe only during a cutover, the cutover sets the headers"
+            " instead. The command runs one pass over all objects. Only objects whose contents are proven"
+            " equal get headers; contents are never changed. Ctrl-C stops the command, but not the pass."
         ),
         (
             [
@@ -394,9 +396,10 @@ COMMANDS = {
     "check": Command(
         t("verify a certificate, and optionally compare it with listings of both buckets"),
         t(
-            "You need neither access keys nor a deployed project. For the comparison, list both buckets"
-            " with a tool of your own, and pass both listings: with only one, an object that is only in"
-            " OBS can hide that another is missing there."
+            "Run check before you rely on a certificate. You need neither access keys nor a deployed"
+            " project. For the comparison, list both buckets with a tool of your own during the freeze,"
+            " before applications write to OBS, and pass both listings. With only one listing, check can"
+            " miss that an object is missing in OBS, if OBS has an extra object instead."
         ),
         (
             option("certificate", t("JSON file of the certificate"), metavar="CERTIFICATE", type=Path),
@@ -566,9 +569,12 @@ COMMANDS = {
     "migrate": Command(
         t("copy the existing objects once, with a migration task group of OMS"),
         t(
-            "Run migrate once, after the first deployment and a run of compare. The command shows a plan with the cost,"
-            " asks you to confirm, starts the migration and follows its progress. Ctrl-C stops only the command: run"
-            " it again to follow the migration. You need an administrator's access key for each cloud."
+            "Run migrate once, after the first deployment and a run of compare. The command shows a plan"
+            " with the cost, asks you to confirm, starts the migration and follows its progress. Ctrl-C"
+            " stops only the command: run it again to follow the migration. You need an administrator's"
+            " access key for each cloud. --overwrite, --restore, --keep-storage-class and --prefix apply"
+            " to a new migration only; --nights, --day-and-night and --bandwidth also change the speed of"
+            " a running migration."
         ),
         (
             [

@@ -314,7 +314,7 @@ def test_errors_and_help_of_ops_are_available_in_chinese(run_to_exit, language):
     help_text = run_to_exit("status", "--help", *language, code=0)
     expected = (
         *("显示迁移的状态：结论、积压、失败和下一步。\n\n请每天运行，", "\n选项：\n"),
-        "\n退出码：\n  0 已同步，或已关闭（没有告警，且等待重发的对象数已知）\n",
+        "\n退出码：\n  0 已同步，或已关闭（没有告警，且 `open` 将提交的对象数已知）\n",
     )
     assert missing_parts(help_text, *expected) == []
 
