@@ -34,7 +34,11 @@ _REQUIRED = ("required", "必填")
 # Minutes below this are given in hours.
 _DAYS_FROM = 4 * 24 * 60
 _COMMAS = (", ", "、")
-_YES_NO = ("no / 否", "yes / 是")
+_YES_NO = (
+    "no: resending fails until you act; replay nevertheless keeps trying"
+    " / 否：处理之前，重发都会失败；replay 仍会继续重试",
+    "yes / 是",
+)
 
 
 def settings() -> str:
@@ -47,9 +51,30 @@ def settings() -> str:
     return (
         "# Settings\n\n"
         "<!-- made by `make docs` from template/code/oss_oms_sync/settings_table.py -->\n"
-        "`s.yaml` sets most of the functions' environment variables from its `vars`; add others under"
-        " `environmentVariables`.\n"
-        "函数的环境变量大多由 `s.yaml` 中的 `vars` 设置；其余请写入 `environmentVariables`。\n\n"
+        + _format_table(
+            ("English", "中文"),
+            [
+                (
+                    "The functions read these environment variables. To change a variable, search `s.yaml` for its"
+                    " name. A line such as `STATUS_PERIOD: ${vars.statusPeriod}` takes the value from `vars`: change"
+                    " `statusPeriod` there. Add a variable that `s.yaml` lacks under the first `environmentVariables`,"
+                    " which all functions share. Changes take effect after `s deploy -y`.",
+                    "函数读取下列环境变量。要更改某个变量，请在 `s.yaml` 中搜索其名称。形如"
+                    " `STATUS_PERIOD: ${vars.statusPeriod}` 的一行表示取值来自 `vars`：请更改其中的 `statusPeriod`。"
+                    "`s.yaml` 中没有的变量，请写入第一处 `environmentVariables`，由所有函数共用。"
+                    "更改在执行 `s deploy -y` 之后生效。",
+                ),
+                (
+                    "Never write secrets (`HW_AK`, `HW_SK`, `HW_SECURITY_TOKEN`, `ALERT_WEBHOOK`) in `s.yaml`: write"
+                    " references, such as `HW_AK: ${secret('<functionName>_HW_AK')}`, and [store the"
+                    " secrets](lifecycle.md#access-keys) with `python3 ops.py secrets`.",
+                    "切勿在 `s.yaml` 中写入机密（`HW_AK`、`HW_SK`、`HW_SECURITY_TOKEN`、`ALERT_WEBHOOK`）："
+                    "只写引用，例如 `HW_AK: ${secret('<functionName>_HW_AK')}`，并用 `python3 ops.py secrets`"
+                    " [存储机密](lifecycle.zh.md#访问密钥)。",
+                ),
+            ],
+        )
+        + "\n"
         + _format_table(("name", "meaning", "含义", "default / 默认值"), rows)
     )
 
@@ -70,18 +95,36 @@ def reasons() -> str:
     head = ("OMS's code", "can resolve by itself / 可自行恢复", "remedy", "处理方法")
     return (
         "# Failure reasons and remedies\n\n"
-        "<!-- made by `make docs` from template/code/oss_oms_sync/errors.py -->\n"
-        "The failed record, the log, and the output of `status` and `replay` name the reason. Replay resends the key\n"
-        "automatically, unless the project is closed, or the record belongs to another sync task, prefix or suffix.\n\n"
-        "失败记录、日志以及 `status` 和 `replay` 的输出中有失败原因。replay 会自动重发，"
-        "但项目已关闭，或记录属于其他同步任务、前缀或后缀时除外。\n\n"
+        "<!-- made by `make docs` from errors.py and copy_codes.py in template/code/oss_oms_sync -->\n"
+        + _format_table(
+            ("English", "中文"),
+            [
+                (
+                    "The failed record, the log, and the output of `status` and `replay` name the reason. The record"
+                    " and the log of `forward` also contain the service's error code and message, if there are any:"
+                    " `python3 ops.py story KEY` prints the message (with `--json`, also the code).",
+                    "失败记录、日志以及 `status` 和 `replay` 的输出中有失败原因。失败记录和 `forward` 的日志中"
+                    "还有云服务返回的错误码和错误信息（如有）：`python3 ops.py story KEY`"
+                    " 会打印错误信息（加 `--json` 时还有错误码）。",
+                ),
+                (
+                    "Replay resends all recorded keys automatically; if a fault must be repaired, after the repair."
+                    " Replay does not resend keys while the project is closed, nor keys of records that belong to"
+                    " another sync task, prefix or suffix. If you have changed the task in SYNC_URL, submit the objects"
+                    " that failed before by a [backfill](operations.md#backfill).",
+                    "replay 会自动重发所有已记录的对象；须先修复故障的，修复后重发。以下情况除外：项目已关闭；"
+                    "记录属于其他同步任务、前缀或后缀。如果更改了 SYNC_URL 中的任务，"
+                    "请用[存量补交](operations.zh.md#存量补交)提交此前失败的对象。",
+                ),
+            ],
+        )
+        + "\n"
         + _format_table(("reason", "remedy", "处理方法"), rows)
         + "\n"
         "## Objects that OMS failed to copy\n\n"
-        "<!-- made by `make docs` from template/code/oss_oms_sync/copy_codes.py -->\n"
-        "The record of a `COPY_FAILED` key also has OMS's error code, from OMS's lists in the destination bucket.\n\n"
-        "原因为 `COPY_FAILED` 的记录中还有 OMS 的错误码，取自 OMS 在目的端桶中的失败对象列表。\n\n"
-        + _format_table(head, copies)
+        "The error code of a `COPY_FAILED` key is from the lists of failed objects that OMS writes to the destination"
+        " bucket.\n\n"
+        "`COPY_FAILED` 对象的错误码取自 OMS 写入目的端桶的失败对象列表。\n\n" + _format_table(head, copies)
     )
 
 
