@@ -33,7 +33,7 @@ NUMBERS = dict(enumerate(zip(["three", "four", "five", "six", "seven"], "三四�
 FIGURES = [
     ("deploy", f"{NUMBERS[TRIGGERS][0]} OSS triggers", f"{NUMBERS[TRIGGERS][1]}个 OSS 触发器"),
     ("deploy", f"at most {NUMBERS[11 - TRIGGERS][0]} triggers", f"触发器不超过{NUMBERS[11 - TRIGGERS][1]}个"),
-    ("monitoring", f"needs {NUMBERS[TRIGGERS - 1][0]} for each project", f"需要{NUMBERS[TRIGGERS - 1][1]}个"),
+    ("monitoring", f"uses {NUMBERS[TRIGGERS - 1][0]} on its log bucket", f"使用{NUMBERS[TRIGGERS - 1][1]}个"),
     ("operations", f"at {RATE} calls a second", f"每秒 {RATE} 次调用"),
     ("operations", f"{A_DAY} million objects a day", f"{A_DAY * 100:,} 万个对象"),
     ("operations", f"({A_PASS} million at that rate)", f"（按该速率为 {A_PASS * 100:,} 万）"),
@@ -56,7 +56,7 @@ FIGURES = [
         f"停写满 {MIN_CUTOVER_AGE_SECONDS // 60} 分钟",
     ),
     ("certificate", f"more than {gathering.MAX_RECORDS:,} failed records", f"超过 {gathering.MAX_RECORDS:,} 条"),
-    ("certificate", f"(or {waiting._MAX_LISTED:,}, with those of other projects)", f"超过 {waiting._MAX_LISTED:,} 条"),
+    ("certificate", f"({waiting._MAX_LISTED:,} with those of other projects)", f"超过 {waiting._MAX_LISTED:,} 条"),
     ("certificate", f"more than {gathering._MAX_RUN_FILES} run files", f"超过 {gathering._MAX_RUN_FILES} 个"),
     ("objects", f"of the first {digests.MAX_FOLDERS}", f"前 {digests.MAX_FOLDERS} 个目录"),
     ("how-it-works", f"at most {calls._MAX_ATTEMPTS} times in all", f"连同首次最多 {calls._MAX_ATTEMPTS} 次"),

@@ -72,15 +72,20 @@ def test_the_documents_explain_each_check_of_a_certificate_in_a_row(page):
 @pytest.mark.parametrize(
     ("page", "words", "zero", "comma"),
     [
-        ("certificate.md", r"over (key.*?size.*?ETag) \(upper-case\), each times `(.*?)`", "zero byte", ", "),
-        ("certificate.zh.md", r"依次对(对象名.*?ETag)（大写）计算 SHA-256，各乘以 `(.*?)`", "零字节", "、"),
+        (
+            "certificate.md",
+            r"over (?P<parts>key.*?size.*?ETag) \(upper-case\), each times `(?P<factor>.*?)`",
+            "zero byte",
+            ", ",
+        ),
+        ("certificate.zh.md", r"乘以 `(?P<factor>.*?)` .*?依次为(?P<parts>对象名.*?ETag)（大写）", "零字节", "、"),
     ],
 )
 def test_the_documents_have_the_formula_of_the_state_digest(page, words, zero, comma):
     text = " ".join((ROOT / "docs" / page).read_text(encoding="utf-8").split())
-    parts, factor = re.search(f"`source.state_digest`[^`]*?{words}", text).groups()
-    assert parts.split(comma)[1::2] == [zero, zero]
-    assert factor == "2 * t + 1"
+    formula = re.search(f"`source.state_digest`[^`]*?{words}", text)
+    assert formula["parts"].split(comma)[1::2] == [zero, zero]
+    assert formula["factor"] == "2 * t + 1"
 
 
 def test_the_digests_of_a_pass_follow_the_formula_of_the_documents():
