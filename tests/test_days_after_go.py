@@ -98,7 +98,10 @@ def test_compare_names_late_writes_after_a_go_and_a_rollback_works(world):
     assert world.verdict() == ("closed", False)
     assert world.submitted_keys() == []
 
-    # WHEN the user copies back the objects that only OBS has, repeats the deletions, and opens the project
+    # WHEN the user compares again by reading
+    classes_by_reading = classes(world.run("python3 ops.py compare --deep").answer)
+    assert (classes_by_reading["unknown"], classes_by_reading["overwritten"]) == (["new"], ["rewritten"])
+    # AND copies back the objects that only OBS has, repeats the deletions, and opens the project
     for key in ("new", "rewritten"):
         world.write(key, b"application")
     world.remove("deleted")
