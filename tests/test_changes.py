@@ -68,7 +68,6 @@ CHANGES = {
         (
             "tests/unit/ops/report/test_answers.py::test_a_certificate_has_the_checks_and_classes_of_the_oracle",
             "tests/unit/ops/report/test_answers.py::test_the_page_of_a_real_go_is_green_and_shows_no_unknown_fact",
-            "tests/unit/ops/report/test_cutover_result.py",
             "tests/unit/answers",
         ),
         {"on tape": "磁带", "Of another type.": "其他类型。"},

@@ -16,6 +16,7 @@ from oss_oms_sync.jobs.status import _MAX_MONTHS, backlog
 from oss_oms_sync.ledger import waiting
 from oss_oms_sync.passes import digests, pieces, work
 from oss_oms_sync.passes.entries import MIN_EVENT_AGE
+from oss_oms_sync.rules.cutover import CHECKS
 from oss_oms_sync.settings_table import SETTINGS
 from tools.package import ROOT
 
@@ -77,6 +78,15 @@ def test_each_figure_in_the_documents_equals_that_of_the_code(document, english,
     # A document without a twin holds both languages.
     twin = f"{document}.zh.md"
     assert chinese in read_text(twin if (ROOT / "docs" / twin).exists() else f"{document}.md")
+
+
+@pytest.mark.parametrize(
+    ("readme", "checks"),
+    [("README.md", f"{len(CHECKS)} checks passed"), ("README.zh.md", f"{len(CHECKS)} 项检查通过")],
+    ids=["en", "zh"],
+)
+def test_the_readmes_certificate_has_passed_all_checks(readme, checks):
+    assert checks in (ROOT / readme).read_text(encoding="utf-8")
 
 
 def test_the_sender_has_the_documented_limit_of_refused_batches():
