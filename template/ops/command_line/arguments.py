@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from ops.cost import quantities
 from ops.cost.effort import MAX_LANES
 from ops.cost.prices import Prices
+from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
-from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES, METADATA, OMS_UNFINISHED
 
 
 class Option(NamedTuple):
@@ -363,7 +363,7 @@ COMMANDS = {
                     " and why (repeatable). CLASS is an object class that compare prints ({classes}), or"
                     " oms_unfinished (OMS has not finished all objects), or metadata (headers differ or"
                     " are unknown)",
-                    classes=[name for name in ACCEPTABLE_NAMES if name not in (OMS_UNFINISHED, METADATA)],
+                    classes=[object_class.title for object_class in ObjectClass if object_class.can_be_accepted],
                 ),
                 action="append",
                 default=[],

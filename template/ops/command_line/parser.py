@@ -177,7 +177,7 @@ class _HelpFormatter(argparse.HelpFormatter):
         )
 
     def _split_lines(self, text: str, width: int) -> list[str]:
-        return [part for line in text.splitlines() for part in wrap(line, width, hanging_indent=0)]
+        return self._fill_text(text, width, "").splitlines()
 
     def _format_usage(self, *arguments: Any) -> str:
         """Return the usage; a group of options that is wider than the terminal continues on further lines."""

@@ -95,10 +95,8 @@ def check_sample(facts: CutoverFacts) -> Finding:
 def _report_incomplete_sample(check: CutoverCheck, sample: SampleResult, facts: CutoverFacts) -> Finding:
     """Return the finding for a sample that was not read completely; another call continues the reading."""
     text = t("{read} of {drawn:sampled object was|sampled objects were} read", read=sample.read, drawn=sample.drawn)
-    remedy_text, problem = (
-        t("Continue the cutover, which reads the remaining sampled objects"),
-        describe_problem(sample.problem),
-    )
+    remedy_text = t("Continue the cutover, which reads the remaining sampled objects")
+    problem = describe_problem(sample.problem)
     if problem:
         text = t("{finding}: {why}", finding=text, why=problem)
     if sample.problem == BACK_TO_SOURCE:
