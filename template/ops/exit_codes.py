@@ -55,7 +55,10 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
         t("a project is in any other state or did not answer, or the command failed: take the printed next steps"),
     ),
     "story": _make_meanings(
-        t("the current version is in OBS, or OMS accepted this version and may still be copying it"),
+        t(
+            "OMS accepted the current version from this project, and OBS has an object with equal contents, or of"
+            " equal size and not older; or OMS may still be copying the version"
+        ),
         t("any other state, or the command failed: take the printed next step"),
     ),
     "replay": _make_meanings(
@@ -77,14 +80,15 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
     },
     "show": {
         **_make_meanings(
-            t("GO, or a result without problems"),
+            t("GO, a rehearsal that forecasts GO, or a result without problems"),
             t(
-                "NO-GO, an unfinished pass, another result with problems, or the command failed: take the printed next"
-                " step"
+                "NO-GO, a rehearsal that forecasts NO-GO, an unfinished pass, another result with problems, or the"
+                " command failed: take the printed next step"
             ),
             t(
-                "NOT PROVEN, or a pass with unproven objects, with objects in progress, or with no object in scope:"
-                " take the printed next step"
+                "NOT PROVEN, a rehearsal that forecasts NOT PROVEN, or a pass with unproven objects, with objects in"
+                " progress, with headers that differ or are unknown, or with no object in scope: take the printed"
+                " next step"
             ),
             refused=t(
                 "the input is not a known result, or comes from a run of headers that was not allowed to"
@@ -111,9 +115,9 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
         t("the pass has not finished: run the command again; or the command failed: do what the message says"),
         t("headers still differ or are unknown, or no object is in scope: check the printed counts"),
         refused=t(
-            "no header was changed: either no canary has shown that changes are safe, or a canary has"
-            " shown that they are safe only during a cutover; or the command was refused: do what the"
-            " message says"
+            "no header was changed: no canary has shown that changes are safe (run canary), or a canary has"
+            " shown that they are safe only during a cutover (run headers --dry-run; the cutover then sets"
+            " the headers); or the command was refused: do what the message says"
         ),
     ),
     "cutover": {
@@ -157,7 +161,10 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
     ),
     "setup": _make_meanings(
         t("done; with --plan: the plan can be executed"),
-        t("a problem prevents the plan, or the command failed: do what the output says, then run setup again"),
+        t(
+            "a problem prevents the execution of the plan, or the command failed: do what the output says, then run"
+            " setup again"
+        ),
         t(
             "steps are left, for example for an administrator, or the state of a resource is unknown: take the printed"
             " steps, then run setup again"

@@ -22,7 +22,7 @@ def test_the_demo_runs_setup_and_migrate_and_prints_their_steps(tmp_path):
         set_up(box, tmp_path, console)
         output = console.export_text().splitlines()
         assert f"  create log bucket {box.log_bucket}: private, in {box.region}" in output
-        assert any(line.startswith("  change s.yaml: fill in SYNC_URL, ") for line in output)
+        assert any(line.startswith("  change s.yaml: write SYNC_URL, ") for line in output)
         assert len(output) < 22
         assert box.task.sync_url in (tmp_path / "s.yaml").read_text()
         assert f"{box.answers()['functionName']}_HW_SK" in box.secrets

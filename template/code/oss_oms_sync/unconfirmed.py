@@ -182,7 +182,10 @@ UNCONFIRMED = {
     "headers in place": Assumption(
         t("whether a change of an object's headers in OBS (`PUT ?metadata`) changes LastModified or the ETag"),
         t("neither, but only if a canary has observed this"),
-        t("without a canary's result, or if the ETag changes, `headers` changes nothing"),
+        t(
+            "without a canary's result, or if the ETag changes, `headers` changes nothing; if only LastModified"
+            " changes, only `cutover` changes headers, between the freeze and the close"
+        ),
         ("in_place.moves_time", "in_place.moves_etag", "in_place.replaces"),
     ),
     "permission for headers": Assumption(

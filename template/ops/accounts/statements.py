@@ -170,9 +170,9 @@ def reading_reason(variables: Mapping[str, str], functions: Iterable[str] = _REA
     if not (can_read_objects(variables) and {*functions} & {*_READING_FUNCTIONS}):
         return None
     return t(
-        "`cutover --sample`, `--deep` and `deletions` need this permission. Without it, a cutover with"
-        " `--sample` and a pass with `--deep` end in NOT PROVEN, and `deletions` writes no list. To omit"
-        ' the permission, set readObjects to "off" in s.yaml'
+        "`cutover --sample`, `--deep`, `headers` and `deletions` need this permission. Without it, a cutover"
+        " with `--sample` and a pass with `--deep` end in NOT PROVEN, `headers` cannot run, and `deletions`"
+        ' writes no list. To omit the permission, set readObjects to "off" in s.yaml'
     )
 
 
@@ -384,6 +384,7 @@ def read_variable(variables: Mapping[str, str], name: str) -> str:
         invalid_text = t("vars.{name} in s.yaml has an unusable value: {text}", name=name, text=text)
         missing_text = t("vars.{name} is missing in s.yaml", name=name)
         raise UsageError(
-            invalid_text if text else missing_text, t("Write the complete value, because the policies contain it")
+            invalid_text if text else missing_text,
+            t("Write the value itself, not an expression such as ${{...}}: setup writes the value into policies"),
         )
     return text

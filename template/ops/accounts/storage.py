@@ -221,7 +221,7 @@ def _stop_elsewhere(actual_region: str, region: str, remedy: Text) -> Line:
 def _website_line(element: ElementTree.Element | None) -> Line:
     problems = []
     if element is not None and has_subfolder_pages(element):
-        problems.append(t("static website with subfolder pages"))
+        problems.append(t("static website with a subfolder homepage"))
     if element is not None and any(map(is_mirror, element.iter("RoutingRule"))):
         problems.append(t("back-to-source rules: reading a missing object fetches the object from another origin"))
     if not problems:

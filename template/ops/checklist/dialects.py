@@ -139,7 +139,7 @@ def parse_website(answer: Response) -> SettingShape | None:
     """Read the pages and redirects of a website; back-to-source rules are a separate setting."""
     root = _parse_root(answer, "WebsiteConfiguration")
     pages = [root.findtext(path) or "" for path in ("IndexDocument/Suffix", "ErrorDocument/Key")]
-    oss_only_parts = [t("subfolder pages")] if has_subfolder_pages(root) else []
+    oss_only_parts = [t("subfolder homepage")] if has_subfolder_pages(root) else []
     # OBS answers with the status of the error, which is 404 for a missing object.
     status = root.findtext("ErrorDocument/HttpStatus") or "404"
     oss_only_parts += [untranslated(f"HttpStatus={status}")] if status != "404" else []

@@ -88,7 +88,13 @@ _DEEP_OPTION = flag(
         " are equal, such as objects over 50 MB"
     ),
 )
-_RESTART_OPTION = flag("--restart", t("abandon an unfinished pass, and start over (default: continue that pass)"))
+_RESTART_OPTION = flag(
+    "--restart",
+    t(
+        "abandon an unfinished pass, and start over (default: continue the unfinished pass if it has the same"
+        " options; with other options, a new pass replaces it)"
+    ),
+)
 _LOOK_OPTION = flag("--look", t("only show the progress of the newest pass"))
 
 
@@ -129,9 +135,10 @@ COMMANDS = {
             flag(
                 "--acknowledge",
                 t(
-                    "no longer report the copy failures up to now, because you have resolved them; in a"
-                    " closed project, instead no longer report the changes at the source since the project"
-                    " was closed, because OBS does not need them"
+                    "no longer report the objects that OMS has failed to copy up to now, nor those that OMS"
+                    " accepted over 15 minutes ago and has not finished, because you have resolved them all; in a"
+                    " closed project, instead no longer report the changes at the source since the project was"
+                    " closed, because OBS does not need them"
                 ),
             ),
         ),
@@ -246,10 +253,7 @@ COMMANDS = {
         (
             flag(
                 "--all",
-                t(
-                    "submit all objects, even those that OMS has accepted, and those written before the"
-                    " default of --since"
-                ),
+                t("submit all objects of any age, even those that OMS has accepted"),
             ),
             option(
                 "--limit",
@@ -282,7 +286,10 @@ COMMANDS = {
                     " them in OBS; OMS then overwrites these changes"
                 ),
             ),
-            flag("--again", t("recheck only the objects that differed in the last comparison (at most 10,000)")),
+            flag(
+                "--again",
+                t("submit nothing, and only recheck the objects that differed in the last comparison (at most 10,000)"),
+            ),
             flag(
                 "--standstill",
                 t("only list both buckets, and compute digests, which show changes since the last comparison"),
@@ -300,9 +307,10 @@ COMMANDS = {
         t(
             "Run this command before the cutover if applications need headers such as Cache-Control:"
             ' max-age=60. First set changeHeaders to "on" in s.yaml, run setup, deploy, and run canary. If'
-            " canary reports that changes are safe only during a cutover, the cutover sets the headers"
-            " instead. The command runs one pass over all objects. Only objects whose contents are proven"
-            " equal get headers; contents are never changed. Ctrl-C stops the command, but not the pass."
+            " canary reports a new LastModified, headers can be changed only during a cutover: run headers"
+            " --dry-run without --prefix, and the cutover then sets the headers. The command runs one pass"
+            " over all objects. Only objects whose contents are proven equal get headers; contents are never"
+            " changed. Ctrl-C stops the command, but not the pass."
         ),
         (
             [
@@ -462,7 +470,7 @@ COMMANDS = {
             option(
                 "--night-price",
                 t(
-                    "price of traffic out of OSS from 00:00 to 08:00 China time, in dollars per GB"
+                    "price of traffic out of OSS from 00:00 to 08:00 China Standard Time, in dollars per GB"
                     " (default: {price}; if you pass --egress-price, that price)",
                     price=f"{Prices().night_egress:.4f}",
                 ),
@@ -482,8 +490,10 @@ COMMANDS = {
     "secrets": Command(
         t("store the secrets named in s.yaml, such as HW_AK, in the secret store of Serverless Devs"),
         t(
-            "Run secrets on each machine from which you deploy, and after you have replaced an access key; then deploy."
-            " The command takes each secret from the environment variable of the same name, or asks you for the secret."
+            "Setup stores HW_AK and HW_SK on the machine on which it creates this access key. Run secrets on"
+            " other machines from which you deploy, after you have replaced an access key yourself, and for"
+            " other secrets such as ALERT_WEBHOOK; then deploy. The command takes each secret from the"
+            " environment variable of the same name, or asks you for the secret."
         ),
         (
             option(
@@ -519,8 +529,8 @@ COMMANDS = {
     "setup": Command(
         t("create the project's resources in both clouds: buckets, roles, users and the sync task"),
         t(
-            "Run setup before the first deployment, and again after an upgrade or a change of s.yaml. The"
-            " command shows a plan, and changes nothing until you confirm the plan. You need an"
+            "Run setup before the first deployment, and again after you upgrade the project or change"
+            " s.yaml. The command shows a plan, and changes nothing until you confirm the plan. You need an"
             " administrator's access key for each cloud (with --only: only for that cloud)."
         ),
         (
@@ -595,8 +605,8 @@ COMMANDS = {
                 flag(
                     "--nights",
                     t(
-                        "copy at full speed from 00:00 to 08:00 China time, when traffic out of OSS is cheaper in"
-                        " mainland China, and at 1 MB/s otherwise"
+                        "copy at full speed from 00:00 to 08:00 China Standard Time, when traffic out of OSS is"
+                        " cheaper in mainland China, and at 1 MB/s otherwise"
                     ),
                 ),
                 flag("--day-and-night", t("remove the bandwidth limits: copy at full speed at all hours")),
@@ -605,7 +615,7 @@ COMMANDS = {
                     t(
                         "limit the bandwidth at these times of day to a value from 1 to 200 MB/s, such as"
                         " 08:00-19:59=5MB/s (repeatable; at most five limits). OMS is assumed to use China"
-                        " time; after a day, --look reports if OMS uses other hours"
+                        " Standard Time; after a day, --look reports if OMS uses other hours"
                     ),
                     metavar="HOURS=SPEED",
                     action="append",
@@ -616,8 +626,8 @@ COMMANDS = {
             flag(
                 "--overwrite",
                 t(
-                    "also copy objects that OMS would skip because OBS has an equal object, for example to copy their"
-                    " headers"
+                    "also copy objects that OMS would skip because it takes the object in OBS for equal; contents or"
+                    " headers can still differ"
                 ),
             ),
             flag(
@@ -649,8 +659,8 @@ COMMANDS = {
         t("list the objects that were deleted at the source but are still in OBS, without deleting them"),
         t(
             "Neither OMS nor this project deletes your objects in OBS. Run deletions after a run of"
-            " compare, then delete the listed objects within an hour, before the list is outdated, with a"
-            " tool of your own such as rclone."
+            " compare, and before the cutover: after a GO, no list can be made. Then delete the listed"
+            " objects within an hour, before the list is outdated, with a tool of your own such as rclone."
         ),
         (
             option(

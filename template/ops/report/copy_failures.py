@@ -18,8 +18,8 @@ _PART_LABELS = {
         "good",
         t("resolved"),
         t(
-            "These objects are now in OBS, were deleted at the source, or were resent. OMS counts a resent"
-            " object separately."
+            "These objects are now in OBS, were deleted at the source, or were resent. OMS counts each resend as"
+            " a further object, so the earlier failure stays in its count."
         ),
     ),
     "waiting": ("way", t("waiting"), t("Replay resends these objects.")),

@@ -211,7 +211,9 @@ def _bucket_figure(
     """
     size = units.size(listing_totals.bytes if listing_totals else None, translate)
     if deleted_count and deleted_count.objects:
-        size = translate("{size}, {n:object|objects} deleted at the source", size=size, n=deleted_count.objects)
+        size = translate(
+            "{size}, including {n:object|objects} deleted at the source", size=size, n=deleted_count.objects
+        )
     return Figure(
         label,
         units.count(listing_totals.objects if listing_totals else None, translate),

@@ -66,7 +66,7 @@ PURPOSES = {
     "status": t("Check the status again later:"),
     "reconcile": t("Find objects whose events were lost:"),
     "compare": t("Compare both buckets and submit objects missing in OBS:"),
-    "compare again": t("All objects that can be resent have been resent. Recheck the objects:"),
+    "compare again": t("Wait a few minutes while OMS copies the submitted objects, then recheck them:"),
     "compare restart": t("Start a new comparison, which submits objects that the last comparison did not submit:"),
     "compare restart since": t("Compare from an earlier time, to submit older objects as well:"),
     "compare overwrite restart": t("If the source has the correct versions, submit them:"),

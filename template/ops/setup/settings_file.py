@@ -64,7 +64,7 @@ def need(
         # The sync task's address is unknown until the task is created.
         missing_names = [name for name, value in values().items() if not value or variables.get(name) != value]
         return (
-            Line(ResourceState.CHANGE, t("fill in {names}", names=missing_names))
+            Line(ResourceState.CHANGE, t("write {names}", names=missing_names))
             if missing_names
             else Line(ResourceState.EXISTS)
         )

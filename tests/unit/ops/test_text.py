@@ -200,7 +200,7 @@ READ_SAMPLE["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "n
             certificate_lines,
             answer("certificate-go"),
             "en",
-            ["  Objects in OBS: 4,608,162 (18.7 TB, 3,310 objects deleted at the source)\n"],
+            ["  Objects in OBS: 4,608,162 (18.7 TB, including 3,310 objects deleted at the source)\n"],
         ),
         (
             certificate_lines,

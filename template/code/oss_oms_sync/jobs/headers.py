@@ -40,11 +40,11 @@ from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Pass, Piece, PieceKind, Scope
 from oss_oms_sync.passes.range_walk import RangeCount
-from oss_oms_sync.passes.states import find_newest_pass, make_answer
+from oss_oms_sync.passes.states import PassState, find_newest_pass, make_answer
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import OBJECTS_IN_SCOPE, Tally
 from oss_oms_sync.passes.work import RangeResult
-from oss_oms_sync.rules.headers_in_place import MOVES_TIME_TEXT, HeaderChangeEffect, parse_effect
+from oss_oms_sync.rules.headers_in_place import MOVES_TIME_TEXT, NO_UNDO_TEXT, HeaderChangeEffect, parse_effect
 
 _JOB = "headers"
 # Number of objects whose headers are read at the same time. It is small, because OBS accepts a change only within a few
@@ -109,8 +109,7 @@ def add_headers_check(scope: Scope, invocation: Invocation, destination: ObsBuck
     last_pass = find_newest_pass(
         PassStore(invocation, _JOB, destination.name).read_states(), replace(scope, standstill=False)
     )
-    needs_check = last_pass is not None and HeadersMode(last_pass.scope.headers).applies_to_cutovers
-    return replace(scope, headers=HeadersMode.LOOK.value) if needs_check else scope
+    return replace(scope, headers=HeadersMode.LOOK.value) if _applies_to_cutovers(last_pass) else scope
 
 
 def check_range(
@@ -121,6 +120,10 @@ def check_range(
 
 def summarize_checked_headers(tally: Tally) -> CheckedHeaders:
     return CheckedHeaders(_count_outcomes(tally), _count_by_header(tally), _list_examples(tally.unread))
+
+
+def _applies_to_cutovers(last_pass: PassState | None) -> bool:
+    return last_pass is not None and HeadersMode(last_pass.scope.headers).applies_to_cutovers
 
 
 class _HeadersJob:
@@ -147,9 +150,9 @@ class _HeadersJob:
         else:
             state, stop_reason = self.driver.handle_request(scope, restart=payload.restart)
         answer = make_answer(_JOB, state, stop_reason, self._invocation.clock.now(), previous_pass)
-        if stop_reason and stop_reason.stop is Stop.HEADERS:
-            step = Step("cutover") if isinstance(self._effect, HeaderChangeEffect) else Step("canary")
-            answer = replace(answer, step=step)
+        is_refused = stop_reason is not None and stop_reason.stop is Stop.HEADERS
+        if is_refused or (state and HeadersOutcome.DIFFERS.title in state.tally.counts):
+            answer = replace(answer, step=self._find_step(scope))
         return _build_answer(
             vars(answer), state.scope.headers if state else payload.headers, state.tally if state else Tally()
         )
@@ -160,7 +163,22 @@ class _HeadersJob:
             return None
         if not isinstance(self._effect, HeaderChangeEffect):
             return self._effect
-        return MOVES_TIME_TEXT if self._effect.moves_time and not scope.cutover else None
+        if not self._effect.moves_time or scope.cutover:
+            return None
+        return NO_UNDO_TEXT if scope.headers == HeadersMode.UNDO.value else MOVES_TIME_TEXT
+
+    def _find_step(self, scope: Scope) -> Step | None:
+        """Return the step that a change of headers needs first, or None if it needs none, or if no step permits it.
+
+        If a change updates LastModified, no step permits an undo, and only a cutover changes headers, after a pass over
+        all keys of the project.
+        """
+        if not isinstance(self._effect, HeaderChangeEffect):
+            return Step("canary")
+        if not self._effect.moves_time or scope.headers == HeadersMode.UNDO.value:
+            return None
+        last_pass = self.driver.find_newest(Scope.from_options({}, self._invocation.settings.key_filter))
+        return Step("cutover") if _applies_to_cutovers(last_pass) else Step("headers", {"dry_run": True})
 
     def process_range(self, pass_: Pass, start_piece: Piece, _open_ranges: int, seconds: float) -> RangeResult:
         """Process the keys of a range after the last key of `start_piece`, the work of the previous invocation."""

@@ -175,7 +175,7 @@ def judge_classes(check: ClassCheck, facts: CutoverFacts) -> Finding:
     if all(is_empty(facts.classes, object_class) for object_class in check.classes):
         return check.finding(Result.PASSED, t("none"))
     objects, total_bytes = sum(side.objects for side in sides), sum(side.bytes for side in sides)
-    text = t("{finding} ({size} bytes)", finding=check.description.filled(number=objects), size=total_bytes)
+    text = t("{finding} ({size:byte|bytes})", finding=check.description.filled(number=objects), size=total_bytes)
     keys, first_class = sorted(key for _, count in counts for key in count.keys)[:MAX_KEYS], check.classes[0]
     if not first_class.can_be_accepted:
         return check.finding(Result.FAILED, text, *_find_repair(check, comparison, facts), keys)

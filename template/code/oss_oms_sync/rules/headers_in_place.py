@@ -41,6 +41,9 @@ def parse_effect(report: Mapping[str, object]) -> HeaderChangeEffect | Text:
 # The name of doctor's check that the functions' key can change headers.
 PERMISSION_CHECK = t("permission to change headers")
 MOVES_TIME_TEXT = t(
-    "in this OBS bucket, a change of headers also changes LastModified, so headers are changed only"
-    " during a cutover, between the freeze and the close"
+    "in this OBS bucket, a change of headers also changes LastModified, so only a cutover changes headers,"
+    " between the freeze and the close, after a run of headers --dry-run without --prefix"
+)
+NO_UNDO_TEXT = t(
+    "in this OBS bucket, a change of headers also changes LastModified, so the previous headers cannot be restored"
 )

@@ -81,7 +81,7 @@ def check_sample(facts: CutoverFacts) -> Finding:
         "{read:object|objects}, {bytes:byte|bytes}. {bound}",
         read=sample.read,
         bytes=sample.bytes,
-        bound=describe_confidence(sample) or t("no object to sample"),
+        bound=describe_confidence(sample) or t("No object to sample"),
     )
     if sample.read < min(sample.asked, sample.population):
         smaller_sample_remedy = t(

@@ -128,16 +128,15 @@ def test_a_headers_pass_copies_a_header_changed_at_the_source_without_oms(world)
 
 
 @pytest.mark.parametrize(
-    ("measured", "step"),
+    "measured",
     [
-        ({}, "canary"),
-        ({"url": "yes", "expired_url": "no", "moves_etag": "yes", "moves_time": "no"}, "canary"),
-        ({"url": "yes", "expired_url": "yes", "moves_etag": "no", "moves_time": "no"}, "canary"),
-        ({"url": "no", "expired_url": "not seen", "moves_etag": "no", "moves_time": "no"}, "canary"),
-        ({"url": "yes", "expired_url": "no", "moves_etag": "no", "moves_time": "yes"}, "cutover"),
+        {},
+        {"url": "yes", "expired_url": "no", "moves_etag": "yes", "moves_time": "no"},
+        {"url": "yes", "expired_url": "yes", "moves_etag": "no", "moves_time": "no"},
+        {"url": "no", "expired_url": "not seen", "moves_etag": "no", "moves_time": "no"},
     ],
 )
-def test_a_headers_pass_changes_no_header_before_a_canary_measured_it(measured, step):
+def test_a_headers_pass_changes_no_header_before_a_canary_measured_it(measured):
     world = make_world()
     world.bucket.add_canary_result({"in_place": measured})
     put_in_both(world, "a", SOURCE, LOST)
@@ -145,9 +144,25 @@ def test_a_headers_pass_changes_no_header_before_a_canary_measured_it(measured, 
     for work in ("mend", "undo"):
         answer = world.headers(work)
         assert answer["stop"] == "headers"
-        assert answer["step"]["job"] == step
+        assert answer["step"]["job"] == "canary"
         assert count_changes(world) == 0
-    assert world.headers("look")["outcomes"] == {"differs": 1}
+    answer = world.headers("look")
+    assert (answer["outcomes"], answer["step"]["job"]) == ({"differs": 1}, "canary")
+
+
+def test_a_refused_headers_pass_names_the_step_before_a_cutover(world):
+    dry_run, cutover = {"job": "headers", "options": {"dry_run": True}}, {"job": "cutover", "options": {}}
+    assert world.headers(cutover=False)["step"] == dry_run
+    # A pass over a part of the keys does not make a cutover change headers.
+    assert world.headers("look", prefix="a/", cutover=False)["step"] == dry_run
+    assert world.headers(cutover=False)["step"] == dry_run
+    assert world.headers("look", cutover=False)["step"] == cutover
+    assert world.headers(cutover=False)["step"] == cutover
+    # No step permits an undo.
+    answer = world.headers("undo", cutover=False)
+    assert (answer["stop"], answer["step"]) == ("headers", None)
+    assert "cannot be restored" in answer["stopped"]
+    assert count_changes(world) == 0
 
 
 def test_a_headers_pass_changes_nothing_in_a_closed_project_until_it_opens(world):

@@ -150,7 +150,7 @@ def test_a_keys_history_covers_deleted_and_unsubmitted_objects(world):
     world.bucket.add_success_record("a")
     world.bucket.add_failed_records("b", reason="CREDENTIALS")
     assert "no longer in the source bucket" in read_story(world)
-    assert world.status(key="b")["next"].startswith("Replay resends the key")
+    assert world.status(key="b")["next"].startswith("Nothing to do: OMS cannot copy a missing object")
     assert "no job submits it" in read_story(make_status_world(OBJECT_PREFIX="photos/"), "x")
     unnamed = make_status_world(SOURCE_BUCKET="").status(key="a")
     assert unnamed["object"] is None

@@ -299,7 +299,7 @@ def test_setup_names_obstacles_and_creates_everything_else(world):
         world.setup(typed=YES),
         "by hand: access alias default of the Serverless Devs tool, for deployment: none",
         "s config add -a default",
-        "by hand: source bucket photos: static website with subfolder pages",
+        "by hand: source bucket photos: static website with a subfolder homepage",
         "back-to-source rules: reading a missing object fetches the object from another origin",
         "unchanged: destination bucket photos-obs: the bucket is encrypted",
     )
@@ -370,7 +370,7 @@ READ_PERMISSIONS = ["oss:GetObject on acs:oss:*:*:photos/*", "obs:object:getObje
 def test_the_plan_of_setup_says_why_functions_read_objects(world):
     # GIVEN a project before its setup THEN the plan names the permissions in both clouds, what for, and the way out
     reason, way_out = (
-        "`cutover --sample`, `--deep` and `deletions` need this permission",
+        "`cutover --sample`, `--deep`, `headers` and `deletions` need this permission",
         'set readObjects to "off" in s.yaml',
     )
     output = " ".join(expect_success(world.setup("--plan")).split())

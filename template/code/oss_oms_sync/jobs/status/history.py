@@ -156,7 +156,10 @@ class KeyHistory:
             (
                 is_gone and failed_record,
                 t("The submission failed, and the object is no longer in the source bucket."),
-                t("Replay resends the key, but OMS cannot copy a missing object."),
+                t(
+                    "Nothing to do: OMS cannot copy a missing object. Replay resends the key once at most, then drops"
+                    " it."
+                ),
                 WAITING_TEXT,
             ),
             (
