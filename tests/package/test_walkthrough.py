@@ -56,7 +56,9 @@ def project(shell: Shell, fc3: Fc3, box: Sandbox, tool: Tool, created_project: t
 
 def test_the_documented_steps_by_hand_bring_the_first_object_to_obs(shell, fc3, box):
     # GIVEN the steps of the page, for the sandbox's task
-    making, roles, deploy = Document.read(BY_HAND).blocks_under("Set up by hand")
+    making, deploy = Document.read(BY_HAND).blocks_under("Set up by hand")
+    roles = "python3 policies/show.py"
+    assert roles.split() in Document.read(BY_HAND).commands
     (by_hand,) = Document.read(DEPLOY).blocks_under("Deploy the project")
     remove = "s remove -y\npython3 policies/show.py --remove"
     address = "https://oms.cn-north-4.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"

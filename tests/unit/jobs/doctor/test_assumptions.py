@@ -138,8 +138,14 @@ def test_the_terminal_shows_each_assumption_above_its_evidence(box, run_doctor, 
         assert [line.endswith(end) for line, end in zip(below, expected, strict=True)] == [True] * len(expected)
 
 
-@pytest.mark.parametrize("page", ["by-hand.md", "by-hand.zh.md"])
-def test_the_documented_output_of_doctor_shows_its_number_of_checks(box, run_doctor, page):
-    report, text = run_doctor(), (ROOT / "docs" / page).read_text(encoding="utf-8")
-    (counts,) = re.findall(r"`Setup OK: (.*?)`", text)
-    assert sum(map(int, re.findall(r"\d+", counts))) == len(report["checks"])
+@pytest.mark.parametrize(
+    ("page", "language", "pattern"),
+    [("by-hand.md", "en", r"`(Setup OK: .*?)`"), ("by-hand.zh.md", "zh", r"`(配置正确：.*?)`")],
+    ids=["en", "zh"],
+)
+def test_the_documented_output_of_doctor_has_its_form_and_number_of_checks(run_doctor, page, language, pattern):
+    report = run_doctor()
+    (quoted_line,) = re.findall(pattern, (ROOT / "docs" / page).read_text(encoding="utf-8"))
+    printed_line = jobs.doctor(from_json(DoctorAnswer, report), language).head.explanation
+    assert re.sub(r"\d+", "0", quoted_line) == re.sub(r"\d+", "0", printed_line)
+    assert sum(map(int, re.findall(r"\d+", quoted_line))) == len(report["checks"])
