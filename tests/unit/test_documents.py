@@ -57,6 +57,12 @@ EXEMPT = ("aliyun", "ossutil", "npm", "pip")
 # Commands of the shell and git: tests/package/test_walkthrough.py runs their blocks.
 RUN_THERE = ("printf", "read", "export", "cd", "git", "bash")
 OPTION = r"--?[a-z][a-z-]*"
+# Parts of the addresses of Chinese documents and vendors' pages, and the same parts in English.
+_ENGLISH_PAGES = {
+    ".zh.md": ".md",
+    "https://help.aliyun.com/zh/": "https://www.alibabacloud.com/help/en/",
+    "https://support.huaweicloud.com/usermanual-": "https://support.huaweicloud.com/intl/en-us/usermanual-",
+}
 
 
 @pytest.fixture(scope="session")
@@ -84,10 +90,17 @@ def _find_shared_part(block: tuple[str, str]) -> str:
     return "\n".join([language, *lines])
 
 
+def _find_english_page(link: str) -> str:
+    """Return the English page for a link to the Chinese version of a document, or of a vendor's page."""
+    for chinese, english in _ENGLISH_PAGES.items():
+        link = link.replace(chinese, english)
+    return link
+
+
 def find_common_content(document: Document) -> dict[str, object]:
     """Return the parts of a document that must be equal in both languages."""
     # Headings have other anchors in another language, and each document links to its own language's anchors.
-    links = (link.partition("#")[0].replace(".zh.md", ".md") for link in document.links)
+    links = (_find_english_page(link.partition("#")[0]) for link in document.links)
     return {
         "headings": [level for level, _ in document.headings],
         "blocks of code": list(map(_find_shared_part, document.blocks)),
