@@ -347,7 +347,8 @@ def test_contributing_md_names_each_module_in_its_package():
             path.parent.name for path in init.parent.glob("*/__init__.py")
         }
         packages[str(init.parent.relative_to(code)).removeprefix("oss_oms_sync/")] = modules
-    assert {package.strip("`"): set(re.findall(r"`(\w+)`", named)) for package, named in rows} == packages
+    functions_rows = [row for row in rows if not row[0].startswith("in `ops/`")]
+    assert {package.strip("`"): set(re.findall(r"`(\w+)`", named)) for package, named in functions_rows} == packages
 
 
 @pytest.mark.parametrize("ending", [".md", ".zh.md"])
