@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from ops.clock import timestamp
+from oss_oms_sync.answers.codec import parse_timestamp
+from oss_oms_sync.answers.layout import OMS_LISTS
 from support.migration import CONTENTS, MINUTE, MODES, Caller, CommandResult, Migration
 from tools.package import ROOT
 
@@ -23,17 +25,22 @@ class WorldAfterGo(Migration):
         super().__init__(1, timers=1, mode=MODES[0])
         self.commands: list[str] = []
         self.before = 0
+        self.time_of_go = 0.0
 
     def go(self) -> None:
-        for key in ("kept", "rewritten", "late", "both", "deleted"):
-            self.write(key, CONTENTS["A"])
+        for key in ("kept", "rewritten", "same_size", "late", "both", "deleted", "recreated"):
+            self.write(key, CONTENTS["A"], parts=key == "same_size")
         self.advance(10 * MINUTE)
-        result = self.ops("cutover", "--frozen-since", timestamp(self.moment()), "--close", "--out", os.devnull)
+        self.remove("recreated")
+        freeze = ("--frozen-since", timestamp(self.moment()), "--deep")
+        result = self.ops("cutover", *freeze, "--close", "--out", os.devnull)
         assert result.answer["verdict"] == "GO"
+        self.time_of_go = parse_timestamp(result.answer["passes"]["standstill"]["began"]).timestamp()
         self.advance(MINUTE)
         # Applications write to OBS, and delete there; a late writer still writes to OSS.
-        for key in ("new", "rewritten", "both"):
+        for key in ("new", "rewritten", "both", "recreated"):
             self.obs.put(self.destination_bucket, key, b"application")
+        self.obs.put(self.destination_bucket, "same_size", CONTENTS["B"])
         self.obs.delete(self.destination_bucket, "deleted")
         self.advance(MINUTE)
         for key in ("late", "both", "straggler"):
@@ -44,6 +51,17 @@ class WorldAfterGo(Migration):
     def run(self, command: str) -> CommandResult:
         self.commands.append(command)
         return self.ops(*command.split()[2:])
+
+    def copy_back(self) -> list[str]:
+        """Do what rclone does in docs/cutover.md: copy new objects from OBS to OSS, unless OSS has newer objects."""
+        keys = []
+        for key, copy in sorted(self.task.destination.items()):
+            source = self.oss.objects(self.source_bucket).get(key)
+            is_new = copy.last_modified >= self.time_of_go and not key.startswith(OMS_LISTS)
+            if is_new and (source is None or source.last_modified < copy.last_modified):
+                self.write(key, copy.data)
+                keys.append(key)
+        return keys
 
     def verdict(self) -> tuple[str, bool]:
         verdict = self.run("python3 ops.py status").answer["verdict"]
@@ -79,8 +97,10 @@ def test_compare_names_late_writes_after_a_go_and_a_rollback_works(world):
     assert classes(world.run("python3 ops.py compare").answer) == {
         "unknown": ["new"],
         "overwritten": ["rewritten"],
+        "equal_size": ["same_size"],
         "missing": ["deleted", "straggler"],
         "older": ["both", "late"],
+        "deleted_at_source": ["recreated"],
     }
     assert world.submitted_keys() == []
 
@@ -98,28 +118,39 @@ def test_compare_names_late_writes_after_a_go_and_a_rollback_works(world):
     assert world.verdict() == ("closed", False)
     assert world.submitted_keys() == []
 
-    # WHEN the user compares again by reading
-    classes_by_reading = classes(world.run("python3 ops.py compare --deep").answer)
-    assert (classes_by_reading["unknown"], classes_by_reading["overwritten"]) == (["new"], ["rewritten"])
-    # AND copies back the objects that only OBS has, repeats the deletions, and opens the project
-    for key in ("new", "rewritten"):
-        world.write(key, b"application")
-    world.remove("deleted")
-    # AND without an answer open only lists what OBS would lose
+    # WHEN the user opens the project without an answer, THEN open only lists what OBS would lose
     result = world.run("python3 ops.py open")
     expected_lines = (
         "1 object (overwritten): 'rewritten'",
         "1 object (unknown origin): 'new'",
+        "1 object of equal size",
         "The project stays closed",
     )
     assert result.code == 2
     assert [line for line in expected_lines if line not in result.text] == []
+
+    # WHEN an application writes to OBS just before the user stops it and copies the new objects back
+    world.obs.put(world.destination_bucket, "newest", b"application")
+    assert world.copy_back() == ["new", "newest", "recreated", "rewritten", "same_size"]
+    world.advance(15 * MINUTE)
+    # THEN a comparison finds no object only in OBS, or newer there
+    assert classes(world.run("python3 ops.py compare").answer) == {
+        "missing": ["deleted"],
+        "older": ["both", "late"],
+        "failed_before": ["straggler"],
+    }
+    # WHEN the user repeats the deletions, and opens the project
+    world.remove("deleted")
     world.ops("open", "--after-go")
     world.advance(30 * MINUTE)
     # THEN both sides are the same, and an application's object is lost that a straggler wrote, too
     assert classes(world.run("python3 ops.py compare").answer) == {}
     assert world.in_obs("both") == CONTENTS["C"]
-    assert world.in_obs("new") == b"application"
+    for key in ("new", "newest", "recreated", "rewritten"):
+        assert world.in_obs(key) == b"application"
+    assert world.in_obs("same_size") == CONTENTS["B"]
     assert world.in_obs("straggler") == CONTENTS["D"]
+    folders = ",".join(folder.removeprefix("oms/").removesuffix("/") for folder in OMS_LISTS)
     for document in SECTIONS:
         assert {*commands_of(document)} == {*world.commands}, document
+        assert f'--exclude "/oms/{{{folders}}}/**"' in (ROOT / "docs" / document).read_text(encoding="utf-8")
