@@ -19,7 +19,7 @@ from ops.cost.estimate import Workload, estimate
 from ops.cost.prices import YUAN_PER_DOLLAR, Prices
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.copy_codes import COPY_CODES, OTHER_CODE
-from oss_oms_sync.errors import Reason
+from oss_oms_sync.errors import UNKNOWN_REASON, UNKNOWN_REASON_FIX, Reason
 from oss_oms_sync.settings_table import SETTINGS
 from oss_oms_sync.unconfirmed import UNCONFIRMED
 
@@ -58,11 +58,12 @@ def settings() -> str:
                     "The functions read these environment variables. To change a variable, search `s.yaml` for its"
                     " name. A line such as `STATUS_PERIOD: ${vars.statusPeriod}` takes the value from `vars`: change"
                     " `statusPeriod` there. Add a variable that `s.yaml` lacks under the first `environmentVariables`,"
-                    " which all functions share. Changes take effect after `s deploy -y`.",
+                    ' which all functions share. Write numbers in quotes (`OMS_RATE: "100"`), because an environment'
+                    " variable takes only text. Changes take effect after `s deploy -y`.",
                     "函数读取下列环境变量。要更改某个变量，请在 `s.yaml` 中搜索其名称。形如"
                     " `STATUS_PERIOD: ${vars.statusPeriod}` 的一行表示取值来自 `vars`：请更改其中的 `statusPeriod`。"
                     "`s.yaml` 中没有的变量，请写入第一处 `environmentVariables`，由所有函数共用。"
-                    "更改在执行 `s deploy -y` 之后生效。",
+                    '数字请加引号（`OMS_RATE: "100"`），因为环境变量只接受文本。更改在执行 `s deploy -y` 之后生效。',
                 ),
                 (
                     "Never write secrets (`HW_AK`, `HW_SK`, `HW_SECURITY_TOKEN`, `ALERT_WEBHOOK`) in `s.yaml`: write"
@@ -85,7 +86,8 @@ def _format_step(step: Step) -> str:
 
 def reasons() -> str:
     rows = [
-        (f"`{reason.name}`", *(reason.fix.of(language, _format_step) for language in ("en", "zh"))) for reason in Reason
+        (f"`{name}`", *(fix.of(language, _format_step) for language in ("en", "zh")))
+        for name, fix in (*((reason.name, reason.fix) for reason in Reason), (UNKNOWN_REASON, UNKNOWN_REASON_FIX))
     ]
     codes = [(f"`{code}`", copy_code) for code, copy_code in COPY_CODES.items()]
     copies = [
@@ -110,11 +112,12 @@ def reasons() -> str:
                 (
                     "Replay resends all recorded keys automatically; if a fault must be repaired, after the repair."
                     " Replay does not resend keys while the project is closed, nor keys of records that belong to"
-                    " another sync task, prefix or suffix. If you have changed the task in SYNC_URL, submit the objects"
-                    " that failed before by a [backfill](operations.md#backfill).",
+                    " another sync task, prefix or suffix. If you have changed the task in SYNC_URL, run a"
+                    " [backfill](operations.md#backfill), which also submits the objects that failed before the"
+                    " change.",
                     "replay 会自动重发所有已记录的对象；须先修复故障的，修复后重发。以下情况除外：项目已关闭；"
                     "记录属于其他同步任务、前缀或后缀。如果更改了 SYNC_URL 中的任务，"
-                    "请用[存量补交](operations.zh.md#存量补交)提交此前失败的对象。",
+                    "请执行[存量补交](operations.zh.md#存量补交)，同时补交更改之前失败的对象。",
                 ),
             ],
         )

@@ -26,8 +26,12 @@ from urllib.parse import quote
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
-# The reason of a failed record that states none, such as a record of the function that Huawei publishes.
+# The reason of a failed record that states none, such as a record of Huawei's sample function, and its remedy.
 UNKNOWN_REASON = "UNKNOWN"
+UNKNOWN_REASON_FIX = t(
+    "Nothing to do: the failed record states no reason, such as a record of Huawei's sample function. Replay resends"
+    " the object key automatically. If the key fails again, the new record names the reason."
+)
 _MAX_MESSAGE_CHARACTERS = 300
 # Number of characters of a text from which a printable line is made; the rest of the text is ignored.
 _MAX_READ_CHARACTERS = 4096
@@ -121,7 +125,7 @@ class Reason(Enum):
         " persists, check the function's internet access: a VPC needs a NAT gateway."
     )
     DEADLINE = t(
-        "Increase the function's timeout in s.yaml: it expired before this object key was submitted. Replay resends"
+        "Increase the timeout of forward in s.yaml: it expired before this object key was submitted. Replay resends"
         " the object key automatically."
     )
     CREDENTIALS = t(

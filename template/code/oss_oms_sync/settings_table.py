@@ -73,8 +73,9 @@ SETTINGS = {
     "OMS_RATE": Setting(
         "20",
         t(
-            "maximum number of requests to OMS per second, for replay, reconcile and compare each. While"
-            " OMS throttles consecutive batches, they send fewer"
+            "maximum number of requests to OMS per second, for replay, reconcile and compare each: 0.01 to 1000"
+            " ([capacity](how-it-works.md#more-uploads-than-oms-admits)). While OMS throttles consecutive batches, they"
+            " send fewer"
         ),
     ),
     "RECONCILE_PERIOD": Setting(
@@ -101,11 +102,17 @@ SETTINGS = {
     ),
     "REPLAY_PERIOD": Setting(
         "1m",
-        t("only for doctor: the interval of replay's timer, or `off` if there is none"),
+        t(
+            "only for doctor: the interval of replay's timer. `replayPeriod` also sets the timer (`@every`), so it"
+            ' cannot be `off`: if you delete the timer from `s.yaml`, write `REPLAY_PERIOD: "off"`'
+        ),
     ),
     "STATUS_PERIOD": Setting(
         "15m",
-        t("only for doctor: the interval of status's timer, or `off` if there is none"),
+        t(
+            "only for doctor: the interval of status's timer. `statusPeriod` also sets the timer (`@every`), so it"
+            ' cannot be `off`: if you delete the timer from `s.yaml`, write `STATUS_PERIOD: "off"`'
+        ),
     ),
     "DESTINATION_REGION": Setting(
         "",

@@ -22,7 +22,7 @@ from oss_oms_sync.comparison.judge import JudgementTimes, classify
 from oss_oms_sync.comparison.oms_progress import OmsProgress
 from oss_oms_sync.comparison.reconciling import Classifier, ReconcileClass
 from oss_oms_sync.comparison.result import remedy_of_key
-from oss_oms_sync.errors import UNKNOWN_REASON, Reason, StorageError, log
+from oss_oms_sync.errors import UNKNOWN_REASON, UNKNOWN_REASON_FIX, Reason, StorageError, log
 from oss_oms_sync.jobs.status.stories import (
     CLOSED_TEXT,
     COPYING_TEXT,
@@ -183,7 +183,7 @@ class KeyHistory:
             (
                 source and failed_record and write_time(failed_record) >= source.modified,
                 sentences(t("The submission failed: {reason}.", reason=details.get("reason", UNKNOWN_REASON)), message),
-                reason.fix if reason else t("The failed record has no further details."),
+                reason.fix if reason else UNKNOWN_REASON_FIX,
                 WAITING_TEXT,
             ),
             (
