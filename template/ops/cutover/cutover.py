@@ -208,7 +208,7 @@ class Cutover:
             return answer
         counts_in_scope = [sides for name, sides in counted_classes(answer).items() if name in IN_SCOPE]
         counts = t(
-            "{source} source objects, {destination} in OBS",
+            "{source:source object|source objects}, {destination} in OBS",
             source=sum(sides.source.objects for sides in counts_in_scope),
             destination=sum(sides.destination.objects for sides in counts_in_scope),
         )

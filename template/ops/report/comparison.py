@@ -277,7 +277,7 @@ def _side_bar(
         for object_class in object_classes
     ]
     title = translate(SIDE_LABELS[side])
-    return units.picture(title, title, f"{sum(number for _, number, _ in parts):,}", parts, translate)
+    return units.picture(title, title, sum(number for _, number, _ in parts), parts, translate)
 
 
 def _class_row(

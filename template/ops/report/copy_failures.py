@@ -109,7 +109,7 @@ def _describe_parts(count_of_oms: int, parts: Mapping[str, int], translate: Tran
         " again in a few minutes."
     )
     return [
-        units.picture(title, title, total_text, bar_parts, translate),
+        units.picture(title, title, count_of_oms, bar_parts, translate),
         Table(columns, rows, [(title, total_text)]),
         Paragraph(mismatch_text, "open") if sum(parts.values()) != count_of_oms else None,
     ]

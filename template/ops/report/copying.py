@@ -13,7 +13,7 @@ from ops.report.existing_objects import report_migration
 from ops.report.words import Translator
 from oss_oms_sync.answers.status_answer import StatusAnswer
 from oss_oms_sync.answers.task_group import QueryFailure, TaskSummary
-from oss_oms_sync.answers.text import t
+from oss_oms_sync.answers.text import AtLeast, t
 
 # Steps of OMS's statistics, by name: the seconds of a step, and the period over which the speed is averaged.
 _STEP_SECONDS = {"FIVE_MINUTES": 300, "ONE_HOUR": 3600}
@@ -64,9 +64,9 @@ def drain_estimate(answer: StatusAnswer, translate: Translator) -> Figure:
     objects_left = backlog.waiting + unfinished_objects.objects
     if not objects_left and not backlog.more_may_wait:
         return Figure(translate("Time to clear the backlog"), translate("none"), translate("no backlog"))
-    objects = translate("at least {number}", number=objects_left) if backlog.more_may_wait else f"{objects_left:,}"
     note = translate(
-        "estimate for {objects} objects waiting for replay or OMS, at the highest rate in this period", objects=objects
+        "estimate for {objects:object|objects} waiting for replay or OMS, at the highest rate in this period",
+        objects=AtLeast(objects_left) if backlog.more_may_wait else objects_left,
     )
     max_count = max((number for _, number in statistics.series["SUCCESS"]), default=0)
     if not max_count or not objects_left:

@@ -33,7 +33,7 @@ _OPTIONAL_EXPENSE = "deep"
 def report(workload: Workload, estimate: Estimate, language: str) -> Report:
     translate = Translator(language)
     explanation = translate(
-        "{objects:object|objects} with {size:size} in total, {a_day} new objects per day,"
+        "{objects:object|objects} with {size:size} in total, {a_day:new object|new objects} per day,"
         " {lanes:lane|lanes}; list prices in US dollars",
         objects=workload.objects,
         size=workload.size,
@@ -74,21 +74,21 @@ def report(workload: Workload, estimate: Estimate, language: str) -> Report:
         ),
         Paragraph(
             translate(
-                "If all headers differ, the command `headers` takes up to {stays} minutes before the freeze,"
-                " and makes the freeze {recorded} minutes longer. If OBS changes LastModified ({command}"
-                " measures this), headers are changed only during the freeze, which then takes up to {moves}"
-                " minutes longer.",
-                stays=f"{estimate.headers_minutes['stays']:,}",
-                recorded=f"{estimate.headers_minutes['recorded']:,}",
-                moves=f"{estimate.headers_minutes['moves']:,}",
+                "If all headers differ, the command `headers` takes up to {stays:minute|minutes} before the"
+                " freeze, and makes the freeze {recorded:minute|minutes} longer. If OBS changes LastModified"
+                " ({command} measures this), headers are changed only during the freeze, which then takes up to"
+                " {moves:minute|minutes} longer.",
+                stays=estimate.headers_minutes["stays"],
+                recorded=estimate.headers_minutes["recorded"],
+                moves=estimate.headers_minutes["moves"],
                 command=Step("canary"),
             )
         ),
         Paragraph(
             translate(
-                "The standstill pass then checks headers as well, which takes {standstill} more minutes and"
-                " {requests} more requests.",
-                standstill=f"{estimate.headers_minutes['standstill']:,}",
+                "The standstill pass then checks headers as well, which takes {standstill:more minute|more minutes}"
+                " and {requests:more request|more requests}.",
+                standstill=estimate.headers_minutes["standstill"],
                 requests=estimate.headers_requests,
             )
         ),

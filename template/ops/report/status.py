@@ -52,8 +52,8 @@ _VERDICT_LABELS = {
     VerdictState.CLOSED: (t("Closed"), "way"),
 }
 _WATERMARK_TEXT = t(
-    "all objects written before this time were in OBS at the last comparison; {unproven} of {total}"
-    " objects are not proven equal"
+    "all objects written before this time were in OBS at the last comparison; not proven equal: {unproven} of"
+    " {total:object|objects}"
 )
 _ALARM_REFUSED_TEXT = t(
     "The webhook refused the last alarm: {problem}. Check the webhook's address and the robot's"
@@ -338,7 +338,6 @@ def _describe_passes(answer: StatusAnswer, now: datetime, translate: Translator)
     if not last_pass:
         return [Paragraph(translate("Unknown: no reconcile pass has finished yet."), "open"), *open_pass_blocks]
     parts = [(translate(COUNT_LABELS[name]), int(getattr(last_pass, name)), tone) for name, tone in _PASS_TONES.items()]
-    scanned_text = f"{last_pass.scanned:,}"
     return [
         FactList(
             [
@@ -349,13 +348,17 @@ def _describe_passes(answer: StatusAnswer, now: datetime, translate: Translator)
             ]
         ),
         Detail(
-            [units.picture(translate("scanned"), translate("The last reconcile pass"), scanned_text, parts, translate)]
+            [
+                units.picture(
+                    translate("scanned"), translate("The last reconcile pass"), last_pass.scanned, parts, translate
+                )
+            ]
         ),
         Table(
             [Column(translate("count")), Column(translate("objects"), "n")],
             [((Span("swatch", tone=tone), name), units.count_cell(number, translate)) for name, number, tone in parts],
             [
-                (translate("scanned"), scanned_text),
+                (translate("scanned"), f"{last_pass.scanned:,}"),
                 (translate(COUNT_LABELS["orphans"]), units.count_cell(last_pass.orphans, translate)),
             ],
         ),

@@ -28,7 +28,11 @@ def limit(number: int | None, translate: Translator) -> str:
 
 
 def objects_a_minute(number: float | None, translate: Translator) -> str:
-    return translate("unknown") if number is None else translate("{number} objects per minute", number=rate(number))
+    if number is None:
+        return translate("unknown")
+    if number == int(number):
+        return translate("{number:object|objects} per minute", number=int(number))
+    return translate("{number} objects per minute", number=rate(number))
 
 
 def rate(number: float) -> str:
@@ -120,15 +124,17 @@ def stop_reason(answer: PassAnswer | ReplayAnswer, translate: Translator) -> Phr
 
 
 def picture(
-    caption: Phrase, subject: str, total: str, parts: Sequence[tuple[str, int, str]], translate: Translator
+    caption: Phrase, subject: str, total: int, parts: Sequence[tuple[str, int, str]], translate: Translator
 ) -> Picture:
     """Return a bar of `parts`, each of which is a name, a number and a tone.
 
     `subject` and `total` are the bar's name and sum in the text for screen readers.
     """
     numbers = translate(", ").join(translate("{name} {number}", name=name, number=number) for name, number, _ in parts)
-    label = translate("{side}, {total} objects: {parts}", side=subject, total=total, parts=numbers or translate("none"))
-    return Picture(caption, total, Bar([Part(number, tone) for _, number, tone in parts], label))
+    label = translate(
+        "{side}, {total:object|objects}: {parts}", side=subject, total=total, parts=numbers or translate("none")
+    )
+    return Picture(caption, f"{total:,}", Bar([Part(number, tone) for _, number, tone in parts], label))
 
 
 def date_and_time(time: datetime) -> str:

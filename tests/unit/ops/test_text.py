@@ -291,7 +291,7 @@ def test_compare_and_status_print_the_same_number_of_unproven_objects():
     )
     assert "(7 objects are not proven equal)" in text(compare_lines(comparison, "en"))
     status = text(status_lines(report(compare={"last": comparison, "open": []}), "en"))
-    assert "7 of 1,007 objects are not proven equal" in status
+    assert "not proven equal: 7 of 1,007 objects" in status
 
 
 def test_a_long_object_key_does_not_widen_other_rows_of_a_table():

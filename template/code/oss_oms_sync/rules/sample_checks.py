@@ -25,7 +25,10 @@ from oss_oms_sync.rules.reading import GRANT_READING, describe_unreadable_object
 SAMPLE = CutoverCheck(
     "SAMPLE",
     t("sampled objects that differ"),
-    t("{asked} objects that count as equal, drawn at random and read on both sides, do not differ"),
+    t(
+        "{asked:object that counts as equal, drawn at random and read on both sides, does"
+        "|objects that count as equal, drawn at random and read on both sides, do} not differ"
+    ),
 )
 HEADERS = CutoverCheck(
     METADATA.upper(),

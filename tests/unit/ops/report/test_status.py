@@ -110,7 +110,7 @@ def test_classes_and_folders_on_a_page_count_the_same_objects(example):
     }
     last_comparison["folders"] = {"": {"equal_contents": [5, 50, 5, 50], "outside": [7, 70, 7, 70]}}
     page_element = page(example)
-    assert "0 of 5 objects are not proven" in page_element.text
+    assert "not proven equal: 0 of 5 objects" in page_element.text
     scope, *other_cells = page_element.section("in-obs").only("tfoot").cells()
     assert (scope[0], scope[1], scope[3]) == ("total in scope", "5", "5")
     assert [row[0] for row in other_cells] == ["OMS's own listsnot counted", "outside the scopenot counted"]
@@ -235,6 +235,18 @@ SHOWN = {
         "figures",
         make_backlog([], {"failed": 290, "in_run_files": 4}, 6),
         ["Time to clear the backlogunknown"],
+        [],
+    ),
+    "one waiting object": (
+        "figures",
+        make_backlog(COPIED_POINTS, {**EMPTY_BACKLOG, "failed": 1}, 0),
+        ["estimate for 1 object waiting for replay or OMS"],
+        [],
+    ),
+    "one waiting object at least": (
+        "figures",
+        make_backlog(COPIED_POINTS, {**EMPTY_BACKLOG, **UNREADABLE_FIELD, "failed": 1}, 0),
+        ["estimate for at least 1 object waiting for replay or OMS"],
         [],
     ),
     "no backlog": ("figures", make_backlog([], EMPTY_BACKLOG, 0), ["no backlog"], []),

@@ -88,6 +88,13 @@ def test_a_printed_small_rate_has_a_decimal_and_is_not_zero(rate, shown):
     assert plain(units.rate(rate)) == shown
 
 
+@pytest.mark.parametrize(
+    ("rate", "shown"), [(None, "unknown"), (1, "1 object per minute"), (0.25, "0.2 objects per minute")]
+)
+def test_a_rate_of_one_object_has_a_singular_noun(rate, shown):
+    assert units.objects_a_minute(rate, EN) == shown
+
+
 @pytest.mark.parametrize(("number", "shown"), [(2**30, "1 GiB"), (10**9, "1.00 GB"), (None, "unknown")])
 def test_a_bandwidth_limit_is_printed_in_the_unit_of_the_option(number, shown):
     assert plain(units.limit(number, EN)) == shown
