@@ -1329,6 +1329,13 @@ def _list_pass_fields(""",
         seeds="16",
     ),
     Mistake(
+        "a pass over a part of the keys leads to a cutover that changes no header",
+        f"{_UNIT}/jobs/headers/test_headers.py::test_a_refused_headers_pass_names_the_step_before_a_cutover",
+        f"{_CODE}/jobs/headers.py",
+        "self.driver.find_newest(Scope.from_options({}, self._invocation.settings.key_filter))",
+        "self.driver.find_newest(scope)",
+    ),
+    Mistake(
         "a standstill pass takes the record of any versions",
         _CHECKED,
         f"{_CODE}/jobs/headers.py",
