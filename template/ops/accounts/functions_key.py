@@ -133,7 +133,12 @@ class FunctionsKey:
     def _plan_renewal(self) -> Line:
         keys, renewal_step = self._next_step()
         facts = [
-            t("{key}, created {made}, last used {used}", key=key.key_id, made=key.created, used=key.last_use or "-")
+            t(
+                "{key}, created {made}, last used {used}",
+                key=key.key_id,
+                made=key.created,
+                used=key.last_use or t("never"),
+            )
             for key in keys
         ]
         if renewal_step.old_key is None and renewal_step.creates_key:

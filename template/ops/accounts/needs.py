@@ -198,9 +198,7 @@ def manual_deletion_step(name: str) -> Text:
 
 NOTHING_CREATED = Line(ResourceState.EXISTS, t("nothing created by setup"))
 _DETACH_TEXT = t("In the console, detach the policies that setup did not attach, then run the command again")
-_RENAME_TEXT = t(
-    "If these resources are unused, rename or delete them. Otherwise choose another functionName in s.yaml"
-)
+_FOREIGN_TEXT = t("If these resources are unused, delete them. Otherwise choose another functionName in s.yaml")
 
 
 def policy_changes(
@@ -235,7 +233,7 @@ def policy_changes(
 def foreign_line(
     names: Sequence[Text],
     state: ResourceState = ResourceState.STOP,
-    step: Text = _RENAME_TEXT,
+    step: Text = _FOREIGN_TEXT,
     facts: Sequence[Text] = (),
 ) -> Line:
     """Return the line for resources that have the project's names, but that setup did not create."""

@@ -272,8 +272,8 @@ def _check_cutover(parser: argparse.ArgumentParser, options: argparse.Namespace,
             )
         if not has_name_and_reason(acceptance_text):
             advice = t(
-                "write the person's name, a comma, and the reason, such as --accept {name}=\"the owner,"
-                ' compared by hand"',
+                'write who accepts {name}, a comma, and the reason, such as --accept {name}="the owner of the'
+                ' bucket, compared by hand"',
                 name=name,
             )
             parser.error(translate(t("--accept {acceptance!r}: {wanted}", acceptance=acceptance, wanted=advice)))

@@ -375,7 +375,10 @@ class Cutover:
         )
         if not self._mark and not go:
             self._session.print_text(
-                t("Another cutover has closed the project. To continue that cutover, run its command again.")
+                t(
+                    "Another command has closed the project. If it is another cutover, run that cutover's command"
+                    " again. If the project was closed by hand, run this command again."
+                )
             )
         return go
 

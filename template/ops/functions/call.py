@@ -157,7 +157,7 @@ class Tool(Caller):
         if program is None:
             raise ToolError(
                 t("The Serverless Devs tool is missing: no `s` on the PATH"),
-                t("Install Serverless Devs: npm install -g @serverless-devs/s"),
+                t("Install Serverless Devs: npm install -g @serverless-devs/s@3"),
             )
         return program
 
@@ -183,7 +183,7 @@ class Tool(Caller):
                     program=self._program,
                     problem=error.strerror or str(error),
                 ),
-                t("Reinstall Serverless Devs: npm install -g @serverless-devs/s"),
+                t("Reinstall Serverless Devs: npm install -g @serverless-devs/s@3"),
             ) from None
         with process:
             self._running.add(process)

@@ -122,7 +122,7 @@ def _tabulate_codes(codes: Mapping[str, CodeFailures], translate: Translator) ->
             translate(code_failures.fix)
             if code
             else translate(
-                "Replay resent these objects, but OMS did not accept them: check the reasons of the failed"
+                "Replay resent these objects, but OMS did not accept them: check the reasons in the failed"
                 " records above."
             )
         )

@@ -159,7 +159,9 @@ def _deletion_steps(summary: Summary, file: Path, translate: Translator) -> Sect
                 )
             ),
             Paragraph(
-                translate("1. Make a backup: turn on versioning for the bucket in OBS's console, or copy the objects:")
+                translate(
+                    "1. Make a backup: turn on versioning for the bucket in the OBS console, or copy the objects:"
+                )
             ),
             CommandBlock(f"rclone copy obs:{bucket} obs:{bucket}-deleted --files-from-raw {name}"),
             Paragraph(translate("2. Show what rclone would delete:")),

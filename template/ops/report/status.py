@@ -60,7 +60,8 @@ _ALARM_REFUSED_TEXT = t(
     " security settings (keywords, sender addresses)."
 )
 _LAST_REPLAY_TEXT = t(
-    "The last run of replay ({age}) handled {taken:key|keys}: {accepted} accepted, {failed} failed again."
+    "The last run of replay ({age}) handled {taken:key|keys}: {accepted} accepted, {failed} failed again,"
+    " {resolved} no longer to be resent."
 )
 _PASS_TONES = {
     "covered": "good",

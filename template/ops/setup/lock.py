@@ -141,6 +141,6 @@ class Lock:
 
 def _wait_text() -> Text:
     return t(
-        "Wait until the other run has ended. You can continue at the latest {n} minutes after that run began",
+        "Wait until the other run has ended. If it was interrupted, you can continue {n} minutes after it began",
         n=_MAX_AGE.seconds // 60,
     )

@@ -70,7 +70,7 @@ CASES: dict[str, Case] = {
         "NOTHING_WAITS",
         {**wait_for(wait()), "passes.compare.deep": True},
         "not proven",
-        ["1 object (REFUSED)", "2 keys that need no action", "accept them by name"],
+        ["1 object (REFUSED)", "2 keys in failed records or run files need no action", "accept them by name"],
         accept("equal_size"),
     ),
     "an accepted key": (
@@ -163,7 +163,7 @@ CASES: dict[str, Case] = {
         "OMS_FINISHED",
         {"oms.left": 1, "oms.largest": 90 * 10**9},
         "not proven",
-        ["for an hour, plus 90 minutes for the size of the largest object"],
+        ["finished no object for at least 150 minutes (60 minutes, plus"],
         accept("oms_unfinished"),
     ),
     "an object written during the comparison": ("MOVING", {}, "failed", ["Continue the cutover"], CONTINUE),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from oss_oms_sync.answers.certificate import CutoverFacts, RemainingOmsWork, WaitingFacts
@@ -14,7 +14,7 @@ from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.rules.check import CONTINUE_TEXT, REHEARSED_TEXT, CutoverCheck
 from oss_oms_sync.rules.comparison_checks import check_scope, report_missing_comparison
 from oss_oms_sync.rules.next_steps import OMS_UNFINISHED, acceptance_step, cutover_step
-from oss_oms_sync.rules.times import BYTES_PER_MINUTE, CLOSE_DELAY, OMS_QUIET_TIME
+from oss_oms_sync.rules.times import BYTES_PER_MINUTE, CLOSE_DELAY, OMS_QUIET_TIME, OMS_STALL_TIME
 
 CLOSED = CutoverCheck(
     "CLOSED",
@@ -172,10 +172,10 @@ def _report_unfinished_work(facts: WaitingFacts) -> Finding:
     else:
         result = Result.NOT_PROVEN
         text = t(
-            "OMS has not finished {left:object|objects}. OMS has finished no object for an hour, plus"
-            " {minutes:minute|minutes} for the size of the largest object",
+            "OMS has not finished {left:object|objects}, and has finished no object for at least"
+            " {minutes:minute|minutes} (60 minutes, plus a minute per GB of the largest source object)",
             left=oms_work.left,
-            minutes=oms_work.largest // BYTES_PER_MINUTE,
+            minutes=OMS_STALL_TIME // timedelta(minutes=1) + oms_work.largest // BYTES_PER_MINUTE,
         )
         remedy_text = t(
             "OMS may have lost these objects, may still write them, or may have counted a twice-submitted"

@@ -35,7 +35,7 @@ _MIGRATING_TEXT = t(
     "Compare again when the migration is finished. To check the migration's progress: {step}",
     step=Step("migrate", {"look": True}),
 )
-_FAILED_REMEDY = t("Run status, which reports the reasons of the failures. Resend the objects, then recheck them")
+_FAILED_REMEDY = t("Run status, which reports the reasons for the failures. Resend the objects, then recheck them")
 _RECHECK_REMEDY = t("Recheck the objects in a few minutes")
 _SUBMITTED_REMEDY = t(
     "Compare has submitted the objects, unless the project was closed. Recheck the objects in a few minutes"

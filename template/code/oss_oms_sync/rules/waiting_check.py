@@ -75,8 +75,8 @@ def check_waiting_keys(facts: WaitingFacts) -> Finding:
         finding = replace(finding, actual=text, keys=finding.keys or _list_keys(accepted_groups))
     needless_keys = waiting_keys.number - _count_keys(waiting_keys.groups)
     text = t(
-        "{finding} (and {needless:key that needs|keys that need} no action: deleted at the source, equal in OBS, or"
-        " impossible to copy)",
+        "{finding}. {needless:key in failed records or run files needs|keys in failed records or run files need} no"
+        " action: deleted at the source, equal in OBS, or impossible to copy",
         finding=finding.actual,
         needless=needless_keys,
     )
@@ -111,7 +111,7 @@ def _report_waiting_keys(facts: WaitingFacts, unresolved_groups: Sequence[Waitin
     result = Result.FAILED
     remedy: tuple[Text, Step | None] = (
         t(
-            "Run status, which reports the reasons of the failures. Then continue the cutover, which opens"
+            "Run status, which reports the reasons for the failures. Then continue the cutover, which opens"
             " the project and resends the objects"
         ),
         cutover_step(facts),
@@ -167,7 +167,8 @@ def _check_lists(facts: WaitingFacts) -> Finding:
     text = t("no object is waiting, as of {looked}", looked=last_reading)
     if failure_lists.unread:
         text = t(
-            "{finding}; {unread:line|lines} could not be read, but compare has checked every object",
+            "{finding}; {unread:line|lines} of OMS's lists of failed objects could not be read, but a comparison"
+            " checks every object",
             finding=text,
             unread=failure_lists.unread,
         )

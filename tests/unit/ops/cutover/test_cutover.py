@@ -372,7 +372,7 @@ def test_a_cutover_ends_if_another_cutover_closed_the_project_meanwhile(command,
     console.caller.meanwhile = another
     assert command(console, "cutover", *WORDS) == (0 if has_go else 1)
     assert console.caller.mark["run"] == "another"
-    assert ("Another cutover has closed the project" in console.messages) is not has_go
+    assert ("Another command has closed the project" in console.messages) is not has_go
     assert not [payload for payload in console.caller.payloads("compare") if "standstill" in payload]
 
 
@@ -580,7 +580,7 @@ def test_a_cutover_passes_its_acceptances_to_the_first_call_of_certify(command):
     assert console.caller.asked[0] == ("certify", {"frozen_since": FROZEN_TEXT, "accept": accepted, "look": True})
 
 
-NAME_HINT = "write the person's name, a comma"
+NAME_HINT = "write who accepts equal_size, a comma"
 
 
 @pytest.mark.parametrize(
@@ -590,7 +590,7 @@ NAME_HINT = "write the person's name, a comma"
         (("--accept", "missing=Li, tried"), "--accept: 'missing' cannot be accepted"),
         (
             ("--accept", "equal_size=me"),
-            f"""{NAME_HINT}, and the reason, such as --accept equal_size="the owner, com""",
+            f"""{NAME_HINT}, and the reason, such as --accept equal_size="the owner of the bucket, com""",
         ),
         *(
             (("--accept", acceptance), NAME_HINT)

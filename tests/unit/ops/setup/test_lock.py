@@ -45,7 +45,7 @@ def abandoned_lock(world):
 
 def test_setup_shows_another_caller_who_holds_the_lock_and_until_when(world, abandoned_lock):
     assert abandoned_lock["callers"] == ["acs:ram::1000000000000001:user/administrator", "administrator"]
-    ways = "-> Wait until the other run has ended. You can continue at the latest 40 minutes after that run began"
+    ways = "-> Wait until the other run has ended. If it was interrupted, you can continue 40 minutes after it began"
     expect_exit(
         world.setup(typed=YES, keys=add_other_administrator(world)), 1, RUNNING_LINE, abandoned_lock["since"], ways
     )

@@ -57,7 +57,7 @@ def test_a_resource_of_others_with_the_projects_name_stops_setup(world, kind):
         world.setup(typed=YES),
         1,
         reason,
-        "-> If these resources are unused, rename or delete them. Otherwise choose another functionName",
+        "-> If these resources are unused, delete them. Otherwise choose another functionName",
     )
     assert world.snapshot() == earlier_snapshot
 

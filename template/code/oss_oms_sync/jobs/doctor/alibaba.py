@@ -53,7 +53,12 @@ def check_oss_answer(context: CheckContext) -> Finding:
 def check_source_bucket(context: CheckContext) -> Finding:
     name = context.settings.source_bucket
     if not name:
-        return skipped(t("SOURCE_BUCKET is empty: events of any bucket are accepted, and reconcile cannot run"))
+        return skipped(
+            t(
+                "SOURCE_BUCKET is empty: events of any bucket are accepted, and reconcile, compare and certify cannot"
+                " run"
+            )
+        )
     return _check_bucket(context, "SOURCE_BUCKET", name, context.source_bucket_error)
 
 

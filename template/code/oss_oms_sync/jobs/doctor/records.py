@@ -98,7 +98,7 @@ def check_submit_permission(context: CheckContext) -> Finding:
         text if is_complete else t("{finding}; there are too many records to check all of them", finding=text),
         t(
             "Check that the IAM user of HW_AK has the permission oms:synctask:createEvent. To show the"
-            " reasons of the failures: {step}. Run doctor again after replay has resent the object keys",
+            " reasons for the failures: {step}. Run doctor again after replay has resent the object keys",
             step=Step("status"),
         ),
     )
@@ -131,7 +131,7 @@ def check_records_flow(context: CheckContext) -> Finding:
             ),
         )
     if failed_count:
-        return warning(text, t("To show the reasons of the failures: {step}", step=Step("status")))
+        return warning(text, t("To show the reasons for the failures: {step}", step=Step("status")))
     if not accepted_count:
         return skipped(t("{finding}. Upload an object, then run doctor again in 15 minutes", finding=text))
     if not recent_objects.has_event_proof and not _have_events_arrived(context, recent_objects.late_objects):

@@ -68,8 +68,8 @@ def build_obs_story(entry: Entry, object_class: ObjectClass, remedy: Remedy, *, 
     if object_class.is_equal and was_resent:
         return Story(
             t(
-                "OMS failed to copy the current version before, then accepted it again. OBS has an object of"
-                " the same size that is not older, and may be the current version."
+                "OMS first failed to copy the current version, then accepted it again. OBS has an object of the"
+                " same size that is not older than the source object, and may be the current version."
             ),
             t("To check this: {step}.", step=Step("compare", {"deep": True})),
         )
