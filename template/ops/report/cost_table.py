@@ -54,8 +54,9 @@ def report(workload: Workload, estimate: Estimate, language: str) -> Report:
         ),
         Paragraph(
             translate(
-                "In addition to OMS's own requests, this project sends {group} requests to the two clouds if"
-                " a task group copies the objects, and {sent} requests if this project submits the objects.",
+                "In addition to OMS's own requests, this project sends {group:request|requests} to the two clouds"
+                " if a task group copies the objects, and {sent:request|requests} if this project submits the"
+                " objects.",
                 group=estimate.old_requests["group"],
                 sent=estimate.old_requests["sent"],
             )

@@ -165,9 +165,9 @@ def sample(sample: SampleResult | None, translate: Translator) -> Blocks:
         describe_confidence(sample),
     )
     drawn_text = translate(
-        "{drawn} drawn from {population} objects of up to {largest} each",
+        "{drawn} drawn from {population:object|objects} of up to {largest} each",
         drawn=units.count(sample.drawn, translate),
-        population=units.count(sample.population, translate),
+        population=sample.population,
         largest=units.limit(sample.largest, translate),
     )
     figures = [
