@@ -21,7 +21,7 @@ from sandbox.demo.cutover import play_copy_failures, play_cutover
 from sandbox.demo.inventory import EXISTING_KEYS, make_contents
 from sandbox.demo.language import choose, print_line, print_result
 from sandbox.demo.picture import WIDTH, write_picture
-from sandbox.demo.project import make_project, migrate, set_up
+from sandbox.demo.project import deploy, make_project, migrate, set_up
 
 # The file is written by `make`, and is not in git.
 CERTIFICATE = Path("dist") / "demo-certificate.json"
@@ -56,7 +56,7 @@ def main() -> int:
             box.oss.put(box.source_bucket, key, make_contents(key))
         project = make_project(box, Path(folder), console)
         set_up(box, project, console)
-        box.deploy_project(project, instances=8, retry_delay=0.01)
+        deploy(box, project, console)
         migrate(box, project, console)
         stages = [play_trouble(box, console), play_outage(box, console), play_recovery(box, console)]
         play_copy_failures(box, console)

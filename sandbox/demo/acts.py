@@ -45,7 +45,7 @@ REFUSED_KEY = "refused/by OMS.txt"
 OUTAGE_KEYS = [f"outage/{number:02}.jpg" for number in range(40)]
 LOST_EVENT_KEYS = [f"lost/{number:02}.jpg" for number in range(20)]
 ABANDONED_KEY = "given up by forward.txt"
-HOUR = 3600
+MINUTE, HOUR = 60, 3600
 
 
 def play_trouble(box: Sandbox, console: Console) -> Inventory:
@@ -85,6 +85,8 @@ def play_outage(box: Sandbox, console: Console) -> Inventory:
             "记录 Bucket 又拒绝写入一个对象的记录，forward 因此无法处理该对象。",
         ),
     )
+    # A minute after OMS's last 429, forward calls OMS for each object again.
+    box.advance(MINUTE)
     box.oms.throttle(None)
     box.oms.refuse(None)
     box.oms.faults.clear()
@@ -128,14 +130,18 @@ def play_recovery(box: Sandbox, console: Console) -> Inventory:
     console.print(choose("\n[bold]3.[/] OMS works again.", "\n[bold]3.[/] OMS 恢复正常。"))
     print_replay(console, box.tick("replay").value)
     box.advance(HOUR)
+    inventory = take_inventory(box, set(LOST_EVENT_KEYS))
+    old_count, lost_count = len(inventory.old_keys), len(inventory.lost_keys)
     answer = box.tick("reconcile").value
     print_line(
         console,
         choose(
-            f"An hour later, the timer invokes reconcile: of {answer['scanned']} objects in OSS, it submits the"
-            f" {answer['submitted']} without a success record; OMS accepts {answer['accepted']}.",
-            f"一小时后，定时触发器调用 reconcile：OSS 中 {answer['scanned']} 个对象，"
-            f"补交没有成功记录的 {answer['submitted']} 个，OMS 接受 {answer['accepted']} 个。",
+            f"An hour later, the timer invokes reconcile: of {answer['scanned']} objects in OSS, {answer['submitted']}"
+            f" have no success record: {old_count} existing objects, and {lost_count} objects whose events were lost."
+            f" Reconcile submits them; OMS accepts {answer['accepted']}, and skips objects that are already in OBS.",
+            f"一小时后，定时触发器调用 reconcile：OSS 的 {answer['scanned']} 个对象中，"
+            f"{answer['submitted']} 个没有成功记录，即 {old_count} 个存量对象和 {lost_count} 个事件丢失的对象。"
+            f"reconcile 补交这些对象，OMS 接受 {answer['accepted']} 个，并跳过 OBS 中已有的对象。",
         ),
     )
     box.wait_idle(timeout=MAX_WAIT_SECONDS)
@@ -204,6 +210,16 @@ def print_faults(box: Sandbox, inventory: Inventory, console: Console) -> None:
             f"并断开 {dropped_count} 个连接，其中 {dropped_after_count} 个在 OMS 接受对象之后断开。",
         ),
     )
+    if "THROTTLED" in inventory.failure_reasons.values():
+        print_line(
+            console,
+            choose(
+                "The reason THROTTLED has two causes: OMS answered 429, or forward left the object to replay without"
+                " calling OMS. Forward does so with some objects, for up to a minute after a 429.",
+                "原因 THROTTLED 有两种情况：OMS 返回 429；或者在 429 之后最长一分钟内，"
+                "forward 不调用 OMS，将部分对象直接留给 replay。",
+            ),
+        )
     if inventory.failure_reasons:
         key, reason = next(iter(sorted(inventory.failure_reasons.items())))
         print_line(

@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from sandbox import Sandbox
 from sandbox.demo.acts import HOUR, LOST_EVENT_KEYS, MAX_WAIT_SECONDS, print_replay
@@ -58,10 +58,6 @@ def play_copy_failures(box: Sandbox, console: Console) -> None:
     for key in UNCOPIED_KEYS:
         box.bucket(box.source_bucket).put_object(key, b"copied in the end")
     box.wait_idle(timeout=MAX_WAIT_SECONDS)
-    # OMS throttled before, so forward may have left some of the keys to replay. A manual call submits them without
-    # reading OMS's lists.
-    box.fc.invoke("replay", b"{}")
-    box.wait_idle(timeout=MAX_WAIT_SECONDS)
     print_replay(console, box.tick("replay").value)
     box.obs.delete(box.destination_bucket, DELETED_KEY)
     box.obs.put(box.destination_bucket, OVERWRITTEN_KEY, b"an application's")
@@ -74,8 +70,9 @@ def play_copy_failures(box: Sandbox, console: Console) -> None:
     )
     print_result(
         console,
-        "Accepted by OMS does not mean copied: replay finds failed copies, and compare finds all other differences.",
-        "OMS 已接受不等于已复制：复制失败的对象由 replay 找出，其余差异由 compare 找出。",
+        "Accepted by OMS does not mean copied: replay finds failed copies, and compare finds objects that are missing"
+        " or different in OBS.",
+        "OMS 已接受不等于已复制：replay 找出复制失败的对象，compare 找出 OBS 中缺失或不同的对象。",
     )
 
 
@@ -84,9 +81,10 @@ def play_cutover(box: Sandbox, console: Console) -> tuple[Inventory, dict[str, A
     print_line(
         console,
         choose(
-            "\n[bold]5.[/] Cutover day: all writes to the source have stopped. Half an hour later,"
-            " `python3 ops.py cutover` runs these steps:",
-            "\n[bold]5.[/] 割接当天：源端已停止写入。半小时后，`python3 ops.py cutover` 依次执行以下步骤：",
+            "\n[bold]5.[/] Cutover day: all writes to the source have stopped. Half an hour later, you run"
+            " `python3 ops.py cutover`, which compares both buckets and makes a certificate:",
+            "\n[bold]5.[/] 割接当天：源端已停止写入。半小时后，你执行 `python3 ops.py cutover`，"
+            "命令比对两侧的桶，并生成证书：",
         ),
     )
     freeze_time = format_now(box)
@@ -101,15 +99,26 @@ def play_cutover(box: Sandbox, console: Console) -> tuple[Inventory, dict[str, A
     print_line(
         console,
         choose(
-            "\nCompare has submitted the missing object. A newer object in OBS is overwritten only on request:",
-            "\ncompare 已补交缺失的对象。OBS 中较新的对象，只有明确要求时才会覆盖：",
+            "\nCompare has submitted the missing object. Overwriting a newer object in OBS is your decision, which"
+            " neither compare nor cutover takes for you:",
+            "\ncompare 已补交缺失的对象。是否覆盖 OBS 中较新的对象，由你决定，compare 和 cutover 都不会自行覆盖：",
         ),
     )
     compare(box, console, overwrite=True, restart=True)
     advance_half_an_hour(box)
-    compare(box, console, restart=True)
+    print_line(
+        console,
+        choose(
+            "\nHalf an hour later, OMS has copied both objects. You run `python3 ops.py cutover --restart`, with the"
+            " same time of the freeze. It compares again, closes the project, and checks that both buckets are"
+            " unchanged:",
+            "\n半小时后，OMS 已复制这两个对象。你执行 `python3 ops.py cutover --restart`，停写时间不变。"
+            "命令重新比对，关闭项目，并执行静止检查：",
+        ),
+    )
+    comparison = compare(box, console, restart=True)
     close_project(box, console)
-    run_standstill(box, console)
+    run_standstill(box, console, comparison)
     return take_inventory(box, set(LOST_EVENT_KEYS)), certify(box, console, freeze_time, sample=SAMPLE_SIZE, run=RUN_ID)
 
 
@@ -128,17 +137,22 @@ def close_project(box: Sandbox, console: Console) -> None:
     )
 
 
-def run_standstill(box: Sandbox, console: Console) -> None:
-    """Run a standstill pass, which shows that neither bucket has changed since the comparison."""
+def run_standstill(box: Sandbox, console: Console, comparison: dict[str, Any]) -> None:
+    """Run a standstill pass, and print whether a bucket has changed since the comparison."""
     wait_for_next_second(box)
     payload = json.dumps({"standstill": True, "restart": True})
     console.print("\npython3 ops.py compare --standstill --restart")
     answer = box.fc.invoke("compare", payload.encode()).value
-    digest_text = f"{answer['state']}{choose(' and ', '、')}{answer['twin']}"
-    print_line(
-        console,
-        choose(f"Neither bucket has changed. Digests: {digest_text}", f"两侧的桶没有变化。摘要：{digest_text}"),
-    )
+    if (answer["state"], answer["twin"]) == (comparison["state"], comparison["twin"]):
+        sentence = choose(
+            "Neither bucket has changed since the comparison: both digests are the same as then.",
+            "比对之后，两侧的桶没有变化：两个摘要均与比对时相同。",
+        )
+    else:
+        sentence = choose("[red]A bucket has changed since the comparison.", "[red]比对之后，桶有变化。")
+    print_line(console, sentence)
+    print_line(console, choose("  source, with times and ETags  ", "  源端摘要（含时间和 ETag）  ") + answer["state"])
+    print_line(console, choose("  copies in OBS (twin digest)   ", "  OBS 的副本摘要             ") + answer["twin"])
 
 
 def advance_half_an_hour(box: Sandbox) -> None:
@@ -199,33 +213,39 @@ def format_now(box: Sandbox) -> str:
     return datetime.fromtimestamp(box.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def compare(box: Sandbox, console: Console, **options: bool) -> None:
-    """Invoke compare, and print its result: a sentence, and a table of the object classes if the buckets differ."""
+def compare(box: Sandbox, console: Console, **options: bool) -> dict[str, Any]:
+    """Invoke compare, print a sentence, and a table of the object classes if the buckets differ; return the answer."""
     wait_for_next_second(box)
     console.print(" ".join(["\npython3 ops.py compare", *(f"--{name}" for name in options)]))
-    comparison = box.fc.invoke("compare", json.dumps(options).encode()).value
+    comparison: dict[str, Any] = box.fc.invoke("compare", json.dumps(options).encode()).value
     table = Table(
-        choose("class", "类别"), choose("in OSS", "OSS 中"), choose("in OBS", "OBS 中"), choose("example", "示例")
+        choose("class", "类别"),
+        Column(choose("in OSS", "OSS 中"), justify="right"),
+        Column(choose("in OBS", "OBS 中"), justify="right"),
+        Column(choose("example", "示例"), no_wrap=True, max_width=40),
     )
-    for column in table.columns[1:3]:
-        column.justify = "right"
     classes = [(name, row) for name, row in comparison["classes"].items() if sum(count_objects(row))]
     for name, row in classes:
-        table.add_row(
-            choose(*_CLASSES.get(name, (name, name))), *map(str, count_objects(row)), escape(f"{row['keys'][0]!a:.40}")
-        )
+        table.add_row(choose(*_CLASSES.get(name, (name, name))), *map(str, count_objects(row)), escape(row["keys"][0]))
     table.add_section()
     totals = [comparison[side]["objects"] for side in ("source", "destination")]
     table.add_row(f"[bold]{choose('total', '合计')}", *(f"[bold]{number}" for number in totals))
-    if not EQUAL_CLASSES.issuperset(name for name, _ in classes):
+    is_equal = EQUAL_CLASSES.issuperset(name for name, _ in classes)
+    if not is_equal:
         console.print(table)
     class_totals = [sum(count_objects(row)[side] for _, row in classes) for side in (0, 1)]
-    if class_totals == totals:
-        sentence = choose("The classes add up to the totals of both buckets.", "各类别之和等于两侧的总数。")
-    else:
+    if class_totals != totals:
         sentence = choose("[red]The classes do not add up.", "[red]各类别之和与总数不符。")
-    submitted_count = comparison["submitted"]
-    print_line(console, choose(f"{sentence} Submitted: {submitted_count}.", f"{sentence}补交：{submitted_count}。"))
+    elif is_equal:
+        sentence = choose(
+            f"All {totals[0]} objects of the source are equal in OBS.", f"源端的 {totals[0]} 个对象在 OBS 中全部一致。"
+        )
+    else:
+        sentence = choose("The classes add up to the totals of both buckets.", "各类别之和等于两侧的总数。")
+    count = comparison["submitted"]
+    noun = "object" if count == 1 else "objects"
+    print_line(console, choose(f"{sentence} Submitted: {count} {noun}.", f"{sentence}补交：{count} 个对象。"))
+    return comparison
 
 
 def count_objects(row: dict[str, Any]) -> tuple[int, int]:

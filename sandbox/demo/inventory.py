@@ -112,7 +112,7 @@ def print_inventory(inventory: Inventory, console: Console) -> None:
         ),
         (
             "new objects without a record, because the event was lost",
-            "没有记录的新对象，因为事件丢失",
+            "因事件丢失而没有记录的新对象",
             len(inventory.lost_keys),
         ),
     ]

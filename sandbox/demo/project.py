@@ -18,9 +18,6 @@ from tools.package import build
 from tools.render import render
 from tools.serverless import Tool, is_installed
 
-# A permission that setup does not grant: reading the copied objects, for the sample of a certificate.
-_READ_POLICY = {"Version": "1.1", "Statement": [{"Effect": "Allow", "Action": ["obs:object:GetObject"]}]}
-
 
 def make_project(box: Sandbox, folder: Path, console: Console, runtime: str = "python3.12") -> Path:
     """Create a project from the package, by `s init` if it is installed, otherwise by Jinja2; return its folder."""
@@ -51,8 +48,9 @@ def set_up(box: Sandbox, project: Path, console: Console) -> None:
     print_line(
         console,
         choose(
-            "Only the source bucket exists. `python3 ops.py setup` creates the other resources:",
-            "目前只有源 Bucket。`python3 ops.py setup` 创建其余资源：",
+            "Only the source bucket exists. `python3 ops.py setup` creates the other resources, except the functions"
+            " and triggers:",
+            "目前只有源 Bucket。`python3 ops.py setup` 创建其余资源（函数和触发器除外）：",
         ),
     )
     plan = json.loads(_run_ops(box, project, "setup", "--plan", "--json"))
@@ -60,24 +58,35 @@ def set_up(box: Sandbox, project: Path, console: Console) -> None:
         if step["state"] in ("create", "change"):
             state = {"create": choose("create", "创建"), "change": choose("change", "修改")}[step["state"]]
             detail = f"{choose(': ', '：')}{step['detail'][LANGUAGE]}" if step["detail"] else ""
-            console.out(f"  {state} {step['what'][LANGUAGE]}{detail}")
+            what = step["what"][LANGUAGE]
+            space = " " if what[0].isascii() else ""  # no space between two Chinese words
+            console.out(f"  {state}{space}{what}{detail}")
     _run_ops(box, project, "setup", "--yes", plan["plan"], "--agree")
     (box.task,) = box.oms.tasks
-    (user_id,) = (
-        identifier for identifier, user in box.iam.users.items() if user["fields"]["user_name"].endswith("-functions")
-    )
-    box.iam.grant(user_id, json.dumps(_READ_POLICY))
     print_line(
         console,
         choose(
-            "An administrator adds the permission to read copied objects, for the certificate's sample.",
-            "管理员另行授予读取目的端对象的权限，供证书抽样使用。",
+            "Setup also lets the functions read objects on both sides, for the certificate's sample (readObjects in"
+            " s.yaml).",
+            "setup 还授予函数读取两侧对象的权限，供证书抽样使用（s.yaml 中的 readObjects）。",
         ),
     )
     print_result(
         console,
-        "One command sets up both clouds, and shows its plan first.\n",
-        "一条命令即可设置两家云，并先显示计划。\n",
+        "One command prepares both clouds, and shows its plan first.\n",
+        "一条命令即可完成两家云的准备工作，并先显示计划。\n",
+    )
+
+
+def deploy(box: Sandbox, project: Path, console: Console) -> None:
+    box.deploy_project(project, instances=8, retry_delay=0.01)
+    print_line(
+        console,
+        choose(
+            "The sandbox deploys the seven functions and their triggers, as `s deploy` does. From now on, the project"
+            " submits each object written to OSS.",
+            "沙箱部署七个函数及其触发器，相当于执行 `s deploy`。从现在起，写入 OSS 的每个对象都会提交给 OMS。",
+        ),
     )
 
 
@@ -85,8 +94,8 @@ def migrate(box: Sandbox, project: Path, console: Console) -> None:
     print_line(
         console,
         choose(
-            f"{len(EXISTING_KEYS)} objects existed before the project. `python3 ops.py migrate` lets OMS copy these"
-            " objects:",
+            f"{len(EXISTING_KEYS)} objects existed before the project was deployed. `python3 ops.py migrate` has OMS"
+            " copy these objects:",
             f"项目部署之前已有 {len(EXISTING_KEYS)} 个对象。`python3 ops.py migrate` 让 OMS 复制这些对象：",
         ),
     )
@@ -95,8 +104,9 @@ def migrate(box: Sandbox, project: Path, console: Console) -> None:
         console.out(f"  {line.strip()}")
     print_result(
         console,
-        "The existing objects are in OBS. From now on, the project submits each object written to OSS.\n",
-        "存量对象已在 OBS 中。从现在起，写入 OSS 的每个对象都会提交给 OMS。\n",
+        "The existing objects are in OBS. The functions were deployed first, so they also submit objects that are"
+        " written during a migration.\n",
+        "存量对象已在 OBS 中。函数在迁移之前已部署，因此迁移期间写入 OSS 的对象也会提交给 OMS。\n",
     )
 
 

@@ -63,7 +63,7 @@ CASES: dict[str, Case] = {
         "NOTHING_WAITS",
         LATE,
         "not run",
-        ["replay last read OMS's lists of failed copies at 2026-01-31T09:14:59Z"],
+        ["since 2026-01-31T09:15:00Z (last read: 2026-01-31T09:14:59Z)"],
         CONTINUE,
     ),
     "a refused key of an object that was read": (

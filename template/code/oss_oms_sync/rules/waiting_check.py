@@ -151,9 +151,14 @@ def _check_lists(facts: WaitingFacts) -> Finding:
             t("Run doctor, which reports the missing permission"),
             DOCTOR,
         )
-    if last_reading < max(_list_min_reading_times(facts)):
+    min_reading_time = max(_list_min_reading_times(facts))
+    if last_reading < min_reading_time:
         unread_text = t("replay has not read OMS's lists of failed copies yet")
-        late_text = t("replay last read OMS's lists of failed copies at {looked}", looked=last_reading)
+        late_text = t(
+            "replay has not read OMS's lists of failed copies since {needed} (last read: {looked})",
+            needed=min_reading_time,
+            looked=last_reading,
+        )
         return NOTHING_WAITS.finding(
             Result.NOT_RUN,
             late_text if last_reading else unread_text,
