@@ -133,8 +133,7 @@ class SetupPlan:
     def _verdict(self) -> tuple[Text, str, Text]:
         if not self.can_be_done:
             text = t(
-                "Setup changes nothing until the problems below are resolved. Hash of the plan without"
-                " the steps that have problems: {hash}",
+                "Setup changes nothing until the problems below are resolved. Hash of this plan: {hash}",
                 hash=self.hash,
             )
             return t("stop"), "bad", text

@@ -71,7 +71,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
         if seconds_left > 0:
             session.progress(
                 t(
-                    "objects deleted; checking again for {left}, because OMS may still write objects that"
+                    "objects deleted; the check continues for {left}, because OMS may still write objects that"
                     " it has already read",
                     left=format_duration(seconds_left),
                 )

@@ -88,7 +88,7 @@ def close(session: Session, run: str = "", freeze_option: Payload = _NO_FREEZE_O
         if state.closed and (run or (state.closed.since, state.closed.run) == (mark.since, mark.run)):
             return state
         session.print_text(
-            t("While this command ran, another command opened or closed the project. The project is now closed"),
+            t("While this command ran, another command opened or closed the project"),
             "open",
         )
     raise CloudError(

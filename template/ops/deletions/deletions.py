@@ -56,8 +56,8 @@ def deletions(session: Session, options: Namespace) -> ExitCode:
                 "The list of deletions has {n:key|keys}, but --max permits only {limit}", n=summary.objects, limit=limit
             ),
             t(
-                "Find out why the source deleted so many objects. If the deletions are intended, run this within"
-                " an hour: {step}",
+                "Find out why so many objects were deleted at the source. If the deletions are intended, run this"
+                " within an hour: {step}",
                 step=Step("deletions", {"list": str(file), "max": summary.objects}),
             ),
         )

@@ -50,12 +50,12 @@ def plan(
     """
     yield t(
         "A task group of OMS copies the current objects of {source} to {destination} once, with metadata;"
-        " the sync task keeps running. In OBS, {there}.",
+        " the sync task keeps running. Objects that OBS already has {there}.",
         source=intention.source,
         destination=intention.destination,
-        there=t("existing objects are overwritten, even if they are equal")
+        there=t("are overwritten, even if they are equal")
         if intention.overwrite
-        else t("existing objects with the same CRC64 are skipped"),
+        else t("are skipped if both CRC64s are the same"),
     ).of(language)
     for prefix in filter(None, intention.prefixes):
         yield t("Only objects with the prefix {prefix} are copied", prefix=prefix).of(language)
@@ -69,7 +69,7 @@ def plan(
         t(
             "Archived objects are copied only if OMS restores them, for about {dollars:.3f} dollars per GB."
             " Otherwise their copies fail, and OMS lists them. The command asks separately whether to restore"
-            " archived objects, unless you pass --restore.",
+            " archived objects, unless you pass --restore or --yes (which restores none).",
             dollars=RESTORE_PRICE,
         ),
         storage_class_plan(Step("migrate", {"keep_storage_class": True}), keeps_class=intention.keep_storage_class),

@@ -412,8 +412,8 @@ def _describe_document(
                 Paragraph(
                     translate(
                         "To check the hash with any other tool, compute the SHA-256 of the JSON document"
-                        " without its field “sha256”, in ASCII, with sorted names and no spaces. The hash"
-                        " detects damage, not forgery."
+                        " without its field “sha256”, in ASCII, with sorted names and no spaces outside strings."
+                        " The hash detects damage, not forgery."
                     ),
                     "note",
                 )

@@ -98,8 +98,7 @@ class Summary:
 def report(summary: Summary, file: Path, language: str) -> Report:
     translate = Translator(language)
     explanation = t(
-        "{n:object|objects} ({bytes:size}) that the source has deleted can be deleted in OBS. This command deletes"
-        " nothing",
+        "{n:object|objects} ({bytes:size}) deleted at the source can be deleted in OBS. This command deletes nothing",
         n=summary.objects,
         bytes=summary.bytes,
     )

@@ -58,7 +58,7 @@ def judge_all_headers(facts: CutoverFacts, headers: CheckedHeaders, check: Cutov
     elif not unsettled_counts:
         remedy_text = t(
             "Find the application that changed these headers in OBS after they were recorded. Then accept"
-            " the differences in metadata by name (--accept)"
+            " metadata by name (--accept)"
         )
         keys = sorted({key for lost_header in sample_losses.values() for key in lost_header.keys})
     return check.finding(Result.NOT_PROVEN, text, remedy_text, acceptance_step(facts, METADATA), keys[:MAX_KEYS])

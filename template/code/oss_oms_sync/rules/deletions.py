@@ -58,8 +58,8 @@ def find_reason_against_list(facts: DeletionFacts) -> Text | None:
         )
     if facts.go:
         return t(
-            "A GO was given ({go}). Since then, applications write to OBS, so the source no longer shows"
-            " which objects in OBS can be deleted",
+            "A GO was given ({go}). Applications have been writing to OBS since then, so the source no longer"
+            " shows which objects in OBS can be deleted",
             go=facts.go,
         )
     if not facts.comparison:

@@ -97,9 +97,9 @@ FAULTS = {
     "task to another bucket": (
         set_variables(DESTINATION_BUCKET="elsewhere"),
         "task destination",
-        "s.yaml names the destination elsewhere",
+        "In s.yaml, destinationBucket is 'elsewhere'",
     ),
-    "task to another region": (set_variables(DESTINATION_REGION="cn-east-3"), "task destination", "in cn-east-3"),
+    "task to another region": (set_variables(DESTINATION_REGION="cn-east-3"), "task destination", "is 'cn-east-3'"),
     "task to a bucket with a period": (
         lambda box, _: setattr(box.task.bucket, "name", "photos.obs"),
         "OBS connection",

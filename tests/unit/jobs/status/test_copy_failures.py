@@ -72,6 +72,17 @@ OUTCOMES = {
             ("NOBODY_KNOWS", 7, "Huawei's documentation does not list this code"),
         ]
     },
+    "stuck, with several codes": (
+        [
+            ("fails", 9),
+            ("add_read_lines", 9),
+            ("add_copy_failed_record", "a", MULTIPART, 5),
+            ("add_copy_failed_record", "b", "UPLOAD_DST_OBJ_FAILURE", 5),
+        ],
+        {"counted": 9, "done": 7, "stuck": 2},
+        BEHIND,
+        [f"2 objects ({MULTIPART}, UPLOAD_DST_OBJ_FAILURE): ", f"This remedy is only for {MULTIPART}; status lists"],
+    ),
     "a resend that OMS throttled": (
         [("fails", 1), ("add_read_lines", 1), ("throttled", "a")],
         {"counted": 1, "waiting": 1},

@@ -25,7 +25,7 @@ def test_the_command_close_writes_the_mark_and_reads_it_two_minutes_later(comman
 @pytest.mark.parametrize(
     ("times", "rounds", "code", "message"),
     [
-        (1, 2, 0, "The project is now closed"),
+        (1, 2, 0, "another command opened or closed the project"),
         (9, 3, 1, "The project does not stay closed, because another command opens it"),
     ],
 )

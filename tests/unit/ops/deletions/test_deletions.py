@@ -56,7 +56,7 @@ def test_the_command_deletions_writes_its_list_and_prints_the_next_steps(run, tm
     assert not (tmp_path / "gone.part").exists()
     assert not missing_parts(
         output,
-        "3 objects (6.00\u00a0MB) that the source has deleted".replace("\u00a0", " "),
+        "3 objects (6.00\u00a0MB) deleted at the source".replace("\u00a0", " "),
         "object absent from the source for less than a day when the last comparison began",
         "the source has the object again",
         "of unknown origin: OMS never accepted the key",

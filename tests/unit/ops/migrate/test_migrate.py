@@ -613,6 +613,6 @@ def test_a_deep_comparison_detects_and_overwrites_a_late_older_copy(world):
     expect_exit(world.run("compare", "--deep"), 1, "overwritten", "old/000000", f"{OPS} migrate --overwrite")
 
     # WHEN the printed step is done THEN the contents are equal
-    expect_success(world.migrate("--overwrite"), "existing objects are overwritten, even if they are equal")
+    expect_success(world.migrate("--overwrite"), "Objects that OBS already has are overwritten, even if they are equal")
     world.advance(60)
     expect_success(world.run("compare", "--deep"))

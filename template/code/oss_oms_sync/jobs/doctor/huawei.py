@@ -129,8 +129,8 @@ def check_task_destination(context: CheckContext) -> Finding:
     return fault(
         _describe_destination(task),
         t(
-            "s.yaml names the destination {bucket} in {region}: copy the SYNC_URL of the right task, or correct"
-            " destinationBucket and destinationRegion",
+            "In s.yaml, destinationBucket is {bucket!r} and destinationRegion is {region!r}: correct these settings, or"
+            " set SYNC_URL to the Synchronization Request Receiving Address of a task with this destination",
             bucket=bucket,
             region=region,
         ),
@@ -171,8 +171,8 @@ def check_task_source(context: CheckContext) -> Finding:
         return (warning if differs_only_in_form else fault)(
             text,
             t(
-                "Copy the SYNC_URL of the task whose source is {bucket} in {region} (Aliyun): the current"
-                " task has a different {parts:and}",
+                "Set SYNC_URL in s.yaml to the Synchronization Request Receiving Address of the task whose source"
+                " is {bucket} in {region} (Aliyun): the current task has a different {parts:and}",
                 parts=[_SOURCE_PART_TEXTS[part] for part, is_wrong in is_wrong_by_part.items() if is_wrong],
                 bucket=settings.source_bucket or t("the source bucket"),
                 region=settings.oss_region,

@@ -224,7 +224,10 @@ class KeyHistory:
                         "The object is a symbolic link or was written before the first deployment: it"
                         " caused no event, and scheduled passes do not cover it."
                     ),
-                    t("Copy the object with an OMS migration task, or run reconcile with --since."),
+                    t(
+                        "OMS copies no symbolic links. Copy any other object with an OMS migration task, or run"
+                        " reconcile with --since."
+                    ),
                     CLOSED_TEXT,
                 )
             case ReconcileClass.PENDING:

@@ -44,13 +44,21 @@ def check_stuck_copies(facts: Facts) -> Iterator[Verdict]:
     """Yield a verdict if OMS fails to copy objects after every resend."""
     failures = facts.failures
     if failures and failures.stuck:
+        first_code, *other_codes = failures.stuck_codes
+        fix = find_copy_code(first_code).fix
+        if other_codes:
+            fix = t(
+                "{fix} This remedy is only for {code}; status lists the other remedies.",
+                fix=fix,
+                code=first_code or "?",
+            )
         yield make_behind_verdict(
             t(
                 "OMS repeatedly fails to copy {stuck:object|objects} ({codes}): {fix} Replay keeps resending these"
                 " objects, eventually once a day. After you have removed the cause, resend them at once: {step}",
                 stuck=failures.stuck,
                 codes=[code or "?" for code in failures.stuck_codes],
-                fix=find_copy_code(next(iter(failures.stuck_codes))).fix,
+                fix=fix,
                 step=Step("replay", {"reason": "COPY_FAILED"}),
             ),
             Step("replay", {"reason": Reason.COPY_FAILED.name}),
