@@ -239,10 +239,10 @@ SIZE, CRC64 = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "CRC64_COMPARISON_OVERW
         (
             SIZE,
             False,
-            f"OMS skips resent objects in the mode {SIZE}, so overwrite all of these objects with an OMS task group",
+            f"OMS skips resent objects in the mode {SIZE}, so overwrite the affected objects with an OMS task group",
         ),
         (None, False, "(python3 ops.py migrate --overwrite --prefix a --prefix b)"),
-        ("NO_OVERWRITE", False, "delete each of these objects in OBS, then compare again"),
+        ("NO_OVERWRITE", False, "delete each affected object in OBS, then compare again"),
         (CRC64, True, "python3 ops.py compare --deep --overwrite. OMS skips an object if one"),
         ("FULL_OVERWRITE", True, "python3 ops.py compare --deep --overwrite."),
     ],

@@ -223,14 +223,14 @@ CASES: dict[str, Case] = {
         "OVERWRITTEN",
         {**skip("overwritten"), "scope.suffix": "1"},
         "failed",
-        ["so delete each of these objects in OBS"],
+        ["so delete each affected object in OBS"],
         DEEP,
     ),
     "a task that never overwrites": (
         "OLDER",
         skip("older", NEVER),
         "failed",
-        ["delete each of these objects in OBS"],
+        ["delete each affected object in OBS"],
         DEEP,
     ),
     "an older object that could not be read": (

@@ -51,8 +51,8 @@ def judge_all_headers(facts: CutoverFacts, headers: CheckedHeaders, check: Cutov
     remedy_text = _ACCEPT_REMEDY
     if HeadersOutcome.UNREADABLE in unsettled_counts:
         remedy_text = t(
-            "If a permission is missing: {grant}. Then continue the cutover. Otherwise accept metadata by"
-            " name (--accept)",
+            "If a permission is missing: {grant}. Then continue the cutover. If no permission is missing, accept"
+            " metadata by name (--accept)",
             grant=GRANT_READING,
         )
     elif not unsettled_counts:

@@ -50,7 +50,7 @@ _DECISION_REMEDY = t(
     "Find out which application writes to OBS. If the source has the right versions, resend the objects, then"
     " recheck them"
 )
-_DELETION_REMEDY = t("delete each of these objects in OBS, then compare again to submit them")
+_DELETION_REMEDY = t("delete each affected object in OBS, then compare again to submit them")
 _RECHECK_STEP, _RESTART_STEP = Step("compare", {"again": True}), Step("compare", {"restart": True})
 _OVERWRITE_STEP = Step("compare", {"overwrite": True, "restart": True})
 
@@ -334,8 +334,8 @@ def _describe_replacement(counts: Counts, mode: OverwriteMode | None) -> Text:
     if migration_step is None:
         return _DELETION_REMEDY
     return t(
-        "overwrite all of these objects with an OMS task group ({command}), or delete each of these"
-        " objects in OBS, then compare again to submit them",
+        "overwrite the affected objects with an OMS task group ({command}), or delete each affected object"
+        " in OBS, then compare again to submit them",
         command=migration_step,
     )
 

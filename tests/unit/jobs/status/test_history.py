@@ -258,7 +258,7 @@ def test_a_keys_history_is_green_only_if_the_version_is_copied_or_recent():
 
 SIZE, CRC64 = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "CRC64_COMPARISON_OVERWRITE"
 READ = ("compare", {"deep": True, "prefix": "a"})
-OVERWRITES = "overwrite all of these objects with an OMS task group (python3 ops.py migrate --overwrite --prefix a)"
+OVERWRITES = "overwrite the affected objects with an OMS task group (python3 ops.py migrate --overwrite --prefix a)"
 
 
 @pytest.mark.parametrize(
@@ -273,13 +273,13 @@ OVERWRITES = "overwrite all of these objects with an OMS task group (python3 ops
             f"replay --key a. OMS skips an object if one of the two sides has no CRC64; in that case, {OVERWRITES}",
             READ,
         ),
-        ("NO_OVERWRITE", "b", "delete each of these objects in OBS, then compare again", READ),
+        ("NO_OVERWRITE", "b", "delete each affected object in OBS, then compare again", READ),
         # A newer version of another size.
         (SIZE, "?!", "resend the object:", ("replay", {"key": "a"})),
         (
             "NO_OVERWRITE",
             "?!",
-            "delete each of these objects in OBS, then compare again",
+            "delete each affected object in OBS, then compare again",
             ("compare", {"restart": True}),
         ),
     ],

@@ -241,4 +241,7 @@ def test_status_reports_run_files_of_a_project_idle_for_a_day(world):
     (left,) = report["backlog"]["left_behind"]
     folder, last = f"{ROOT}replay/thumbnails/", "2026-03-11T08:00:00Z"
     assert left == {**left, "project": "thumbnails", "run_files": 1, "folder": folder, "last_run": last}
-    assert "no project resends the objects in these files: thumbnails" in report["verdict"]["text"]
+    assert (
+        f"no project resends the objects in these files: thumbnails (1 run file below {folder})"
+        in report["verdict"]["text"]
+    )

@@ -142,7 +142,12 @@ def check_unreadable(facts: Facts) -> Iterator[Verdict]:
 def check_abandoned(facts: Facts) -> Iterator[Verdict]:
     """Yield a verdict if projects that no longer run have left files with keys to resend."""
     names = [
-        t("{project} ({folder}: {n})", project=run_files.project, folder=run_files.folder, n=run_files.run_files)
+        t(
+            "{project} ({n:run file|run files} below {folder})",
+            project=run_files.project,
+            folder=run_files.folder,
+            n=run_files.run_files,
+        )
         for run_files in facts.backlog.left_behind
     ]
     if names:
