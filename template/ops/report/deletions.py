@@ -168,7 +168,9 @@ def _deletion_steps(summary: Summary, file: Path, translate: Translator) -> Sect
             Paragraph(translate("3. Delete the objects:")),
             CommandBlock(f"rclone delete obs:{bucket} --files-from-raw {name}"),
             Paragraph(
-                translate("4. Compare at once, to submit each key that was written to the source in the meantime:")
+                translate(
+                    "4. Half an hour later, compare, to submit objects that were written to the source in the meantime:"
+                )
             ),
             CommandBlock(command(Step("compare"))),
             Paragraph(

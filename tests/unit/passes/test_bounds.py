@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import pytest
 
+from oss_oms_sync.answers.step import Step
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.passes import work
 from support.passes import limit_pages, slow_down_listings
@@ -49,7 +50,7 @@ def test_a_range_of_a_pass_without_progress_pauses_until_the_next_day(world):
     assert reconcile(world, TICK)["finished"]
 
 
-def test_a_pass_that_is_too_large_needs_a_restart(world):
+def test_a_pass_that_would_be_too_large_needs_a_prefix_or_a_restart(world):
     # GIVEN a bucket with the marks of an earlier pass
     world.fill(10)
     assert reconcile(world)["finished"]
@@ -58,10 +59,16 @@ def test_a_pass_that_is_too_large_needs_a_restart(world):
     stored_total["passed"]["marks"] = [["9", 10**12]]
     world.bucket.add(StoredObject.of_json(total, stored_total))
 
-    # WHEN all objects are requested, THEN the answer advises a migration, until the user restarts the pass
+    # WHEN all objects are requested, THEN the answer advises a migration, or one prefix at a time
     world.oms.accepted.clear()
-    assert reconcile(world, {"all": True})["stop"] == "too_large"
+    refusal = reconcile(world, {"all": True})
+    assert refusal["stop"] == "too_large"
+    assert f"({Step('migrate')})" in refusal["stopped"]
+    assert refusal["stopped"].endswith("python3 ops.py reconcile --all --prefix PREFIX")
     assert world.accepted_keys() == set()
+
+    # AND a pass over a prefix begins, like a pass over recent objects and a restarted pass
+    assert reconcile(world, {"all": True, "prefix": "0"})["accepted"] == 1
     assert reconcile(world, {"all": True, "since": "2026-01-01T00:00:00Z"})["accepted"] == 10
     assert reconcile(world, {"all": True, "restart": True})["accepted"] == 10
 

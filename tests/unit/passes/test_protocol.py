@@ -129,6 +129,16 @@ def test_a_pass_stores_its_progress_no_more_often_than_its_limit(world, mocker):
     assert list_written(world) == ["r/0000"] * 3
 
 
+def test_the_step_after_a_too_large_pass_over_all_objects_has_a_prefix(world, mocker):
+    """A restart would submit the same objects again, and end at the same limit."""
+    for module in ("work", "states"):
+        mocker.patch(f"oss_oms_sync.passes.{module}.MAX_PIECES", 1)
+    slow_down(world)
+    result = call_by_hand(world, all=True)
+    assert result["stop"] == "too_large"
+    assert result["next"].endswith("python3 ops.py reconcile --all --prefix PREFIX")
+
+
 def test_a_worker_whose_pass_was_deleted_stops_and_stores_no_progress(world):
     # GIVEN a worker in the middle of a pass, after two newer passes have ended
     world.lose_events_of(*(f"d{number}" for number in range(7)))

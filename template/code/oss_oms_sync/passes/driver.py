@@ -148,8 +148,8 @@ class Driver:
         return Stopped(
             Stop.TOO_LARGE,
             f"about {object_count:,} objects would be submitted, and a pass submits at most {max_objects:,}. Let OMS"
-            f" copy them ({Step('migrate')}), or begin the pass anyway:"
-            f" {Step('reconcile', {'all': True, 'restart': True})}",
+            f" copy them ({Step('migrate')}), or submit the objects of one prefix at a time:"
+            f" {Step('reconcile', {'all': True, 'prefix': 'PREFIX'})}",
         )
 
     def find_newest(self, scope: Scope) -> PassState | None:

@@ -89,6 +89,10 @@ class PassState:
     def describe_next_step(self, job: str) -> str:
         if self.ended:
             return "The pass is finished."
+        if not self.is_continuing and self.scope.everything:
+            # Another such pass would submit the same objects again.
+            prefix_step = Step(job, {"all": True, "prefix": "PREFIX"})
+            return f"The pass is too large. To submit the objects of one prefix at a time: {prefix_step}"
         if not self.is_continuing:
             restart = Step(job, {"restart": True})
             return f"The pass is too large. To continue from its results: {restart}"
