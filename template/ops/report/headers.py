@@ -9,7 +9,6 @@ from ops.report.words import Translator
 from ops.shell import command
 from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.headers_answer import HeadersAnswer, HeadersMode, HeadersOutcome
-from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
 # Maximum number of headers, and of folders, in a report.
@@ -17,6 +16,11 @@ _MAX_ROWS = 20
 _UNCOMPARED_TEXT = t(
     "ACLs and tags of objects are never compared or changed. Tags are counted only if compare's role has the"
     " permission oss:GetObjectTagging; ACLs are not counted (docs/objects.md)."
+)
+
+_UNSAFE_TEXT = t(
+    "A canary found changes of headers unsafe in this OBS bucket: they change ETags, or OBS does not enforce the"
+    " expiry of signed URLs. Other remedies are in docs/objects.md."
 )
 
 
@@ -57,11 +61,13 @@ def report(answer: HeadersAnswer, language: str) -> Report:
         ]
     if answer.finished:
         blocks.append(Paragraph(translate(_UNCOMPARED_TEXT), "note"))
-    step = answer.step or (Step("headers") if HeadersOutcome.DIFFERS in answer.outcomes else None)
+    is_change_wanted = answer.stop is Stop.HEADERS and answer.work == HeadersMode.MEND.value
+    if answer.step is None and (is_change_wanted or HeadersOutcome.DIFFERS in answer.outcomes):
+        blocks.append(Paragraph(translate(_UNSAFE_TEXT), "open"))
     return Report(
         ReportHead("", tone, translate(explanation), None),
         language,
-        [*blocks, *([CommandBlock(command(step))] if step else [])],
+        [*blocks, *([CommandBlock(command(answer.step))] if answer.step else [])],
     )
 
 

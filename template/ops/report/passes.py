@@ -23,7 +23,7 @@ from ops.report.blocks import (
     keys,
 )
 from ops.report.comparison import counted_classes
-from ops.report.words import COUNT_LABELS, MIGRATION_UNKNOWN_TEXT, Translator
+from ops.report.words import COUNT_LABELS, MIGRATION_UNKNOWN_TEXT, STOP_TEXTS, Translator
 from ops.shell import command
 from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.object_class import ACCEPTABLE_CLASSES, IN_SCOPE, LACKING_CLASSES, PENDING_CLASSES
@@ -144,6 +144,10 @@ def _verdict(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
     if _is_single_call(answer) and not isinstance(answer, ComparisonResult):
         return t("This was a single call, which started no pass: no work continues in the cloud."), tone
     if not answer.finished:
+        if answer.stop and answer.ended:
+            return t(
+                "No pass has begun, because {why}. The result is of an earlier pass.", why=STOP_TEXTS[answer.stop]
+            ), "open"
         return t("The pass is not finished.") if answer.pass_ else t("No pass over this scope has started yet."), "open"
     if isinstance(answer, ReconcileAnswer):
         return t("The pass is finished."), tone

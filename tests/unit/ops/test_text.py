@@ -390,6 +390,11 @@ NO_PASS = {"pass": None, "started": None, "ended": None, "objects_per_minute": N
         (pass_answer(failed=1), 1, "The pass is finished."),
         (pass_answer(unsent=1), 1, "The pass is finished."),
         (open_pass_answer(), 1, "The pass is not finished."),
+        (
+            {**pass_answer(), "finished": False, "stop": "closed", "stopped": "it says why"},
+            1,
+            "No pass has begun, because the project is closed. The result is of an earlier pass.",
+        ),
         (pass_answer(**NO_PASS), 1, "No pass over this scope has started yet."),
         (
             pass_answer(**{**NO_PASS, "finished": True}),

@@ -44,7 +44,13 @@ from oss_oms_sync.passes.states import PassState, find_newest_pass, make_answer
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import OBJECTS_IN_SCOPE, Tally
 from oss_oms_sync.passes.work import RangeResult
-from oss_oms_sync.rules.headers_in_place import MOVES_TIME_TEXT, NO_UNDO_TEXT, HeaderChangeEffect, parse_effect
+from oss_oms_sync.rules.headers_in_place import (
+    MOVES_TIME_TEXT,
+    NO_UNDO_TEXT,
+    UNMEASURED_TEXT,
+    HeaderChangeEffect,
+    parse_effect,
+)
 
 _JOB = "headers"
 # Number of objects whose headers are read at the same time. It is small, because OBS accepts a change only within a few
@@ -168,14 +174,17 @@ class _HeadersJob:
         return NO_UNDO_TEXT if scope.headers == HeadersMode.UNDO.value else MOVES_TIME_TEXT
 
     def _find_step(self, scope: Scope) -> Step | None:
-        """Return the step that a change of headers needs first, or None if it needs none, or if no step permits it.
+        """Return the next step towards a change of headers, or None if no step permits the change.
 
-        If a change updates LastModified, no step permits an undo, and only a cutover changes headers, after a pass over
-        all keys of the project.
+        If a canary measured that changes are not safe, another canary would measure the same. If a change updates
+        LastModified, no step permits an undo, and only a cutover changes headers, after a pass over all keys of the
+        project.
         """
         if not isinstance(self._effect, HeaderChangeEffect):
-            return Step("canary")
-        if not self._effect.moves_time or scope.headers == HeadersMode.UNDO.value:
+            return Step("canary") if self._effect is UNMEASURED_TEXT else None
+        if not self._effect.moves_time:
+            return Step("headers")
+        if scope.headers == HeadersMode.UNDO.value:
             return None
         last_pass = self.driver.find_newest(Scope.from_options({}, self._invocation.settings.key_filter))
         return Step("cutover") if _applies_to_cutovers(last_pass) else Step("headers", {"dry_run": True})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -33,6 +33,8 @@ from oss_oms_sync.passes.states import make_answer
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, NEW_OBJECTS, NEW_WITHOUT_EVENT, OBJECTS_IN_SCOPE, Tally
 from oss_oms_sync.passes.work import RangeResult
+
+_EARLIER_RESULT_TEXT = "No pass has begun. This is the result of an earlier pass."
 
 
 @dataclass(frozen=True)
@@ -114,16 +116,20 @@ def _handle_options(event: bytes | str, invocation: Invocation, driver: Driver) 
         walk = _build_range_walk(invocation, pass_, Piece(), limit=payload.limit, dry_run=payload.dry_run)
         tally, answer = walk.run_alone()
         return _build_answer(answer, tally, walk.missing_keys if payload.dry_run else None)
+    refusal_reason = None if payload.look else find_refusal(invocation)
     if payload.look:
         state, stop_reason = driver.find_newest(scope), None
         previous_pass = driver.find_previous(state)
-    elif refusal_reason := find_refusal(invocation):
+    elif refusal_reason:
         state, stop_reason = driver.find_newest(scope), refusal_reason
     elif is_timer_event(event):
         state, stop_reason = driver.handle_timer(scope, settings.reconcile_period)
     else:
         state, stop_reason = driver.handle_request(scope, restart=payload.restart)
     answer = make_answer("reconcile", state, stop_reason, invocation.clock.now(), previous_pass)
+    if refusal_reason and answer.finished:
+        # An earlier pass says nothing about objects written since then.
+        answer = replace(answer, finished=False, next=_EARLIER_RESULT_TEXT)
     return _build_answer(answer, state.tally if state else Tally())
 
 

@@ -10,6 +10,7 @@ from oss_oms_sync.answers.text import Text, t
 # Answers in a canary's field report.
 YES, NO = "yes", "no"
 _REQUIRED_ANSWERS = ("moves_time", "moves_etag", "url", "expired_url")
+UNMEASURED_TEXT = t("no canary has measured the effect of changing headers in this OBS bucket")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def parse_effect(report: Mapping[str, object]) -> HeaderChangeEffect | Text:
             if answers["url"] == NO or answers["expired_url"] == YES:
                 return t("OBS does not enforce the expiry of a signed URL, so a delayed change could not be prevented")
             return HeaderChangeEffect(answers["moves_time"] == YES, answers.get("replaces") == YES)
-    return t("no canary has measured the effect of changing headers in this OBS bucket")
+    return UNMEASURED_TEXT
 
 
 # The name of doctor's check that the functions' key can change headers.

@@ -184,3 +184,26 @@ def test_reconcile_begins_no_pass_while_the_project_is_closed():
     ProjectState(world.invocation()).open()
     assert world.tick_until_finished()["accepted"] == len(missing())
     assert world.accepted_keys() == missing()
+
+
+def test_reconcile_in_a_closed_project_never_reports_a_finished_pass(world):
+    # GIVEN a finished pass, and an object written after the close
+    world.put_accepted("a")
+    world.advance()
+    earlier_answer = world.reconcile()
+    ProjectState(world.invocation()).close("Li Lei")
+    world.lose_events_of("b")
+    world.advance(600)
+
+    # WHEN the user runs reconcile, THEN the answer is that of the earlier pass, and does not count as finished
+    answer = world.reconcile()
+    assert answer == {
+        **earlier_answer,
+        "finished": False,
+        "next": "No pass has begun. This is the result of an earlier pass.",
+        "stop": "closed",
+        "stopped": answer["stopped"],
+    }
+    assert CLOSED in answer["stopped"]
+    # A request for the progress reports the earlier pass as it is.
+    assert world.reconcile(look=True) == earlier_answer

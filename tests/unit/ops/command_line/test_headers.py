@@ -22,7 +22,7 @@ def test_the_command_headers_with_look_only_requests_the_progress(run):
     [
         (
             "--dry-run",
-            headers_answer({HeadersOutcome.EQUAL: 1000, HeadersOutcome.DIFFERS: 2}, work="look"),
+            headers_answer({HeadersOutcome.EQUAL: 1000, HeadersOutcome.DIFFERS: 2}, work="look", step=Step("headers")),
             3,
             ("1,000", "cache-control", "a/", "a/1", "ACLs and tags", f"{OPS} headers"),
         ),
@@ -38,8 +38,18 @@ def test_the_command_headers_with_look_only_requests_the_progress(run):
             2,
             (f"{OPS} canary",),
         ),
+        *[
+            (words, headers_answer(outcomes, **details), code, ("unsafe in this OBS bucket", "docs/objects.md"))
+            for words, outcomes, details, code in (
+                ("--dry-run", {HeadersOutcome.DIFFERS: 2}, {"work": "look"}, 3),
+                ("", {}, {"stop": Stop.HEADERS, "stopped": "it says why", "finished": False, "pass_": None}, 2),
+            )
+        ],
     ],
-    ids=["differences by outcome and folder", "objects with tags", "no earlier canary"],
+    ids=[
+        *("differences by outcome and folder", "objects with tags", "no earlier canary"),
+        *("differences that must not be changed", "changes that are unsafe"),
+    ],
 )
 def test_the_command_headers_shows_its_result_and_the_next_step(run, words, answer, code, expected):
     caller = FakeCaller(compare=answer)

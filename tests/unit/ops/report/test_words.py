@@ -24,6 +24,7 @@ from unit.ops.web_page import certificate_page, page_of, parse, status_page
 # Names, which no language translates.
 NAMES = {
     "ACL",
+    "URL",
     "LastModified",
     "headers",
     "rclone",
