@@ -6,6 +6,7 @@ deployment tool, without appearing on a command line.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from argparse import Namespace
@@ -17,6 +18,7 @@ from ops.errors import UsageError
 from ops.functions.call import Caller
 from ops.project import read_text
 from ops.session import Session
+from ops.terminal import UnwrappedLine
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
@@ -174,6 +176,9 @@ def store_secrets(session: Session, options: Namespace, folder: Path) -> int:
     # All secrets are read before the first is stored, so that a key and its secret belong together.
     values = _read_secrets(session, options.name or [*secret_names])
     store(session.caller, {secret_names[name]: value for name, value in values.items()})
+    if options.json:
+        session.screen.answer([UnwrappedLine(json.dumps({"stored": [*values]}))])
+        return 0
     for name in values:
         session.print_text(
             t("{name} is now in the tool's secret store, as {named}.", name=name, named=secret_names[name])

@@ -34,13 +34,15 @@ def run_secrets(tmp_path):
     """Return a function that runs `ops.py secrets`, and returns the stored secrets and the output."""
     (tmp_path / "s.yaml").write_text(S_YAML)
 
-    def run_secrets(*names: str, typed: str | None = None, template=None) -> tuple[dict[str, str], str]:
+    def run_secrets(
+        *names: str, typed: str | None = None, template=None, as_json: bool = False
+    ) -> tuple[dict[str, str], str]:
         stored_secrets: dict[str, str] = {}
         store = SimpleNamespace(
             keep_secret=stored_secrets.__setitem__, forget_secret=stored_secrets.pop, secrets=stored_secrets.keys
         )
         console = Console(store, typed=typed)
-        keys.store_secrets(console.session, Namespace(name=list(names), template=template), tmp_path)
+        keys.store_secrets(console.session, Namespace(name=list(names), template=template, json=as_json), tmp_path)
         return stored_secrets, console.out.getvalue() + console.messages
 
     return run_secrets
@@ -53,6 +55,12 @@ def test_the_command_secrets_stores_values_of_the_environment(run_secrets, monke
     assert stored_secrets == {f"sync_{name}": value for name, value in VALUES.items()}
     assert output.endswith("s deploy -y\n")
     assert missing_parts(output, *VALUES.values()) == [*VALUES.values()]
+
+
+def test_the_command_secrets_prints_the_names_of_stored_secrets_as_json(run_secrets, monkeypatch):
+    for name, value in VALUES.items():
+        monkeypatch.setenv(name, value)
+    assert run_secrets("HW_AK", "HW_SK", as_json=True)[1] == '{"stored": ["HW_AK", "HW_SK"]}\n'
 
 
 def test_the_command_secrets_asks_for_missing_secrets_without_echo(run_secrets, monkeypatch):
