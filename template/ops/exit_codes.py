@@ -35,7 +35,7 @@ def _make_meanings(
 _FAILED_TEXT = t("the command failed: do what the message says")
 _SHARED_MEANINGS = {
     ExitCode.REFUSED: t("the command was refused: correct the option, file or setting that the message names"),
-    ExitCode.STOPPED: t("interrupted, for example by Ctrl-C: run the printed command, if there is one"),
+    ExitCode.STOPPED: t("interrupted, for example by Ctrl-C: do what the printed message says, if there is one"),
 }
 # By command: the meanings of its exit codes, except those that all commands share.
 _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
@@ -99,7 +99,10 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
     },
     "reconcile": _make_meanings(
         t("no object is left to submit, or --limit was reached"),
-        t("objects are left to submit, the pass has not finished, or the command failed: take the printed next step"),
+        t(
+            "objects are left to submit, the pass has not finished, no pass has begun, or the command failed: take the"
+            " printed next step"
+        ),
         t("no object is in scope: check the source bucket, --prefix, and the prefix and suffix in s.yaml"),
     ),
     "compare": _make_meanings(
@@ -112,12 +115,15 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
     ),
     "headers": _make_meanings(
         t("no header is left to change (with --undo: to restore)"),
-        t("the pass has not finished: run the command again; or the command failed: do what the message says"),
+        t(
+            "the pass has not finished: run the command again, unless the project is closed; or the command failed:"
+            " do what the message says"
+        ),
         t("headers still differ or are unknown, or no object is in scope: check the printed counts"),
         refused=t(
-            "no header was changed: no canary has shown that changes are safe (run canary), or a canary has"
-            " shown that they are safe only during a cutover (run headers --dry-run; the cutover then sets"
-            " the headers); or the command was refused: do what the message says"
+            "no header was changed: no canary has measured the effect of a change (run canary), or changes are safe"
+            " only during a cutover (without --undo: run headers --dry-run, and the cutover then sets the headers), or"
+            " not at all; or the command was refused: do what the message says"
         ),
     ),
     "cutover": {
@@ -185,7 +191,7 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
         ),
     ),
     "deletions": _make_meanings(
-        t("the list was written, or there is nothing to list"),
+        t("the list was written, or there is nothing to list: check the printed reasons for omission"),
         _FAILED_TEXT,
         refused=t(
             "no list can be made, the list would be too long, or the command was refused: do what the message says"

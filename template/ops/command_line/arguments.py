@@ -48,7 +48,11 @@ class Command(NamedTuple):
 
 
 def _price_option(name: str, usual_price: float, traffic: Text) -> Option:
-    text = t("price of {traffic}, in dollars per GB (default: {price})", traffic=traffic, price=f"{usual_price:.4f}")
+    text = t(
+        "price of {traffic}, in dollars per GB (default: {price}, the list price in mainland China)",
+        traffic=traffic,
+        price=f"{usual_price:.4f}",
+    )
     return option(name, text, metavar="DOLLARS", type=quantities.parse_dollars, default=usual_price)
 
 
@@ -187,8 +191,8 @@ COMMANDS = {
             option(
                 "--escaped-key",
                 t(
-                    "like --key, for a key with characters that you cannot type: write these as JSON escapes, such"
-                    " as a\\u0001b"
+                    "like --key, for a key with characters that you cannot type: write these as JSON escapes, and"
+                    " put the key in quotation marks, such as 'a\\u0001b'"
                 ),
                 action="append",
                 type=quantities.unescape_key,
@@ -213,8 +217,8 @@ COMMANDS = {
     "close": Command(
         t("close the project, so that it submits no more objects to OMS (takes two minutes)"),
         t(
-            "A cutover closes the project itself. Run close only to stop submissions by hand, for example"
-            " for the cutover of another project with the same sync task. Afterwards, check in the OMS"
+            "A cutover closes the project itself, after you agree. Run close only to stop submissions by hand,"
+            " for example for the cutover of another project with the same sync task. Afterwards, check in the OMS"
             " console that OMS has finished. While the project is closed, the functions record the objects"
             " written to the source; to submit these objects later, run open."
         ),
@@ -222,7 +226,7 @@ COMMANDS = {
     "open": Command(
         t("open a closed project, and submit the objects written while it was closed"),
         t(
-            "Run open to give up a cutover, to roll back to OSS, or after you closed the project by hand."
+            "Run open to give up a cutover, to roll back to OSS, or to undo the command close."
             " If a GO is in effect, the command asks you to confirm, because once the project is open, OMS"
             " can overwrite objects that applications wrote to OBS."
         ),
@@ -248,7 +252,8 @@ COMMANDS = {
         t(
             "By default, a pass over the source bucket begins every day (reconcilePeriod in s.yaml). Run"
             " reconcile to begin a pass now, for example after you have restored the trigger. In a closed"
-            " project, reconcile submits nothing. Ctrl-C stops the command, but not the pass."
+            " project, reconcile begins no pass, and shows the result of an earlier pass; --dry-run still counts"
+            " objects. Ctrl-C stops the command, but not the pass."
         ),
         (
             flag(
@@ -282,8 +287,9 @@ COMMANDS = {
             flag(
                 "--overwrite",
                 t(
-                    "also submit objects that differ and are newer in OBS, for example after an application changed"
-                    " them in OBS; OMS then overwrites these changes"
+                    "also submit objects that are newer in OBS and differ in size or (with --deep) in contents, for"
+                    " example after an application changed them; OMS then overwrites these changes. Objects that OMS"
+                    " would skip because of their equal size are not submitted: use migrate --overwrite"
                 ),
             ),
             flag(
@@ -310,7 +316,7 @@ COMMANDS = {
             " canary reports a new LastModified, headers can be changed only during a cutover: run headers"
             " --dry-run without --prefix, and the cutover then sets the headers. The command runs one pass"
             " over all objects. Only objects whose contents are proven equal get headers; contents are never"
-            " changed. Ctrl-C stops the command, but not the pass."
+            " changed. In a closed project, headers changes nothing. Ctrl-C stops the command, but not the pass."
         ),
         (
             [
@@ -321,7 +327,13 @@ COMMANDS = {
                         " objects already have equal headers, so that later passes skip them"
                     ),
                 ),
-                flag("--undo", t("restore the headers that OBS had before this command changed them")),
+                flag(
+                    "--undo",
+                    t(
+                        "restore the headers that OBS had before this command changed them; impossible if a change"
+                        " of headers also changes LastModified"
+                    ),
+                ),
             ],
             _PREFIX_OPTION,
             _RESTART_OPTION,
@@ -420,7 +432,8 @@ COMMANDS = {
         t("estimate the cost of the migration and the length of the freeze"),
         t(
             "Run cost before you deploy; you need no access keys. The freeze is the time in which"
-            " applications must not write to the source. Example:\n  {command}",
+            " applications must not write to the source. If your source bucket is outside mainland China, pass"
+            " its price with --egress-price. Example:\n  {command}",
             command=Step("cost", {"objects": "100M", "size": "200TB", "rate": "1M/day"}),
         ),
         (
@@ -471,7 +484,7 @@ COMMANDS = {
                 "--night-price",
                 t(
                     "price of traffic out of OSS from 00:00 to 08:00 China Standard Time, in dollars per GB"
-                    " (default: {price}; if you pass --egress-price, that price)",
+                    " (default: {price}, the list price in mainland China; if you pass --egress-price, that price)",
                     price=f"{Prices().night_egress:.4f}",
                 ),
                 metavar="DOLLARS",
@@ -490,8 +503,8 @@ COMMANDS = {
     "secrets": Command(
         t("store the secrets named in s.yaml, such as HW_AK, in the secret store of Serverless Devs"),
         t(
-            "Setup stores HW_AK and HW_SK on the machine on which it creates this access key. Run secrets on"
-            " other machines from which you deploy, after you have replaced an access key yourself, and for"
+            "Setup stores HW_AK and HW_SK, an access key, on the machine on which it creates the key. Run secrets"
+            " on other machines from which you deploy, after you have replaced an access key yourself, and for"
             " other secrets such as ALERT_WEBHOOK; then deploy. The command takes each secret from the"
             " environment variable of the same name, or asks you for the secret."
         ),
@@ -556,7 +569,10 @@ COMMANDS = {
             ),
             option(
                 "--only",
-                t("set up only this cloud, with the access key of its administrator (default: both clouds)"),
+                t(
+                    "create or remove resources only in this cloud, with the access key of its administrator"
+                    " (default: in both clouds)"
+                ),
                 choices=("alibaba", "huawei"),
                 default="",
             ),
@@ -626,15 +642,16 @@ COMMANDS = {
             flag(
                 "--overwrite",
                 t(
-                    "also copy objects that OMS would skip because it takes the object in OBS for equal; contents or"
-                    " headers can still differ"
+                    "also copy objects that OMS would otherwise skip because it considers the objects in OBS equal,"
+                    " although contents or headers can differ"
                 ),
             ),
             flag(
                 "--restore",
                 t(
-                    "also restore and copy archived objects; restoring is charged (default: the command asks; with"
-                    " --yes, archived objects are not copied)"
+                    "also restore and copy archived objects; restoring is charged. First grant the permission"
+                    " oss:RestoreObject to OMS's RAM user (<functionName>-oms): setup does not (default: the command"
+                    " asks; with --yes, archived objects are not copied)"
                 ),
             ),
             flag(
@@ -658,9 +675,11 @@ COMMANDS = {
     "deletions": Command(
         t("list the objects that were deleted at the source but are still in OBS, without deleting them"),
         t(
-            "Neither OMS nor this project deletes your objects in OBS. Run deletions after a run of"
-            " compare, and before the cutover: after a GO, no list can be made. Then delete the listed"
-            " objects within an hour, before the list is outdated, with a tool of your own such as rclone."
+            "Neither OMS nor this project deletes your objects in OBS. The list contains only objects that this"
+            " project copied, and that two comparisons, more than a day apart, did not find at the source. So run"
+            " compare without --prefix, and again more than a day later (the weekly passes count). Also run"
+            " checklist once. Then run deletions, before the cutover: after a GO, no list can be made. Delete the"
+            " listed objects within an hour, before the list is outdated, with a tool of your own such as rclone."
         ),
         (
             option(
