@@ -254,8 +254,8 @@ CHANGES = {
             ),
             (
                 f"{OPS}/command_line/arguments.py",
-                '            flag("--again"',
-                '            flag("--quiet", t("log nothing")),\n            flag("--again"',
+                '            flag(\n                "--again"',
+                '            flag("--quiet", t("log nothing")),\n            flag(\n                "--again"',
             ),
         ),
         ("tests/unit/ops/command_line/test_cli.py", "tests/unit/jobs/compare/test_asking.py", "tests/unit/answers"),

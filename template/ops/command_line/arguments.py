@@ -503,10 +503,11 @@ COMMANDS = {
     "secrets": Command(
         t("store the secrets named in s.yaml, such as HW_AK, in the secret store of Serverless Devs"),
         t(
-            "Setup creates the access key of the functions, and stores it as HW_AK and HW_SK on the machine on"
-            " which setup runs. Run secrets on other machines from which you deploy, after you have replaced an"
-            " access key yourself, and for other secrets such as ALERT_WEBHOOK; then deploy. The command takes"
-            " each secret from the environment variable of the same name, or asks you for the secret."
+            "Setup creates the access key of the functions (HW_AK and HW_SK in s.yaml), and stores it in the"
+            " secret store of the machine on which setup runs. Run secrets on other machines from which you deploy,"
+            " after you have replaced an access key yourself, and for other secrets such as ALERT_WEBHOOK; then"
+            " deploy. The command takes each secret from the environment variable of the same name, or asks you"
+            " for the secret."
         ),
         (
             option(
