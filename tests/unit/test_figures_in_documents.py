@@ -23,6 +23,7 @@ from tools.package import ROOT
 RATE, LANES, PIECE = (int(str(SETTINGS[name].default)) for name in ("OMS_RATE", "LANES", "PIECE_SECONDS"))
 A_DAY = RATE * KEYS_PER_CALL * 24 * 60 * 60 // 10**6
 A_PASS = pieces.MAX_PIECES * PIECE * int(work._CALLS_PER_SENDING_LANE) * KEYS_PER_CALL // 10**6
+A_WIDE_PASS = pieces.MAX_PIECES * PIECE * RATE * KEYS_PER_CALL // LANES / 10**6
 RESTS = resting._FIRST_PAUSE_SECONDS // 60
 CANARY_MB = sum(canary_object.size for canary_object in canary_objects()) // 10**6
 MINUTES = int(MIN_EVENT_AGE.total_seconds()) // 60
@@ -65,6 +66,7 @@ FIGURES = [
     ("how-it-works", f"a range of {work.MIN_SPLIT_OBJECTS:,} objects", f"{work.MIN_SPLIT_OBJECTS:,} 个对象以上"),
     ("how-it-works", f"more than {pieces.MAX_PIECES:,} pieces", f"超过 {pieces.MAX_PIECES:,} 段"),
     ("how-it-works", f"pieces: {A_PASS} million keys", f"提交 {A_PASS * 100:,} 万个对象"),
+    ("how-it-works", f"otherwise {A_WIDE_PASS} million", f"其他情况下 {A_WIDE_PASS * 100:.0f} 万个"),
 ]
 
 
