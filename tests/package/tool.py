@@ -106,11 +106,13 @@ class Fc3:
         return ""
 
     def _remove(self, resource: str, trigger: str | None) -> str:
-        if trigger:
-            if trigger not in [declared["triggerName"] for declared in self.deployed[resource]["triggers"]]:
-                raise RefusedError(f"trigger {trigger} does not exist")
+        # devsapp/fc3, src/subCommands/remove: a comma separates the names of several triggers.
+        for name in trigger.split(",") if trigger else ():
+            if name not in [declared["triggerName"] for declared in self.deployed[resource]["triggers"]]:
+                raise RefusedError(f"trigger {name} does not exist")
             if self.box:
-                self.box.remove_trigger(resource, trigger)
+                self.box.remove_trigger(resource, name)
+        if trigger:
             return ""
         if self.box:
             self.box.remove_function(resource)

@@ -504,10 +504,10 @@ COMMANDS = {
         t("store the secrets named in s.yaml, such as HW_AK, in the secret store of Serverless Devs"),
         t(
             "Setup creates the access key of the functions (HW_AK and HW_SK in s.yaml), and stores it in the"
-            " secret store of the machine on which setup runs. Run secrets on other machines from which you deploy,"
-            " after you have replaced an access key yourself, and for other secrets such as ALERT_WEBHOOK; then"
-            " deploy. The command takes each secret from the environment variable of the same name, or asks you"
-            " for the secret."
+            " secret store of the machine on which setup runs. On another machine, setup creates and stores a second"
+            " access key. Run secrets to store an access key that you created yourself, or other secrets such as"
+            " ALERT_WEBHOOK; then deploy. The command takes each secret from the environment variable of the same"
+            " name, or asks you for the secret."
         ),
         (
             option(
