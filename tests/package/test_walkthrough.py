@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -56,9 +57,9 @@ def project(shell: Shell, fc3: Fc3, box: Sandbox, tool: Tool, created_project: t
 
 def test_the_documented_steps_by_hand_bring_the_first_object_to_obs(shell, fc3, box):
     # GIVEN the steps of the page, for the sandbox's task
-    making, deploy = Document.read(BY_HAND).blocks_under("Set up by hand")
-    roles = "python3 policies/show.py"
-    assert roles.split() in Document.read(BY_HAND).commands
+    (making,) = Document.read(BY_HAND).blocks_under("Set up by hand")
+    roles, *deploy = "python3 policies/show.py", "s deploy -y", "python3 ops.py doctor"
+    assert all(command.split() in Document.read(BY_HAND).commands for command in (roles, *deploy))
     (by_hand,) = Document.read(DEPLOY).blocks_under("Deploy the project")
     remove = "s remove -y\npython3 policies/show.py --remove"
     address = "https://oms.cn-north-4.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
@@ -70,7 +71,7 @@ def test_the_documented_steps_by_hand_bring_the_first_object_to_obs(shell, fc3, 
     output = shell.run(roles)
     assert "aliyun ram CreateRole" in output
     assert "acs:oss:*:*:photos-oms-log/oms_source_record/*" in output
-    assert "\nSetup OK: " in shell.run(deploy)
+    assert "\nSetup OK: " in shell.run("\n".join(deploy))
     upload(box, "hello")
     assert f"oms_source_record/{box.task_id}/success_object/hello" in box.oss.objects(box.log_bucket)
     assert box.task.destination["hello"].data == b"hello"
@@ -305,8 +306,8 @@ def test_the_documented_ci_deploys_with_access_keys_of_its_own_store(
 
         # AND s.yaml can name an access that this machine lacks, and a webhook; and a fault of doctor fails the command
         text = (copy / "s.yaml").read_text(encoding="utf-8")
-        (line,) = (block for language, block in Document.read(ALARMS).blocks if language == "yaml")
-        named = {'  ALERT_WEBHOOK: ""\n': line.replace("<functionName>", "the")}
+        (line,) = re.findall(r"`(ALERT_WEBHOOK: \$[^`]+)`", Document.read(ALARMS).text)
+        named = {'ALERT_WEBHOOK: ""\n': f"{line}\n".replace("<functionName>", "the")}
         rewrite(copy / "s.yaml", {**named, 'access: "default"': "access: ours"})
         box.oms.faults.add(Fault.status(401))
         assert WEBHOOK not in expect_failure(1, "fault: access key: ", **keys, ALERT_WEBHOOK=WEBHOOK)
