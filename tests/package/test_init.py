@@ -8,7 +8,6 @@ import stat
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
-from textwrap import indent
 from typing import Any
 
 import jsonschema
@@ -193,7 +192,7 @@ def test_the_component_fc3_accepts_a_network_with_a_fixed_address(tmp_path):
     render.render(ANSWERS, tmp_path)
     (lines,) = Document.read(ROOT / "docs" / "lifecycle.md").blocks_under("A fixed address", "yaml")
     usual = "  network: &network\n    internetAccess: true\n"
-    rewrite(tmp_path / "s.yaml", {usual: indent(lines, "  ")})
+    rewrite(tmp_path / "s.yaml", {usual: lines})
 
     # WHEN it is deployed (the component gets these properties: see the first test)
     deployed = read_resources(tmp_path, lambda name: name)

@@ -146,6 +146,22 @@ def test_setup_of_a_file_that_extends_s_yaml_does_not_change_s_yaml(world):
     )
 
 
+def test_setup_moves_a_project_to_another_destination_bucket(world):
+    # GIVEN the steps of lifecycle.md: the task deleted, its address emptied, the new bucket in s.yaml
+    world.set_up()
+    world.oms._tasks.clear()
+    world.advance(300)
+    set_variables(world, SYNC_URL="", destinationBucket="photos-elsewhere")
+
+    # WHEN setup runs, THEN the task and both policies have the new bucket, and each user of OMS has one key
+    expect_success(world.setup(typed=YES))
+    assert [task.bucket.name for task in world.oms.tasks] == ["photos-elsewhere"]
+    assert len(world.iam_user("oms")["keys"]) == 1
+    lines = world.plan().values()
+    assert {line["state"] for line in lines} == {"there"}
+    assert world.variables()["SYNC_URL"] == world.oms.tasks[0].sync_url
+
+
 def test_setup_prints_the_lines_that_a_settings_file_lacks(world):
     file = world.folder / "s.yaml"
     file.write_text(file.read_text().replace(" # setup", ""))
