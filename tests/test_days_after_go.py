@@ -52,6 +52,11 @@ class WorldAfterGo(Migration):
         self.commands.append(command)
         return self.ops(*command.split()[2:])
 
+    def late_writes(self) -> list[str]:
+        """Return the keys that were written to OSS since the GO, as rclone lists them in docs/cutover.md."""
+        objects = self.oss.objects(self.source_bucket)
+        return sorted(key for key, row in objects.items() if row.last_modified >= self.time_of_go)
+
     def copy_back(self) -> list[str]:
         """Do what rclone does in docs/cutover.md: copy new objects from OBS to OSS, unless OSS has newer objects."""
         keys = []
@@ -122,6 +127,7 @@ def test_compare_names_late_writes_after_a_go_and_a_rollback_works(world):
     result = world.run("python3 ops.py open")
     expected_lines = (
         "1 object (overwritten): 'rewritten'",
+        "2 objects (older): 'both', 'late'",
         "1 object (unknown origin): 'new'",
         "1 object of equal size",
         "The project stays closed",
@@ -129,24 +135,27 @@ def test_compare_names_late_writes_after_a_go_and_a_rollback_works(world):
     assert result.code == 2
     assert [line for line in expected_lines if line not in result.text] == []
 
-    # WHEN an application writes to OBS just before the user stops it and copies the new objects back
+    # WHEN an application writes to OBS just before the user stops it, lists the late writes to OSS, keeps an
+    # application's version that is older than a late write, and copies the new objects back
     world.obs.put(world.destination_bucket, "newest", b"application")
+    assert world.late_writes() == ["both", "late", "straggler"]
+    world.write("both.application", world.in_obs("both"))
     assert world.copy_back() == ["new", "newest", "recreated", "rewritten", "same_size"]
     world.advance(15 * MINUTE)
     # THEN a comparison finds no object only in OBS, or newer there
     assert classes(world.run("python3 ops.py compare").answer) == {
         "missing": ["deleted"],
         "older": ["both", "late"],
-        "failed_before": ["straggler"],
+        "failed_before": ["both.application", "straggler"],
     }
     # WHEN the user repeats the deletions, and opens the project
     world.remove("deleted")
     world.ops("open", "--after-go")
     world.advance(30 * MINUTE)
-    # THEN both sides are the same, and an application's object is lost that a straggler wrote, too
+    # THEN both sides are the same, and of an object that a straggler wrote, too, the version that was kept remains
     assert classes(world.run("python3 ops.py compare").answer) == {}
     assert world.in_obs("both") == CONTENTS["C"]
-    for key in ("new", "newest", "recreated", "rewritten"):
+    for key in ("both.application", "new", "newest", "recreated", "rewritten"):
         assert world.in_obs(key) == b"application"
     assert world.in_obs("same_size") == CONTENTS["B"]
     assert world.in_obs("straggler") == CONTENTS["D"]

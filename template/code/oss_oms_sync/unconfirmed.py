@@ -66,7 +66,11 @@ UNCONFIRMED = {
     "delay of OMS's counts": Assumption(
         t("delay of OMS's counts"),
         t("at most ten minutes"),
-        t("`OMS_FINISHED` waits until OMS's counts have not changed for ten minutes"),
+        t(
+            "`OMS_FINISHED` waits until OMS has accepted no object for ten minutes, and finished none for"
+            " five. If the delay is longer, the check still waits for objects with a record, but can overlook"
+            " an object that OMS accepted twice within minutes: after a GO, OMS could write it to OBS again"
+        ),
         ("counts.shown_after",),
         confirming_values=_MINUTE_WORDS,
     ),
@@ -156,8 +160,8 @@ UNCONFIRMED = {
         ("objects.metadata.headers",),
     ),
     "rate of OMS": Assumption(
-        t("maximum rate of requests to OMS"),
-        t("20 requests per second"),
+        t("OMS's own limit of requests, besides the API gateway's (200 per second by default)"),
+        t("at least 20 per second for replay and for each pass; `forward` sends as many as there are uploads"),
         t("none: throttled objects are recorded and resent"),
         setting="OMS_RATE",
     ),

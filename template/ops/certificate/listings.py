@@ -5,7 +5,8 @@
     tab-separated                                   5<TAB>a/b.txt
 
 Keys are complete object keys, in UTF-8, or in UTF-16 with a byte order mark. rclone sorts keys by folders, and other
-programs by bytes, so the comparison of two listings depends on no order.
+programs by bytes, so the comparison of two listings depends on no order. rclone takes an empty object whose key ends
+with a slash for a folder, and omits the object; without --no-modtime and --no-mimetype, it sends a request per object.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ _DIGEST_FILES = 64
 _DIGEST_BYTES = 32
 _KEY_FIELDS, _SIZE_FIELDS = ("Path", "Key", "key"), ("Size", "size")
 _FORMAT_REMEDY = t(
-    'Pass the output of `rclone lsjson -R --files-only`, JSON lines {{"key": ..., "size": ...}}, or lines'
-    " with size, tab and key"
+    "Pass the output of `rclone lsjson -R --files-only --no-modtime --no-mimetype`, JSON lines"
+    ' {{"key": ..., "size": ...}}, or lines with size, tab and key'
 )
 
 

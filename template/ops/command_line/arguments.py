@@ -58,8 +58,8 @@ def _price_option(name: str, usual_price: float, traffic: Text) -> Option:
 
 def _listing_option(name: str, file_text: Text) -> Option:
     text = t(
-        "{file}: the output of `rclone lsjson -R --files-only`, lines such as"
-        ' {{"key":"a.txt","size":5}}, or lines of size, tab and key',
+        "{file}: the output of `rclone lsjson -R --files-only --no-modtime --no-mimetype` (which omits empty objects"
+        ' whose keys end with "/"), lines such as {{"key":"a.txt","size":5}}, or lines of size, tab and key',
         file=file_text,
     )
     return option(name, text, metavar="LISTING", type=Path)

@@ -58,8 +58,15 @@ _CLOSED_TEXT = t(
     "The project stays closed. After the step above, run the cutover again, which continues from this state."
 )
 _GIVE_UP_TEXT = t("To give up the cutover and open the project: {command}", command=Step("open"))
-# Classes of objects that are newer in OBS, or only there, by a comparison since the GO.
-_APPLICATION_CLASSES = (ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS, ObjectClass.UNKNOWN, ObjectClass.ARRIVING)
+# Classes of objects that are only in OBS, or in another version there, by a comparison since the GO. An object that is
+# older in OBS was last written to OSS, but an application may have written it to OBS, too.
+_CHANGED_CLASSES = (
+    ObjectClass.OVERWRITTEN,
+    ObjectClass.OLDER,
+    ObjectClass.SUSPICIOUS,
+    ObjectClass.UNKNOWN,
+    ObjectClass.ARRIVING,
+)
 _MAX_SHOWN_KEYS = 5
 _YES = "yes"
 
@@ -135,7 +142,7 @@ def open_by_hand(session: Session, *, after_go: bool) -> MarkAnswer:
 
 
 def _list_application_writes(session: Session, go: str) -> Iterator[Text]:
-    """Yield lines about the objects that applications have written to OBS since the GO, by the last comparison.
+    """Yield lines about the objects that applications may have written to OBS since the GO, by the last comparison.
 
     `go` is the object key of the GO's certificate. A comparison that began before the certificate lists no such
     objects.
@@ -148,7 +155,7 @@ def _list_application_writes(session: Session, go: str) -> Iterator[Text]:
         return
     yield t("The comparison that began at {began} found in OBS:", began=comparison.started)
     counts = {name: object_class.destination.objects for name, object_class in comparison.classes.items()}
-    for object_class in _APPLICATION_CLASSES:
+    for object_class in _CHANGED_CLASSES:
         if number := counts.get(object_class):
             keys = [repr(key) for key in comparison.classes[object_class].keys[:_MAX_SHOWN_KEYS]]
             yield t("  {n:object|objects} ({title}): {keys}", n=number, title=object_class.label, keys=keys)
@@ -157,7 +164,7 @@ def _list_application_writes(session: Session, go: str) -> Iterator[Text]:
     )
     if unproven_count:
         yield t("  {n:object|objects} of equal size whose contents are not proven equal", n=unproven_count)
-    if not unproven_count and not any(map(counts.get, _APPLICATION_CLASSES)):
+    if not unproven_count and not any(map(counts.get, _CHANGED_CLASSES)):
         yield t("  no object that exists only in OBS, or is newer in OBS than in the source")
 
 

@@ -39,6 +39,7 @@ from oss_oms_sync.answers.text import Text, t
 _SUBMITTED_TEXT = t("{submitted} (accepted: {accepted}, failed: {failed})")
 _NO_OBJECT_TEXT = t("No object is in scope: check the source bucket, the prefix and the suffix for typos.")
 _EMPTY_SOURCE_TEXT = t("The source has no object in scope, but OBS has some.")
+_DIFFERENCES_TEXT = t("The log bucket lists all keys that do not count as equal, in these files: {files}")
 _UNREAD_TEXTS = {
     "unreadable": t(
         "{number:object|objects} could not be read: archived, or encrypted with a key that the function's"
@@ -172,6 +173,10 @@ def _describe_comparison(result: ComparisonResult, translate: Translator) -> Blo
     for object_class, counts in counted_classes(result).items():
         if counts.keys and object_class in LACKING_CLASSES | PENDING_CLASSES | ACCEPTABLE_CLASSES:
             blocks += [Paragraph(Span("code", object_class.title)), keys(counts.keys)]
+    if result.differences:
+        # A pass can have thousands of files, all in the same folder.
+        folder = result.differences[0].rpartition("/")[0]
+        blocks.append(Paragraph(translate(_DIFFERENCES_TEXT, files=f"{folder}/*.txt")))
     blocks += comparison.remedies(result, translate)
     for kind, names in result.deep.keys.items() if result.deep else ():
         blocks += [Paragraph(translate(_UNREAD_TEXTS[kind], number=getattr(result.deep, kind))), keys(names)]

@@ -432,6 +432,14 @@ def test_the_text_of_compare_does_not_show_objects_in_transit_in_red():
     assert "  in_flight\n      'late'\n" in text(pass_lines(answer))
 
 
+def test_the_text_of_compare_names_the_files_that_list_all_differing_keys():
+    folder = "oms_source_record/differences/p-compare/t/pass"
+    listed = compare_answer(MISSING_CLASSES, differences=[f"{folder}/{name}.txt" for name in "ab"])
+    lists_text = "do not count as equal, in these files:"
+    assert f"{lists_text} {folder}/*.txt" in " ".join(text(pass_lines(listed)).split())
+    assert lists_text not in text(pass_lines(compare_answer(MISSING_CLASSES)))
+
+
 @pytest.mark.parametrize("trial", [compare_answer(MISSING_CLASSES, **TRIAL), pass_answer(missing=["a"], **TRIAL)])
 def test_the_text_of_a_dry_run_counts_objects_that_would_be_submitted(trial):
     not_sent = ["submitted objects", "submitted by this pass"]

@@ -81,9 +81,10 @@ OPENING_CALLS = [
 ]
 
 
-def test_the_command_open_after_a_go_lists_objects_only_in_obs_and_asks(command):
+def test_the_command_open_after_a_go_lists_objects_that_change_and_asks(command):
     classes = {
         "overwritten": make_class_counts(1, 1, "photos/a"),
+        "older": make_class_counts(1, 1, "photos/b"),
         "unknown": make_class_counts(0, 2, "new"),
         "equal_size": make_class_counts(3, 3),
     }
@@ -91,9 +92,10 @@ def test_the_command_open_after_a_go_lists_objects_only_in_obs_and_asks(command)
     assert command(console, "open") == 0
     assert console.caller.asked == OPENING_CALLS
     assert "A GO is in effect (0007-20260131T090000Z-go.json): applications write to OBS." in console.messages
-    assert console.messages.splitlines()[-5:] == [
+    assert console.messages.splitlines()[-6:] == [
         "The comparison that began at 2026-02-01T00:00:00Z found in OBS:",
         "  1 object (overwritten): 'photos/a'",
+        "  1 object (older): 'photos/b'",
         "  2 objects (unknown origin): 'new'",
         "  3 objects of equal size whose contents are not proven equal",
         "Type yes to open the project after a GO: The trigger of forward exists, and a reconcile pass has begun.",
