@@ -63,7 +63,10 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
     ),
     "replay": _make_meanings(
         t("no selected object is left to resend"),
-        t("selected objects are left to resend, or the command failed: check the printed reasons"),
+        t(
+            "failed objects are left to resend (also if --limit was reached, or with --dry-run), or the command failed:"
+            " check the printed result"
+        ),
     ),
     "close": _make_meanings(
         t("the project is closed"),
@@ -106,7 +109,7 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
         t("no object is in scope: check the source bucket, --prefix, and the prefix and suffix in s.yaml"),
     ),
     "compare": _make_meanings(
-        t("every object is proven equal; with --standstill: the pass has finished"),
+        t("every object is proven equal; with --standstill: the pass has finished (status reports changes)"),
         t(
             "objects are missing or differ, the pass has not finished, or the command failed: take the printed next"
             " step"

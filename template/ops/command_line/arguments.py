@@ -99,7 +99,13 @@ _RESTART_OPTION = flag(
         " options; with other options, a new pass replaces it)"
     ),
 )
-_LOOK_OPTION = flag("--look", t("only show the progress of the newest pass"))
+_LOOK_OPTION = flag(
+    "--look",
+    t(
+        "only show the progress of the newest pass over all objects of the project (with --prefix: of the newest pass"
+        " with the same prefix)"
+    ),
+)
 
 
 def _pass_options(since_help: Text) -> tuple[Option, ...]:
@@ -298,7 +304,10 @@ COMMANDS = {
             ),
             flag(
                 "--standstill",
-                t("only list both buckets, and compute digests, which show changes since the last comparison"),
+                t(
+                    "only list both buckets and compute digests; if the source is unchanged, status then reports"
+                    " changes in OBS since the last comparison"
+                ),
             ),
             *_pass_options(
                 t(
@@ -323,8 +332,9 @@ COMMANDS = {
                 flag(
                     "--dry-run",
                     t(
-                        "change nothing in OBS: count the objects by header and result, and record which"
-                        " objects already have equal headers, so that later passes skip them"
+                        "change nothing in OBS now: count the objects by header and result, and record which"
+                        " objects already have equal headers, so that later passes skip them. After a run without"
+                        " --prefix, even with --dry-run, later cutovers change the headers in OBS without asking"
                     ),
                 ),
                 flag(
@@ -418,8 +428,9 @@ COMMANDS = {
         t(
             "Run check before you rely on a certificate. You need neither access keys nor a deployed"
             " project. For the comparison, list both buckets with a tool of your own during the freeze,"
-            " before applications write to OBS, and pass both listings. With only one listing, check can"
-            " miss that an object is missing in OBS, if OBS has an extra object instead."
+            " before applications write to OBS, and pass both listings. With only the source's listing, check"
+            " does not verify OBS, and with only the destination's, not the source: in both cases, check can miss"
+            " that OBS lacks an object."
         ),
         (
             option("certificate", t("JSON file of the certificate"), metavar="CERTIFICATE", type=Path),
