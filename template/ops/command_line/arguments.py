@@ -312,7 +312,7 @@ COMMANDS = {
             *_pass_options(
                 t(
                     "submit only objects written since this time in UTC, such as 2026-01-31 (default:"
-                    " three days before the first deployment)"
+                    " three days before the first deployment; for objects newer in OBS: no limit)"
                 )
             ),
         ),

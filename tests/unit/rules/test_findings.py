@@ -201,6 +201,13 @@ CASES: dict[str, Case] = {
         ["resend the objects"],
         ("compare", {"overwrite": True, "restart": True}),
     ),
+    "an overwritten object that an option `since` excluded": (
+        "OVERWRITTEN",
+        {"classes.overwritten.destination.bytes": 5, "passes.compare.since": "2026-01-31T08:00:00Z"},
+        "failed",
+        ["resend the objects"],
+        ("compare", {"overwrite": True, "restart": True}),
+    ),
     "an overwritten object that was submitted": (
         "OVERWRITTEN",
         {

@@ -236,7 +236,7 @@ class Judge:
 
     - `submit_since`: objects that are missing or older in the destination are submitted if they were written since this
       time, in seconds since 1970; with None, no object is submitted.
-    - `overwrite`: True if objects that are newer in the destination are submitted as well.
+    - `overwrite_since`: this time for objects that are newer in the destination; with None, none of them is submitted.
     - `prover`: the reader of objects of the classes in `read_classes` that have no stored proof; with None, no object
       is read.
     - `file_system`: the destination, if it is a parallel file system.
@@ -247,7 +247,7 @@ class Judge:
     key_filter: KeyFilter
     times: JudgementTimes
     submit_since: float | None = None
-    overwrite: bool = False
+    overwrite_since: float | None = None
     prover: Prover | None = None
     read_classes: Collection[ObjectClass] = POSSIBLY_EQUAL_CLASSES
     file_system: FileSystem | None = None
@@ -322,10 +322,11 @@ class Judge:
 
     def _select_key_to_submit(self, entry: Entry, object_class: ObjectClass) -> FailedKey | None:
         source, is_overwritten = entry.source, object_class is ObjectClass.OVERWRITTEN
-        if source is None or self.submit_since is None or source.modified < self.submit_since:
-            return None
         is_missing_or_older = object_class is ObjectClass.MISSING or object_class is ObjectClass.OLDER
-        if not is_missing_or_older and not (self.overwrite and is_overwritten and not self._is_skipped(entry)):
+        if source is None or not (is_missing_or_older or (is_overwritten and not self._is_skipped(entry))):
+            return None
+        min_time = self.overwrite_since if is_overwritten else self.submit_since
+        if min_time is None or source.modified < min_time:
             return None
         # A submission to overwrite is never the first submission of its object.
         is_repeated = is_overwritten or is_covered(source, entry.success_record)

@@ -268,12 +268,14 @@ class _ComparisonJob:
         # A cutover does not wait for a copy that OMS correctly skips, and does not resend such an object.
         mode = self._task.object_overwrite_mode or OverwriteMode.DEFAULT
         possibly_skipped_classes = POSSIBLY_SKIPPED_CLASSES if pass_.scope.cutover and mode.compares_contents else ()
+        # No migration copies an object again that is newer in OBS, so only an explicit `since` limits `overwrite`.
+        overwrite_since = pass_.scope.since.timestamp() if pass_.scope.since else 0.0
         classes_to_read = POSSIBLY_EQUAL_CLASSES if pass_.scope.deep else possibly_skipped_classes
         return Judge(
             self._invocation.settings.key_filter,
             JudgementTimes(now.timestamp(), self._oms_progress, settling_seconds, pass_.migrations),
             submit_since=None if is_closed else pass_.scope.min_time(installation_time).timestamp(),
-            overwrite=pass_.scope.overwrite,
+            overwrite_since=overwrite_since if pass_.scope.overwrite and not is_closed else None,
             prover=self._build_prover(stores_proofs=stores_proofs) if classes_to_read else None,
             read_classes=classes_to_read,
             file_system=FileSystem(self._destination) if self._is_file_system else None,

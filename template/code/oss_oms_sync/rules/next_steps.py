@@ -76,14 +76,14 @@ def comparison_step(facts: WaitingFacts, **options: object) -> Step:
 
     During a cutover, the command is the cutover itself, unless the options require a separate comparison. The option
     `overwrite` is repeated only for a recheck (`again`), so that compare overwrites newer objects in OBS only on
-    request.
+    request. A new comparison with `overwrite` does not repeat `since`, which would exclude objects.
     """
     comparison = facts.passes.compare
     all_options: dict[str, object] = {}
     if comparison:
         repeated_options = {"deep": comparison.deep, "overwrite": comparison.overwrite and "again" in options}
         all_options = {name: True for name, is_set in repeated_options.items() if is_set}
-        if comparison.since:
+        if comparison.since and ("overwrite" not in options or "again" in options):
             all_options["since"] = comparison.since
     all_options = {**all_options, **options}
     if facts.frozen_since and not all_options.keys() & {"overwrite", "since"}:

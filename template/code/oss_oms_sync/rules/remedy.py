@@ -38,7 +38,8 @@ _MIGRATING_TEXT = t(
 _FAILED_REMEDY = t("Run status, which reports the reasons for the failures. Resend the objects, then recheck them")
 _RECHECK_REMEDY = t("Recheck the objects in a few minutes")
 _SUBMITTED_REMEDY = t(
-    "Compare has submitted the objects, unless the project was closed. Recheck the objects in a few minutes"
+    "Compare has submitted the objects, unless the project was closed or --since excluded the objects. Recheck the"
+    " objects in a few minutes"
 )
 _UNCHANGED_REMEDY = t("The recheck found the same differences. Start a new comparison, which submits the objects again")
 _UNSUBMITTED_REMEDY = t(

@@ -37,6 +37,22 @@ def test_compare_submits_newer_objects_of_obs_only_with_overwrite(world, options
     assert answer["failed"] == 0
 
 
+@pytest.mark.parametrize(("options", "sent"), [({}, OVERWRITTEN), ({"since": "2026-01-09"}, [])])
+def test_overwrite_has_no_time_limit_but_an_explicit_since(options, sent):
+    # GIVEN an object that is missing and an object that is newer in OBS, both written long before the installation
+    world = World.holding_copies(LANES="1")
+    world.lose_events_of("a/1", "b/2")
+    world.advance(9 * DAY)
+    world.write("b/2", "12")
+    world.bucket.add_installation(world.clock.now())
+    world.advance(HOUR)
+    # WHEN compare runs with `overwrite`
+    answer = world.compare(overwrite=True, **options)
+    # THEN it leaves the missing object to a migration, but no migration copies the other object
+    assert classes(answer) == {"missing": ["a/1"], "overwritten": OVERWRITTEN}
+    assert sorted(world.accepted_keys()) == sent
+
+
 def test_compare_with_overwrite_submits_an_object_that_is_six_minutes_old():
     world = World.holding_copies(LANES="1")
     world.lose_events_of("a/1")
