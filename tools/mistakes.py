@@ -1336,6 +1336,14 @@ def _list_pass_fields(""",
         "self.driver.find_newest(scope)",
     ),
     Mistake(
+        "the remedy for headers that no cutover changes is another cutover",
+        f"{_UNIT}/jobs/certify/test_checked_headers.py"
+        "::test_headers_that_no_cutover_changes_need_an_acceptance_or_a_canary",
+        f"{_CODE}/jobs/headers.py",
+        "HeadersOutcome.DIFFERS if self._can_change else HeadersOutcome.UNSAFE",
+        "HeadersOutcome.DIFFERS",
+    ),
+    Mistake(
         "a standstill pass takes the record of any versions",
         _CHECKED,
         f"{_CODE}/jobs/headers.py",

@@ -28,7 +28,7 @@ from oss_oms_sync.answers.text import t
 _SAMPLED_TITLES = [object_class.title for object_class in EQUAL_CLASSES]
 # Outcomes of the standstill pass for an object's headers: the headers are settled, differ, or are unknown.
 _SETTLED_OUTCOMES = [HeadersOutcome.RECORDED.title, HeadersOutcome.EQUAL.title]
-_DIFFERENT_OUTCOMES = ["differs", "other_class", "archived", "not_ascii", "too_large", "removal"]
+_DIFFERENT_OUTCOMES = ["differs", "unsafe", "other_class", "archived", "not_ascii", "too_large", "removal"]
 _UNKNOWN_OUTCOMES = ["changed", "unreadable", "unconfirmed", HeadersOutcome.UNREAD.title]
 # The name that stands for all headers beyond the maximum number of names; an object counts once for each of them.
 _OTHER_HEADERS = "*"

@@ -325,7 +325,7 @@ class Cutover:
         try:
             answer = run_pass(session, "headers", {**payload, "cutover": True, **_RESTART_OPTIONS})
         except FunctionError as error:
-            # The check METADATA decides about headers, by a sample.
+            # The check METADATA decides, because the standstill pass checks the headers of every object.
             self._print_result(False, error.problem)
             return True
         if not isinstance(answer, HeadersAnswer) or not answer.finished:

@@ -46,6 +46,8 @@ class HeadersOutcome(Enum):
     UNTOUCHED = "untouched", True, t("headers never changed by this project")
     # The outcome if the pass does not change headers.
     DIFFERS = "differs", False, t("headers that differ and can be corrected in OBS")
+    # A standstill pass counts these objects separately if no cutover can change headers.
+    UNSAFE = "unsafe", False, t("headers that differ, but no canary has found changes of headers in OBS safe")
     # The pass did not change the object, or does not know whether it did.
     OTHER_CLASS = "other_class", False, t("contents not proven equal: headers left unchanged")
     CHANGED = "changed", False, t("object written during the pass: headers left unchanged")

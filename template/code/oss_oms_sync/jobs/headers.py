@@ -195,11 +195,11 @@ class _HeadersJob:
             return RangeResult(
                 replace(start_piece, kind=PieceKind.RESTING, stopped=Stopped(Stop.HEADERS, refusal_text.en))
             )
-        return _RangeWork(self._invocation, self._destination, self._build_mender(), pass_, start_piece, seconds).run()
-
-    def _build_mender(self) -> Mender:
-        may_replace = isinstance(self._effect, HeaderChangeEffect) and self._effect.may_replace
-        return Mender(self._invocation, self._destination, may_replace=may_replace)
+        effect = self._effect if isinstance(self._effect, HeaderChangeEffect) else None
+        mender = Mender(self._invocation, self._destination, may_replace=bool(effect and effect.may_replace))
+        return _RangeWork(
+            self._invocation, self._destination, mender, pass_, start_piece, seconds, can_change=effect is not None
+        ).run()
 
 
 class _RangeWork:
@@ -213,6 +213,8 @@ class _RangeWork:
         pass_: Pass,
         start_piece: Piece,
         seconds: float,
+        *,
+        can_change: bool,
     ) -> None:
         self._invocation = invocation
         self._start = start_piece
@@ -223,6 +225,8 @@ class _RangeWork:
         }[pass_.scope.headers]
         self._is_undo = pass_.scope.headers == HeadersMode.UNDO.value
         self._is_standstill = pass_.scope.standstill
+        # False if every cutover leaves headers that differ.
+        self._can_change = can_change
         now = invocation.clock.now().timestamp()
         settling_seconds = MIN_CUTOVER_AGE_SECONDS if pass_.scope.cutover or self._is_standstill else MIN_AGE_SECONDS
         self._judge = Judge(invocation.settings.key_filter, JudgementTimes(now, min_age_seconds=settling_seconds))
@@ -329,12 +333,17 @@ class _RangeWork:
 
     def _process_batch(self, last_key: str) -> None:
         for row, outcome in zip(self._batch, self._compare_or_change() if self._batch else [], strict=True):
-            is_unproven = outcome.outcome is HeadersOutcome.DIFFERS and row.key in self._unproven
-            self._count.add_outcome(
-                row.key, outcome._replace(outcome=HeadersOutcome.OTHER_CLASS) if is_unproven else outcome
-            )
+            if self._is_standstill and outcome.outcome is HeadersOutcome.DIFFERS:
+                outcome = outcome._replace(outcome=self._find_difference(row))
+            self._count.add_outcome(row.key, outcome)
         self._batch, self._unproven = [], set()
         self._state_before_batch = replace(self._start, after=last_key, tally=self._count.tally())
+
+    def _find_difference(self, row: HeadersRow) -> HeadersOutcome:
+        """Return the outcome in a standstill pass of an object whose headers differ: can a cutover change them?"""
+        if row.key in self._unproven:
+            return HeadersOutcome.OTHER_CLASS
+        return HeadersOutcome.DIFFERS if self._can_change else HeadersOutcome.UNSAFE
 
     def _compare_or_change(self) -> Sequence[MendingResult]:
         """Compare or change the headers of the batch, and return the outcomes.

@@ -18,6 +18,11 @@ from oss_oms_sync.rules.reading import GRANT_READING
 # Outcomes of objects whose headers another standstill pass may determine.
 _UNKNOWN_OUTCOMES = (HeadersOutcome.UNREAD, HeadersOutcome.CHANGED, HeadersOutcome.UNCONFIRMED)
 _ACCEPT_REMEDY = t("Accept metadata by name (--accept): this project cannot change these headers in OBS")
+_UNSAFE_REMEDY = t(
+    "Accept metadata by name (--accept): a cutover leaves these headers, because no canary has found such changes safe."
+    " If no canary has tested them, alternatively open the project, run {canary}, then run the cutover again",
+    canary=Step("canary"),
+)
 
 
 def judge_all_headers(facts: CutoverFacts, headers: CheckedHeaders, check: CutoverCheck) -> Finding:
@@ -41,11 +46,13 @@ def judge_all_headers(facts: CutoverFacts, headers: CheckedHeaders, check: Cutov
             remedy_text = t("Open the project, then run the cutover again, which changes these headers in OBS")
             step = Step("open")
         return check.finding(Result.FAILED, text, remedy_text, step, keys[:MAX_KEYS])
+    if HeadersOutcome.UNSAFE in unsettled_counts:
+        return check.finding(Result.NOT_PROVEN, text, _UNSAFE_REMEDY, acceptance_step(facts, METADATA), keys[:MAX_KEYS])
     if any(outcome in unsettled_counts for outcome in _UNKNOWN_OUTCOMES):
         remedy_text = t(
             "Continue the cutover, which reads the headers of more objects. Alternatively, open the project,"
             " run {step}, then continue the cutover",
-            step=Step("headers"),
+            step=Step("headers", {"dry_run": True}),
         )
         return check.finding(Result.NOT_PROVEN, text, remedy_text, cutover_step(facts), keys[:MAX_KEYS])
     remedy_text = _ACCEPT_REMEDY

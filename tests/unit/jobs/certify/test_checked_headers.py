@@ -150,9 +150,38 @@ def test_several_passes_read_the_headers_of_many_unrecorded_objects(mocker):
         assert verdict(document) == ("NOT PROVEN", {"METADATA": "not proven"})
         finding = check(document, "METADATA")
         assert finding["step"]["job"] == "cutover"
-        assert "python3 ops.py headers" in finding["next"]
+        assert "python3 ops.py headers --dry-run" in finding["next"]
     assert outcomes[0] == {"equal": 1, "unread": 3}
     assert outcomes[-1] == {"recorded": 3, "equal": 1}
+
+
+UNSAFE = {"url": "yes", "expired_url": "yes", "moves_etag": "no", "moves_time": "no"}
+
+
+@pytest.mark.parametrize("report", [{}, {"in_place": UNSAFE}])
+def test_headers_that_no_cutover_changes_need_an_acceptance_or_a_canary(report):
+    # GIVEN lost headers, a headers pass that changed nothing, and no canary that permits changes
+    world = CheckedWorld()
+    world.bucket.add_canary_result(report)
+    world.headers("look")
+    world.freeze()
+    world.open_and_compare()
+    assert world.mend()["stop"] == "headers"
+    world.stand_still()
+    document = world.certify()
+    # THEN the standstill pass still checks each object, and the printed step is not another refused change
+    assert checked_headers(document)["outcomes"] == {"unsafe": 3, "equal": 1}
+    assert verdict(document) == ("NOT PROVEN", {"METADATA": "not proven"})
+    assert check(document, "METADATA")["step"]["job"] == "cutover"
+    assert check(document, "METADATA")["step"]["options"]["accept"].keys() == {"metadata"}
+    assert verdict(world.certify(accept={"metadata": "the owner: not needed"})) == ("GO", {})
+
+    # WHEN a canary permits changes instead, and the project is opened, THEN a cutover changes the headers
+    world.measure_headers()
+    world.open_and_compare()
+    assert world.mend()["outcomes"] == {"mended": 3, "recorded": 1}
+    world.stand_still()
+    assert verdict(world.certify()) == ("GO", {})
 
 
 def test_headers_of_unproven_contents_are_checked_but_need_an_acceptance():
