@@ -60,7 +60,8 @@ def test_the_documented_steps_by_hand_bring_the_first_object_to_obs(shell, fc3, 
     (making,) = Document.read(BY_HAND).blocks_under("Set up by hand")
     roles, *deploy = "python3 policies/show.py", "s deploy -y", "python3 ops.py doctor"
     assert all(command.split() in Document.read(BY_HAND).commands for command in (roles, *deploy))
-    (by_hand,) = Document.read(DEPLOY).blocks_under("Deploy the project")
+    by_hand = ["s forward invoke --event-file events/put-object.json", "s forward logs --tail"]
+    assert all(command.split() in Document.read(DEPLOY).commands for command in by_hand)
     remove = "s remove -y\npython3 policies/show.py --remove"
     address = "https://oms.cn-north-4.myhuaweicloud.com/v2/<project id>/sync-tasks/<task id>/events"
     assert address in making
@@ -75,7 +76,7 @@ def test_the_documented_steps_by_hand_bring_the_first_object_to_obs(shell, fc3, 
     upload(box, "hello")
     assert f"oms_source_record/{box.task_id}/success_object/hello" in box.oss.objects(box.log_bucket)
     assert box.task.destination["hello"].data == b"hello"
-    output = shell.run(by_hand)
+    output = shell.run("\n".join(by_hand))
     assert "Invoke Result:\ntrue" in output
     assert output.count('"job": "forward"') == 3  # the upload's id, this event's, and this event's again in the log
     assert "aliyun ram DeleteRole" in shell.run(remove)
