@@ -58,8 +58,9 @@ def _price_option(name: str, usual_price: float, traffic: Text) -> Option:
 
 def _listing_option(name: str, file_text: Text) -> Option:
     text = t(
-        "{file}: the output of `rclone lsjson -R --files-only --no-modtime --no-mimetype` (which omits empty objects"
-        ' whose keys end with "/"), lines such as {{"key":"a.txt","size":5}}, or lines of size, tab and key',
+        "{file}: the output of `rclone lsjson -R --files-only --no-modtime --no-mimetype` (rclone omits empty objects"
+        ' whose keys end with "/": if there are any, use another format), lines such as'
+        ' {{"key":"a.txt","size":5}}, or lines of size, tab and key',
         file=file_text,
     )
     return option(name, text, metavar="LISTING", type=Path)
@@ -96,7 +97,7 @@ _RESTART_OPTION = flag(
     "--restart",
     t(
         "abandon an unfinished pass, and start over (default: continue the unfinished pass if it has the same"
-        " options; with other options, a new pass replaces it)"
+        " options; with other options, a new pass replaces it; with another --prefix, both passes continue)"
     ),
 )
 _LOOK_OPTION = flag(
