@@ -131,7 +131,7 @@ class Intentions:
             return
         session.print_text(
             t(
-                "The migration of the existing objects is not finished, and OMS still has the access keys"
+                "The migration of the existing objects has not ended, and OMS still has the access keys"
                 " {keys}. To follow the migration to its end and delete the access keys: {command}",
                 command=Step("migrate"),
                 keys=intention.keys,

@@ -249,7 +249,12 @@ class _Run:
         OSS may or may not send an event about the change.
         """
         session, source = self._session, self._accounts.source
-        session.progress(t("changing headers of {title} in OSS", title=object_title(trace.original, session.lang)))
+        session.progress(
+            t(
+                "changing headers of the canary object '{title}' in OSS",
+                title=object_title(trace.original, session.lang),
+            )
+        )
         # Records have whole seconds, so the change's records must be later than the first.
         session.clock.sleep(2.0)
         self._journals.write(self._journal, session.clock.now())
@@ -267,7 +272,10 @@ class _Run:
         copied_trace = next((trace for trace in self._watch.traces if trace.copy_time), None)
         if copied_trace:
             self._session.progress(
-                t("changing headers of {title} in OBS", title=object_title(copied_trace.original, self._session.lang))
+                t(
+                    "changing headers of the canary object '{title}' in OBS",
+                    title=object_title(copied_trace.original, self._session.lang),
+                )
             )
             self._in_place = change_in_place(self._accounts.destination, copied_trace.key, self._session.clock)
 

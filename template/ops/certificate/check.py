@@ -105,7 +105,7 @@ def list_claims(document: Document) -> Iterator[Claim]:
     certificate = derive(document)
     derived_document = to_json(certificate)
     computed_hash = document_hash(document)
-    yield Claim(t("The document is unchanged"), computed_hash == document["sha256"], computed_hash)
+    yield Claim(t("The document matches its own SHA-256"), computed_hash == document["sha256"], computed_hash)
     yield _check_stated_checks(document, derived_document, stated_texts["checks"])
     yield Claim(
         t("The verdict follows from the facts"),

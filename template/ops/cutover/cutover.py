@@ -62,7 +62,7 @@ _GIVE_UP_HINT = t(
 ).filled(command=Step("open"))
 _STOPPED_TEXT = t("stopped: {why}")
 
-_MIGRATION_TEXT = t("The migration of the existing objects is not finished, so the project cannot be closed yet")
+_MIGRATION_TEXT = t("The migration of the existing objects has not ended, so the project cannot be closed yet")
 _NOT_CLOSED_TEXT = t("The project is not closed: some objects must first be repaired or proven equal.")
 _HEADERS_LEFT_TEXT = t(
     "The project is not closed, because the pass that changes headers in OBS has not finished. Run the same"

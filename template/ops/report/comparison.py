@@ -108,7 +108,7 @@ def classes(
     )
     out_of_scope_rows = [
         (
-            (class_name(object_class.title, translate), Span("note", translate("not counted"))),
+            (class_name(object_class.title, translate), Span("note", translate("not in the total"))),
             *_count_cells(both_buckets, [object_class], translate),
         )
         for object_class in class_counts

@@ -111,7 +111,7 @@ def report(summary: Summary, file: Path, language: str) -> Report:
     unknown_count = summary.facts.unknown_objects
     if unknown_count:
         omission_rows.append(
-            (translate("of unknown origin: OMS never accepted the key"), units.count(unknown_count, translate))
+            (translate("of unknown origin: no record that OMS accepted the key"), units.count(unknown_count, translate))
         )
     folders = [
         (name or translate("(no folder)"), units.count(number, translate))

@@ -29,9 +29,14 @@ _RESEND_TEXT = t(
     command=Step("migrate", {"retry": True}),
 )
 _TOO_MANY_TEXT = t(
-    "Replay cannot resend so many failed objects: its limit is {most}. To retry the objects: {retry}. If they"
-    " keep failing, end the migration, so that compare submits them: {remove}"
-).filled(retry=Step("migrate", {"retry": True}), remove=Step("migrate", {"remove": True}))
+    "More than {most} objects failed, so replay resends none of them. Remove the cause, then have OMS retry the"
+    " objects: {retry}. If they keep failing, end the migration ({remove}), then submit the objects that are"
+    " missing in OBS: {compare}"
+).filled(
+    retry=Step("migrate", {"retry": True}),
+    remove=Step("migrate", {"remove": True}),
+    compare=Step("compare", {"since": "1970-01-01"}),
+)
 
 
 def tone(group: TaskGroup) -> str:

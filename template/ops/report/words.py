@@ -29,7 +29,7 @@ class Translator:
 
 UTC_NOTE = t("All times are UTC. Ages are as of {time}.")
 NO_COMPARISON_TEXT = t("Unknown: no comparison with OBS has finished yet.")
-MIGRATION_UNKNOWN_TEXT = t("The migration of the existing objects is not finished; its progress is unknown.")
+MIGRATION_UNKNOWN_TEXT = t("The migration of the existing objects has not ended; its progress is unknown.")
 LOST_EVENTS_TEXT = t("The events of {missing} of {new:new object|new objects} did not arrive.")
 SIDE_LABELS = {"source": t("source (OSS)"), "destination": t("destination (OBS)")}
 # Counts of a pass of reconcile, by field.

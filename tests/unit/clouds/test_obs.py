@@ -314,7 +314,7 @@ def test_an_obs_client_names_the_permission_of_a_denied_request(world, right, ca
 def test_an_obs_client_refuses_a_redirect_to_another_region(world):
     world.obs.create_bucket("photos-obs", "cn-east-3")
     error = error_of(lambda: bucket(world).list_page("", ""))
-    assert "may be in another region" in error.fix.en
+    assert "is in the destination region of the sync task" in error.fix.en
     assert str(error).endswith("a redirect to https://photos-obs.obs.cn-east-3.myhuaweicloud.com/)")
     assert len(world.obs.requests) == 1
 

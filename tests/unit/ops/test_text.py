@@ -247,7 +247,7 @@ READ_SAMPLE["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "n
             reconcile_lines,
             pass_answer(is_migration_unknown=True),
             "en",
-            ["The migration of the existing objects is not finished; its progress is unknown."],
+            ["The migration of the existing objects has not ended; its progress is unknown."],
         ),
         (compare_lines, SUSPICIOUS, "en", ["  suspicious\n      'a'\n", "  suspicious: Read them.\n"]),
         (compare_lines, SUSPICIOUS, "zh", ["  可疑：请读取。\n"]),

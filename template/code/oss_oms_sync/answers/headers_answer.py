@@ -63,7 +63,7 @@ class HeadersOutcome(Enum):
     REFUSED = "refused", False, t("headers not changed: OBS refused the request")
     UNCONFIRMED = "unconfirmed", False, t("change requested but not confirmed: the next run checks the headers")
     # Only in a standstill pass, if too many objects have no record.
-    UNREAD = "unread", False, t("headers not read, because too many objects have no record")
+    UNREAD = "unread", False, t("headers not read, because too many objects have no record of their headers")
 
     def __init__(self, title: str, is_settled: bool, text: Text) -> None:
         self.title = title

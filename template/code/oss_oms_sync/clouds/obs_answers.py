@@ -58,8 +58,8 @@ _FIXES = {
         " this project cannot compare the bucket"
     ),
     REDIRECT: t(
-        "Correct or remove OBS_ENDPOINT: its host answers with a redirect, which this project does not follow. The"
-        " bucket {bucket} may be in another region"
+        "If OBS_ENDPOINT is set, correct or remove it. Otherwise, check in the OBS console that the bucket {bucket} is"
+        " in the destination region of the sync task: OBS answered with a redirect, which this project does not follow"
     ),
     NOT_OBS: t("Check OBS_ENDPOINT and the proxy settings: another service answered instead of OBS"),
     OUT_OF_ORDER: t(

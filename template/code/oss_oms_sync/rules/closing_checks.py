@@ -126,7 +126,7 @@ def check_oms_finished(facts: WaitingFacts) -> Finding:
 
 
 def _report_migration(group: GroupProgress | None) -> Finding:
-    text, step = t("The migration of the existing objects is not finished; its progress is unknown."), LOOK_STEP
+    text, step = t("The migration of the existing objects has not ended; its progress is unknown."), LOOK_STEP
     if group:
         step = group.look_step
         text = t(

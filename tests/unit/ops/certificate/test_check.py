@@ -471,7 +471,7 @@ def test_the_json_output_of_check_contains_each_claim(run):
     assert code == 4
     assert answer["sound"] is False
     assert answer["verdict"] == "GO"
-    claim = {"claim": "The document is unchanged", "claim_zh": "文件未改动"}
+    claim = {"claim": "The document matches its own SHA-256", "claim_zh": "文件与其自身记录的 SHA-256 一致"}
     assert answer["findings"][0] == {**claim, "holds": False, "detail": document_hash(document)}
 
 

@@ -688,7 +688,7 @@ def test_a_running_migration_ends_a_cutover_and_a_rehearsal_names_it():
     assert console.caller.asked == [("certify", {"look": True, "frozen_since": FROZEN_TEXT})]
 
     run(console, frozen=None)
-    assert "The migration of the existing objects is not finished" in console.messages
+    assert "The migration of the existing objects has not ended" in console.messages
 
 
 # Headers

@@ -59,7 +59,7 @@ def test_the_command_deletions_writes_its_list_and_prints_the_next_steps(run, tm
         "3 objects (6.00\u00a0MB) deleted at the source".replace("\u00a0", " "),
         "object absent from the source for less than a day when the last comparison began",
         "the source has the object again",
-        "of unknown origin: OMS never accepted the key",
+        "of unknown origin: no record that OMS accepted the key",
         "rclone delete obs:photos-obs --files-from-raw gone --dry-run",
         "rclone copy obs:photos-obs obs:photos-obs-deleted --files-from-raw gone",
         "Do not use the list after 2026-01-31T10:00:00Z",

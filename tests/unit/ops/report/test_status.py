@@ -113,7 +113,7 @@ def test_classes_and_folders_on_a_page_count_the_same_objects(example):
     assert "not proven equal: 0 of 5 objects" in page_element.text
     scope, *other_cells = page_element.section("in-obs").only("tfoot").cells()
     assert (scope[0], scope[1], scope[3]) == ("total in scope", "5", "5")
-    assert [row[0] for row in other_cells] == ["OMS's own listsnot counted", "outside the scopenot counted"]
+    assert [row[0] for row in other_cells] == ["OMS's own listsnot in the total", "outside the scopenot in the total"]
     assert [cell[:1] for cell in page_element.section("folders").only("tfoot").cells()[0][1:3]] == ["5", "5"]
 
 
@@ -289,8 +289,10 @@ SHOWN = {
             )
         },
         [
-            "its limit is 10,000. To retry the objects: python3 ops.py migrate --retry. If",
-            "compare submits them: python3 ops.py migrate --remove",
+            "More than 10,000 objects failed",
+            "retry the objects: python3 ops.py migrate --retry. If",
+            "end the migration (python3 ops.py migrate --remove)",
+            "missing in OBS: python3 ops.py compare --since 1970-01-01",
         ],
         [],
     ),
