@@ -42,12 +42,13 @@ def main() -> int:
     options.add_argument("--picture", type=Path, metavar="FILE", help="also draw the last act to this file, as SVG")
     arguments = options.parse_args()
     console = Console(highlight=False, record=True, width=WIDTH) if arguments.picture else Console(highlight=False)
-    console.print(
+    print_line(
+        console,
         choose(
             "[bold]This machine simulates both clouds: OSS and Function Compute, OMS and OBS. The project runs in"
             " these clouds.",
             "[bold]两家云（OSS 和函数计算，OMS 和 OBS）都在本机模拟，项目在其中运行。",
-        )
+        ),
     )
     with Sandbox(bare=True) as box, TemporaryDirectory() as folder:
         # The demo advances the clock later, and a certificate must not be dated in the future.

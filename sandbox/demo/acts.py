@@ -106,10 +106,11 @@ def play_outage(box: Sandbox, console: Console) -> Inventory:
     print_line(
         console,
         choose(
-            f"Function Compute invoked forward {attempt_counts['forward']} times for {ABANDONED_KEY!r}, then passed the"
-            " event to replay, which recorded the object as failed.",
-            f"函数计算为 {ABANDONED_KEY!r} 调用 forward {attempt_counts['forward']} 次后，将事件交给 replay，"
-            "由 replay 写入失败记录。",
+            f"The bars do not count one more uploaded object, {ABANDONED_KEY!r}. Function Compute invoked forward"
+            f" {attempt_counts['forward']} times for this object, then passed the event to replay, which recorded the"
+            " object as failed.",
+            f"进度条未计入另外上传的一个对象 {ABANDONED_KEY!r}：函数计算为该对象调用 forward"
+            f" {attempt_counts['forward']} 次后，将事件交给 replay，由 replay 写入失败记录。",
         ),
     )
     failed_count, lost_count = (
@@ -136,10 +137,11 @@ def play_recovery(box: Sandbox, console: Console) -> Inventory:
     print_line(
         console,
         choose(
-            f"An hour later, the timer invokes reconcile: of {answer['scanned']} objects in OSS, {answer['submitted']}"
-            f" have no success record: {old_count} existing objects, and {lost_count} objects whose events were lost."
-            f" Reconcile submits them; OMS accepts {answer['accepted']}, and skips objects that are already in OBS.",
-            f"一小时后，定时触发器调用 reconcile：OSS 的 {answer['scanned']} 个对象中，"
+            f"An hour later, the daily reconcile pass begins. Of {answer['scanned']} objects in OSS,"
+            f" {answer['submitted']} have no success record: {old_count} existing objects, and {lost_count} objects"
+            f" whose events were lost. Reconcile submits them; OMS accepts {answer['accepted']}, and skips objects that"
+            " are already in OBS.",
+            f"一小时后，每天一轮的对账开始：OSS 的 {answer['scanned']} 个对象中，"
             f"{answer['submitted']} 个没有成功记录，即 {old_count} 个存量对象和 {lost_count} 个事件丢失的对象。"
             f"reconcile 补交这些对象，OMS 接受 {answer['accepted']} 个，并跳过 OBS 中已有的对象。",
         ),
@@ -196,18 +198,17 @@ def count_finished_events(box: Sandbox) -> int:
 def print_faults(box: Sandbox, inventory: Inventory, console: Console) -> None:
     status_counts = Counter(str(call.status) for call in box.oms.calls)
     fault_counts = box.oms.faults.used
-    dropped_count, dropped_after_count = (
-        fault_counts["drop_before"] + fault_counts["drop_after"],
-        fault_counts["drop_after"],
-    )
+    before_count, after_count = fault_counts["drop_before"], fault_counts["drop_after"]
     print_line(
         console,
         choose(
-            f"Status codes of OMS's responses: {format_counts(status_counts)}. In addition, the sandbox answered"
-            f" {fault_counts['status']} calls with 503, and dropped {dropped_count} connections,"
-            f" {dropped_after_count} of them after OMS had accepted the keys.",
-            f"OMS 响应的状态码：{format_counts(status_counts)}。此外，沙箱另返回 {fault_counts['status']} 次 503，"
-            f"并断开 {dropped_count} 个连接，其中 {dropped_after_count} 个在 OMS 接受对象之后断开。",
+            f"Status codes of OMS's responses, including those that were lost: {format_counts(status_counts)}. The"
+            f" sandbox also answered {fault_counts['status']} calls with 503 in OMS's place. It dropped"
+            f" {before_count + after_count} connections: {before_count} before OMS received the call, and"
+            f" {after_count} after OMS had processed the call, so that the response was lost.",
+            f"OMS 响应的状态码（含丢失的响应）：{format_counts(status_counts)}。此外，沙箱代替 OMS 返回"
+            f" {fault_counts['status']} 次 503，并断开 {before_count + after_count} 个连接："
+            f"{before_count} 个在 OMS 收到请求之前断开，{after_count} 个在 OMS 处理请求之后断开，后者的响应因此丢失。",
         ),
     )
     if "THROTTLED" in inventory.failure_reasons.values():
@@ -217,7 +218,7 @@ def print_faults(box: Sandbox, inventory: Inventory, console: Console) -> None:
                 "The reason THROTTLED has two causes: OMS answered 429, or forward left the object to replay without"
                 " calling OMS. Forward does so with some objects, for up to a minute after a 429.",
                 "原因 THROTTLED 有两种情况：OMS 返回 429；或者在 429 之后最长一分钟内，"
-                "forward 不调用 OMS，将部分对象直接留给 replay。",
+                "forward 将部分对象直接留给 replay，不为这些对象调用 OMS。",
             ),
         )
     if inventory.failure_reasons:
@@ -232,4 +233,6 @@ def print_faults(box: Sandbox, inventory: Inventory, console: Console) -> None:
 
 
 def format_counts(counts: Counter[str]) -> str:
-    return choose(", ", "、").join(f"{number} x {name}" for name, number in sorted(counts.items()))
+    return choose(", ", "、").join(
+        choose(f"{number} x {name}", f"{name}（{number} 次）") for name, number in sorted(counts.items())
+    )

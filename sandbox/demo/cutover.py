@@ -41,6 +41,8 @@ _CLASSES = {
 }
 _RESULTS = {"failed": ("failed", "未通过"), "not run": ("not run", "未执行")}
 _COLOURS = {"GO": "green", "NO-GO": "red", "NOT PROVEN": "yellow"}
+# The names of the steps, in English and Chinese, are those that `python3 ops.py cutover` prints.
+_COMPARE_STEP = ("Compare both buckets", "比对两侧的桶")
 
 
 def play_copy_failures(box: Sandbox, console: Console) -> None:
@@ -78,17 +80,19 @@ def play_copy_failures(box: Sandbox, console: Console) -> None:
 
 def play_cutover(box: Sandbox, console: Console) -> tuple[Inventory, dict[str, Any]]:
     """Play the cutover day; return the final inventory and the last certificate."""
+    freeze_time = format_now(box)
+    cutover_command = f"python3 ops.py cutover --frozen-since {freeze_time}"
     print_line(
         console,
         choose(
-            "\n[bold]5.[/] Cutover day: all writes to the source have stopped. Half an hour later, you run"
-            " `python3 ops.py cutover`, which compares both buckets and makes a certificate:",
-            "\n[bold]5.[/] 割接当天：源端已停止写入。半小时后，你执行 `python3 ops.py cutover`，"
-            "命令比对两侧的桶，并生成证书：",
+            f"\n[bold]5.[/] Cutover day: all writes to the source stopped at {freeze_time}. Half an hour later, you run"
+            f" `{cutover_command}`. This command compares both buckets and makes a certificate.",
+            f"\n[bold]5.[/] 割接当天：源端已于 {freeze_time} 停止写入。半小时后，你执行"
+            f" `{cutover_command}`。该命令比对两侧的桶，并生成证书。",
         ),
     )
-    freeze_time = format_now(box)
     advance_half_an_hour(box)
+    print_step(console, *_COMPARE_STEP)
     compare(box, console)
     certify(box, console, freeze_time)
     print_result(
@@ -99,9 +103,11 @@ def play_cutover(box: Sandbox, console: Console) -> tuple[Inventory, dict[str, A
     print_line(
         console,
         choose(
-            "\nCompare has submitted the missing object. Overwriting a newer object in OBS is your decision, which"
-            " neither compare nor cutover takes for you:",
-            "\ncompare 已补交缺失的对象。是否覆盖 OBS 中较新的对象，由你决定，compare 和 cutover 都不会自行覆盖：",
+            "\nThe comparison has submitted the missing object. Whether to overwrite the newer object in OBS is your"
+            " decision; by default, neither compare nor cutover does so. You decide to overwrite the object, and run"
+            " `python3 ops.py compare --overwrite --restart`:",
+            "\n比对时已补交缺失的对象。是否覆盖 OBS 中较新的对象，由你决定；默认情况下，compare 和 cutover 都不会覆盖。"
+            "你决定覆盖，并执行 `python3 ops.py compare --overwrite --restart`：",
         ),
     )
     compare(box, console, overwrite=True, restart=True)
@@ -109,13 +115,15 @@ def play_cutover(box: Sandbox, console: Console) -> tuple[Inventory, dict[str, A
     print_line(
         console,
         choose(
-            "\nHalf an hour later, OMS has copied both objects. You run `python3 ops.py cutover --restart`, with the"
-            " same time of the freeze. It compares again, closes the project, and checks that both buckets are"
-            " unchanged:",
-            "\n半小时后，OMS 已复制这两个对象。你执行 `python3 ops.py cutover --restart`，停写时间不变。"
-            "命令重新比对，关闭项目，并执行静止检查：",
+            "\nHalf an hour later, OMS has copied both objects. You run the cutover again, now with a sample:"
+            f" `{cutover_command} --sample {SAMPLE_SIZE} --restart`. This command compares again, closes the project"
+            " after you agree, and checks that both buckets are unchanged.",
+            "\n半小时后，OMS 已复制这两个对象。你再次割接，并增加抽样："
+            f"`{cutover_command} --sample {SAMPLE_SIZE} --restart`。"
+            "该命令重新比对，经你同意后关闭项目，再确认两侧的桶没有变化。",
         ),
     )
+    print_step(console, *_COMPARE_STEP)
     comparison = compare(box, console, restart=True)
     close_project(box, console)
     run_standstill(box, console, comparison)
@@ -124,7 +132,7 @@ def play_cutover(box: Sandbox, console: Console) -> tuple[Inventory, dict[str, A
 
 def close_project(box: Sandbox, console: Console) -> None:
     wait_for_next_second(box)
-    console.print("\npython3 ops.py close")
+    print_step(console, "Close the project", "关闭项目")
     box.fc.invoke("certify", json.dumps({"close": True, "run": RUN_ID}).encode())
     box.advance_and_tick(CLOSE_SECONDS)
     box.advance_and_tick(OMS_SECONDS)
@@ -141,7 +149,7 @@ def run_standstill(box: Sandbox, console: Console, comparison: dict[str, Any]) -
     """Run a standstill pass, and print whether a bucket has changed since the comparison."""
     wait_for_next_second(box)
     payload = json.dumps({"standstill": True, "restart": True})
-    console.print("\npython3 ops.py compare --standstill --restart")
+    print_step(console, "Check that both buckets are unchanged", "确认两侧的桶没有变化")
     answer = box.fc.invoke("compare", payload.encode()).value
     if (answer["state"], answer["twin"]) == (comparison["state"], comparison["twin"]):
         sentence = choose(
@@ -164,10 +172,7 @@ def advance_half_an_hour(box: Sandbox) -> None:
 def certify(box: Sandbox, console: Console, freeze_time: str, **options: object) -> dict[str, Any]:
     """Invoke certify, print the verdict and the checks that did not pass, and return the certificate."""
     payload = json.dumps({"frozen_since": freeze_time, **options})
-    print_line(
-        console,
-        choose(f"\nThe certificate, with the freeze at {freeze_time}:", f"\n证书（停写时间 {freeze_time}）："),
-    )
+    print_step(console, "Make the certificate", "生成证书")
     document: dict[str, Any] = box.fc.invoke("certify", payload.encode()).value
     verdict = document["verdict"]
     suffix = choose("", "_zh")
@@ -187,6 +192,14 @@ def certify(box: Sandbox, console: Console, freeze_time: str, **options: object)
                 f"{passed_count} 项检查通过。抽样：{sample_text}。",
             ),
         )
+        more_count = len(document["headers"]["more"])
+        print_line(
+            console,
+            choose(
+                f"More objects whose headers were compared, to cover each first-level folder: {more_count}.",
+                f"另取 {more_count} 个对象比对头域，使每个一级目录至少有一个对象。",
+            ),
+        )
         for side, name in (
             ("source", choose("source     ", "源端  ")),
             ("destination", choose("destination", "目的端")),
@@ -199,6 +212,10 @@ def certify(box: Sandbox, console: Console, freeze_time: str, **options: object)
         sha256 = document["sha256"]
         print_line(console, choose(f"  SHA-256 of the certificate: {sha256}", f"  证书的 SHA-256：{sha256}"))
     return document
+
+
+def print_step(console: Console, english: str, chinese: str) -> None:
+    print_line(console, choose(f"\n{english}:", f"\n{chinese}："))
 
 
 def wait_for_next_second(box: Sandbox) -> None:
@@ -216,7 +233,6 @@ def format_now(box: Sandbox) -> str:
 def compare(box: Sandbox, console: Console, **options: bool) -> dict[str, Any]:
     """Invoke compare, print a sentence, and a table of the object classes if the buckets differ; return the answer."""
     wait_for_next_second(box)
-    console.print(" ".join(["\npython3 ops.py compare", *(f"--{name}" for name in options)]))
     comparison: dict[str, Any] = box.fc.invoke("compare", json.dumps(options).encode()).value
     table = Table(
         choose("class", "类别"),
