@@ -51,9 +51,9 @@ def _draw(name: str, view: AnswerView, answer: Path, height: int, folder: Path) 
     html = page.draw(view.report(view.parse(json.loads(answer.read_text(encoding="utf-8"))), "en"))
     file.write_text(html, encoding="utf-8")
     chromium.screenshot(file, picture, _WIDTH, height)
-    # A page has few colours, so that a palette reduces the file to a third.
+    # A page has few colours, so that a palette reduces the file to a third. MAXCOVERAGE also keeps rare colours.
     with Image.open(picture) as image:
-        reduced_image = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        reduced_image = image.convert("RGB").quantize(64, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     reduced_image.save(picture, optimize=True)
     print(f"{picture.relative_to(ROOT)}: {picture.stat().st_size / 1000:.0f} kB")
 
