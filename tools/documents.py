@@ -164,6 +164,9 @@ def sizes(chinese: bool, rate: float) -> str:
     for terabytes in _TERABYTES:
         objects = terabytes * _OBJECTS_PER_TERABYTE
         costs = estimate(Workload(objects, terabytes * 10**12, 0, MAX_LANES, _SAMPLE, Prices()))
+        expenses = {expense.name: expense.dollars or 0 for expense in (*costs.once, *costs.cutover)}
+        # In any way of copying, OMS makes the same requests, and the cutover makes two passes.
+        other_dollars = sum(expenses[name] for name in ("oms_requests", "compare", "standstill"))
         (usual,) = costs.ways.day_and_night
         # OMS splits a large group into tasks: an object in it costs more if each task has the limit for itself.
         nights = costs.ways.nights
@@ -171,23 +174,23 @@ def sizes(chinese: bool, rate: float) -> str:
             (
                 f"{terabytes} TB",
                 _format_minutes(usual.seconds / 60, chinese),
-                _format_price(usual.dollars * rate),
+                _format_price((usual.dollars + other_dollars) * rate),
                 _format_durations([copy.seconds / 60 for copy in reversed(nights)], separator, chinese),
-                separator.join(dict.fromkeys(_format_price(copy.dollars * rate) for copy in nights)),
+                separator.join(dict.fromkeys(_format_price((copy.dollars + other_dollars) * rate) for copy in nights)),
                 _format_minutes(costs.freeze_minutes["total"], chinese),
             )
         )
     if chinese:
         return _format_table(
-            ("存量对象", "昼夜复制至少需要", "昼夜流量费", "仅夜间复制约需", "夜间流量费", "停写"), rows
+            ("存量对象", "昼夜复制至少需要", "合计（元）", "仅夜间复制约需", "合计（元）", "停写"), rows
         )
     return _format_table(
         (
             "existing objects",
             "day and night: at least",
-            "traffic, day and night",
+            "dollars in total",
             "at night: about",
-            "traffic, at night",
+            "dollars in total",
             "freeze",
         ),
         rows,
