@@ -67,9 +67,10 @@ def plan(
             " keys when the migration is finished, but keeps them while failed objects can be retried."
         ),
         t(
-            "Archived objects are copied only if OMS restores them, for about {dollars:.3f} dollars per GB."
-            " Otherwise their copies fail, and OMS lists them. The command asks separately whether to restore"
-            " archived objects, unless you pass --restore or --yes (which restores none).",
+            "Archived objects are copied only if you restore them in OSS first, or OMS does, for about"
+            " {dollars:.3f} dollars per GB. Otherwise their copies fail, and OMS lists them. The command asks"
+            " separately whether to restore archived objects, unless you pass --restore or --yes (which restores"
+            " none).",
             dollars=RESTORE_PRICE,
         ),
         storage_class_plan(Step("migrate", {"keep_storage_class": True}), keeps_class=intention.keep_storage_class),

@@ -27,7 +27,7 @@ _SOURCE_PART_TEXTS = {"cloud": t("cloud"), "region": t("region"), "bucket": t("b
 # Texts for a task's options; None stands for an option that OMS does not report.
 _ARCHIVED_TEXTS = {
     True: t("archived objects are restored and copied"),
-    False: t("copies of archived objects fail"),
+    False: t("archived objects are copied only if you restore them in OSS first"),
     None: t("OMS does not report whether archived objects are restored"),
 }
 _HEADER_TEXTS = {
