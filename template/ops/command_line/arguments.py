@@ -356,7 +356,7 @@ COMMANDS = {
         t(
             "A week before the cutover, rehearse it:\n  {rehearse}\nOn the day of the cutover, stop all"
             " writes to the source, then run:\n  {command}\nTo continue after an interruption, run the"
-            " command again, but replace now with the time at which the freeze began.",
+            " command again, but replace 'now' with the time at which the freeze began.",
             rehearse=Step("cutover", {"rehearse": True}),
             command=Step("cutover", {"frozen_since": "now"}),
         ),
