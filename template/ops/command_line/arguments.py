@@ -147,7 +147,7 @@ COMMANDS = {
                 "--acknowledge",
                 t(
                     "no longer report the objects that OMS has failed to copy up to now, nor those that OMS"
-                    " accepted over 15 minutes ago and has not finished, because you have resolved them all; in a"
+                    " accepted over 15 minutes ago and has not finished, after you have resolved them all; in a"
                     " closed project, instead no longer report the changes at the source since the project was"
                     " closed, because OBS does not need them"
                 ),
@@ -430,8 +430,8 @@ COMMANDS = {
             "Run check before you rely on a certificate. You need neither access keys nor a deployed"
             " project. For the comparison, list both buckets with a tool of your own during the freeze,"
             " before applications write to OBS, and pass both listings. With only the source's listing, check"
-            " does not verify OBS, and with only the destination's, not the source: in both cases, check can miss"
-            " that OBS lacks an object."
+            " does not verify OBS; with only the destination's listing, check does not verify the source. In both"
+            " cases, check can miss that OBS lacks an object."
         ),
         (
             option("certificate", t("JSON file of the certificate"), metavar="CERTIFICATE", type=Path),
@@ -445,7 +445,7 @@ COMMANDS = {
         t(
             "Run cost before you deploy; you need no access keys. The freeze is the time in which"
             " applications must not write to the source. If your source bucket is outside mainland China, pass"
-            " its price with --egress-price. Example:\n  {command}",
+            " the price of traffic there with --egress-price. Example:\n  {command}",
             command=Step("cost", {"objects": "100M", "size": "200TB", "rate": "1M/day"}),
         ),
         (
@@ -576,7 +576,7 @@ COMMANDS = {
                 t(
                     "create a new access key for the functions, and store the key on this machine."
                     " Afterwards, deploy the project yourself:\n{command}\nMore than a day later, run setup"
-                    " --new-key again: this second run creates no key, but deletes the old one",
+                    " --new-key again: this second run creates no key, but deletes the old key",
                     command=Step("deploy"),
                 ),
             ),
