@@ -95,7 +95,7 @@ def test_status_by_the_timer_sends_one_alarm_of_a_broken_project(broken_project,
     assert alarm["project"] == "oss-oms-sync"
     assert alarm["verdict"] == "broken"
     assert alarm["waiting"] == 1
-    assert "Check HW_AK and HW_SK" in alarm["message"]
+    assert "store HW_AK and HW_SK again" in alarm["message"]
     lines = [parse_line(line) for line in broken_project.fc.invocations[-1].logs]
     for name in ("verdict", "alert"):
         assert [line[name] for line in lines if name in line] == ["broken"]

@@ -47,7 +47,7 @@ def test_an_event_stays_queued_if_forward_cannot_read_the_log_bucket(box, settin
 NO_TASK = "/sync-tasks/ffffffff-0000/events"
 # The wrong settings, the result of the invocation, and words of its line.
 WRONG = {
-    "keys of Huawei Cloud": ({"HW_SK": "WRONGKEYWRONGKEY0001"}, "False", "CREDENTIALS Check HW_AK and HW_SK"),
+    "keys of Huawei Cloud": ({"HW_SK": "WRONGKEYWRONGKEY0001"}, "False", "CREDENTIALS Huawei Cloud rejects"),
     "another task": ({"SYNC_URL": NO_TASK}, "False", "NO_TASK Check SYNC_URL"),
     "a stopped task": ({}, "False", "check in the OMS console that the task is synchronizing"),
     "a clock that is off": ({}, "False", "CLOCK"),

@@ -129,11 +129,14 @@ class Reason(Enum):
         " the object key automatically."
     )
     CREDENTIALS = t(
-        "Check HW_AK and HW_SK (and HW_SECURITY_TOKEN, if set): Huawei Cloud rejects the access key or the signature."
+        "Huawei Cloud rejects the access key or the signature. Check in IAM that the access key of HW_AK exists and is"
+        " enabled. Then store HW_AK and HW_SK again ({step}; for a temporary key also HW_SECURITY_TOKEN), and deploy.",
+        step=Step("secrets"),
     )
     CLOCK = t(
-        "Nothing to do: the function instance's clock is more than 15 minutes off, so Huawei Cloud rejects the"
-        " instance's requests. If this persists, open a ticket with Alibaba Cloud."
+        "The function instance's clock is more than 15 minutes off, so Huawei Cloud rejects the instance's requests."
+        " You need not change a setting: replay resends failed objects automatically. If this persists, open a ticket"
+        " with Alibaba Cloud."
     )
     FORBIDDEN = permission_remedy("createEvent")
     ACCOUNT = t(

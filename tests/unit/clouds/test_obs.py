@@ -261,7 +261,7 @@ def _other_secret(world: World) -> None:
             403,
             "RequestTimeTooSkewed",
             lambda world: setattr(world.call_instance, "skew", 1000),
-            "the function instance's clock",
+            "The function instance's clock",
             "系统时钟",
         ),
         (
