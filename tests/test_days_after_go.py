@@ -162,4 +162,4 @@ def test_compare_names_late_writes_after_a_go_and_a_rollback_works(world):
     folders = ",".join(folder.removeprefix("oms/").removesuffix("/") for folder in OMS_LISTS)
     for document in SECTIONS:
         assert {*commands_of(document)} == {*world.commands}, document
-        assert f'--exclude "/oms/{{{folders}}}/**"' in (ROOT / "docs" / document).read_text(encoding="utf-8")
+        assert f'--filter "- /oms/{{{folders}}}/**"' in (ROOT / "docs" / document).read_text(encoding="utf-8")

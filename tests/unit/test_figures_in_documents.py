@@ -61,7 +61,7 @@ FIGURES = [
     ("certificate", f"({waiting._MAX_LISTED:,} with those of other projects)", f"超过 {waiting._MAX_LISTED:,} 条"),
     ("certificate", f"more than {gathering._MAX_RUN_FILES} run files", f"超过 {gathering._MAX_RUN_FILES} 个"),
     ("costs", f"default {LANES} lanes", f"并行数 {LANES}（默认值）"),
-    ("costs", f"({LANES} by default)", f"（默认为 {LANES}）"),
+    ("costs", f"`lanes` in `s.yaml`; default {LANES}", f"`s.yaml` 中的 `lanes`，默认为 {LANES}"),
     ("objects", f"of the first {digests.MAX_FOLDERS}", f"前 {digests.MAX_FOLDERS} 个目录"),
     ("how-it-works", f"at most {calls._MAX_ATTEMPTS} times in all", f"连同首次最多 {calls._MAX_ATTEMPTS} 次"),
     ("how-it-works", f"`LANES` ({LANES})", f"`LANES`（{LANES}）"),
