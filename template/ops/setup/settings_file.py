@@ -62,12 +62,13 @@ def need(
 
     def read_state() -> Line:
         # The sync task's address is unknown until the task is created.
-        missing_names = [name for name, value in values().items() if not value or variables.get(name) != value]
-        return (
-            Line(ResourceState.CHANGE, t("write {names}", names=missing_names))
-            if missing_names
-            else Line(ResourceState.EXISTS)
-        )
+        missing_values = {name: value for name, value in values().items() if not value or variables.get(name) != value}
+        if not missing_values:
+            return Line(ResourceState.EXISTS)
+        text = t("write {names}", names=[*missing_values])
+        if any(value.startswith("${secret(") for value in missing_values.values()):
+            text = t("{text} (AK and SK only as references to the secret store)", text=text)
+        return Line(ResourceState.CHANGE, text)
 
     return Need(t("s.yaml"), (), read_state, lambda: write(file, values(), print_text))
 

@@ -32,7 +32,7 @@ _EQUAL_TEXT = t("The contents of each object are proven equal")
 class ClassCheck(CutoverCheck):
     """A check that certain classes are empty, or accepted by name if that is possible.
 
-    - `description`: a phrase about the objects in these classes.
+    - `description`: a phrase about the objects in these classes, with placeholders for their `number` and `size`.
     - `remedy_text`: the remedy for these objects, or empty if the remedy depends on more facts than the class.
     """
 
@@ -47,7 +47,10 @@ CLASS_CHECKS = (
         t("No migration has existing objects left to copy"),
         (ObjectClass.MIGRATING,),
         keeps_project_open=True,
-        description=t("{number:object|objects} missing or outdated in OBS, left to the migration of existing objects"),
+        description=t(
+            "{number:object|objects} missing or outdated in OBS, left to the migration of existing objects"
+            " ({size:byte|bytes})"
+        ),
     ),
     ClassCheck(
         "MISSING",
@@ -56,7 +59,7 @@ CLASS_CHECKS = (
         (ObjectClass.MISSING,),
         opens_project=True,
         keeps_project_open=True,
-        description=t("{number:object|objects} missing in OBS"),
+        description=t("{number:object|objects} missing in OBS ({size:byte|bytes})"),
     ),
     ClassCheck(
         "OVERWRITTEN",
@@ -66,8 +69,8 @@ CLASS_CHECKS = (
         opens_project=True,
         keeps_project_open=True,
         description=t(
-            "{number:object|objects} newer and different in OBS: an application wrote to OBS, or OMS copied an"
-            " older version late"
+            "{number:object|objects} newer and different in OBS ({size:byte|bytes} at the source), because an"
+            " application wrote to OBS, or OMS copied an older version late"
         ),
     ),
     # This check comes after OVERWRITTEN, because the remedy of OVERWRITTEN overwrites older objects as well.
@@ -78,7 +81,7 @@ CLASS_CHECKS = (
         (ObjectClass.OLDER,),
         opens_project=True,
         keeps_project_open=True,
-        description=t("{number:object|objects} older in OBS"),
+        description=t("{number:object|objects} older in OBS ({size:byte|bytes})"),
     ),
     ClassCheck(
         "MOVING",
@@ -87,7 +90,7 @@ CLASS_CHECKS = (
         (ObjectClass.MOVING, ObjectClass.ARRIVING),
         keeps_project_open=True,
         needs_freeze=True,
-        description=t("{number:object|objects} written too recently to be judged"),
+        description=t("{number:object|objects} written too recently to be judged ({size:byte|bytes})"),
     ),
     ClassCheck(
         "IN_FLIGHT",
@@ -96,7 +99,7 @@ CLASS_CHECKS = (
         (ObjectClass.IN_FLIGHT,),
         keeps_project_open=True,
         needs_freeze=True,
-        description=t("{number:object|objects} accepted by OMS but not yet in OBS"),
+        description=t("{number:object|objects} accepted by OMS but not yet in OBS ({size:byte|bytes})"),
     ),
     ClassCheck(
         "FAILED",
@@ -105,7 +108,9 @@ CLASS_CHECKS = (
         (ObjectClass.FAILED_BEFORE,),
         opens_project=True,
         keeps_project_open=True,
-        description=t("{number:object|objects} not accepted by OMS; the failed records state the reasons"),
+        description=t(
+            "{number:object|objects} not accepted by OMS; the failed records state the reasons ({size:byte|bytes})"
+        ),
     ),
     ClassCheck(
         "PROOF_SUSPICIOUS",
@@ -115,6 +120,7 @@ CLASS_CHECKS = (
         keeps_project_open=True,
         description=t(
             "{number:object|objects} of equal size with different ETags: the contents differ, or an ETag is not an MD5"
+            " ({size:byte|bytes})"
         ),
         remedy_text=_READ_REMEDY,
     ),
@@ -126,6 +132,7 @@ CLASS_CHECKS = (
         keeps_project_open=True,
         description=t(
             "{number:object|objects} of equal size, whose current version OMS has accepted; contents not compared"
+            " ({size:byte|bytes})"
         ),
         remedy_text=_READ_REMEDY,
     ),
@@ -135,7 +142,7 @@ CLASS_CHECKS = (
         _EQUAL_TEXT,
         (ObjectClass.EQUAL_SIZE,),
         keeps_project_open=True,
-        description=t("{number:object|objects} of equal size; nothing else is known"),
+        description=t("{number:object|objects} of equal size; nothing else is known ({size:byte|bytes})"),
         remedy_text=_READ_REMEDY,
     ),
     ClassCheck(
@@ -146,7 +153,7 @@ CLASS_CHECKS = (
         keeps_project_open=True,
         description=t(
             "{number:object|objects} impossible to copy: symbolic links, keys below"
-            " oms_source_record/, or keys that OBS cannot store"
+            " oms_source_record/, or keys that OBS cannot store ({size:byte|bytes})"
         ),
         remedy_text=t("Copy the objects that OBS needs by hand, then accept the class by name (--accept)"),
     ),
@@ -156,7 +163,7 @@ CLASS_CHECKS = (
         t("OBS has no object that is missing at the source and that this project never submitted"),
         (ObjectClass.UNKNOWN,),
         keeps_project_open=True,
-        description=t("{number:object|objects} only in OBS and not submitted by this project"),
+        description=t("{number:object|objects} only in OBS and not submitted by this project ({size:byte|bytes})"),
         remedy_text=t(
             "Delete unwanted objects in OBS, then run the cutover again with --restart. Alternatively, accept"
             " the objects by name (--accept)"
@@ -175,7 +182,7 @@ def judge_classes(check: ClassCheck, facts: CutoverFacts) -> Finding:
     if all(is_empty(facts.classes, object_class) for object_class in check.classes):
         return check.finding(Result.PASSED, t("none"))
     objects, total_bytes = sum(side.objects for side in sides), sum(side.bytes for side in sides)
-    text = t("{finding} ({size:byte|bytes})", finding=check.description.filled(number=objects), size=total_bytes)
+    text = check.description.filled(number=objects, size=total_bytes)
     keys, first_class = sorted(key for _, count in counts for key in count.keys)[:MAX_KEYS], check.classes[0]
     if not first_class.can_be_accepted:
         return check.finding(Result.FAILED, text, *_find_repair(check, comparison, facts), keys)

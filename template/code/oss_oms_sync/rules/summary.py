@@ -43,8 +43,8 @@ def summarize(
     # Later changes of OBS are unknown.
     return t(
         "Each source object ({n:object|objects}, {bytes:byte|bytes}) was in OBS with equal contents when"
-        " checked, {when}. Both buckets were unchanged at {stood}. The project was closed at {closed};"
-        " nothing was submitted more than two minutes after that, {oms}. {headers}",
+        " checked, {when}. From the comparison to {stood}, both buckets were unchanged. The project was closed at"
+        " {closed}; nothing was submitted more than two minutes after that, {oms}. {headers}",
         headers=_summarize_all_headers(standstill.headers, facts.headers)
         if standstill.headers
         else _summarize_sample_headers(facts.headers),

@@ -29,9 +29,9 @@ def test_a_go_claims_equality_only_for_checked_times_and_objects(world):
     assert document["passes"]["compare"]["started"] == began < document["as_of"] < still < document["made"]
     assert document["text"] == (
         "GO. Each source object (4 objects, 6 bytes) was in OBS with equal contents when checked, between"
-        f" {began} and {document['as_of']}. Both buckets were unchanged at {still}. The project was closed at"
-        f" {document['closed']['written']}; nothing was submitted more than two minutes after that, and OMS had"
-        " finished. Headers were not compared."
+        f" {began} and {document['as_of']}. From the comparison to {still}, both buckets were unchanged. The project"
+        f" was closed at {document['closed']['written']}; nothing was submitted more than two minutes after that, and"
+        " OMS had finished. Headers were not compared."
     )
 
 
