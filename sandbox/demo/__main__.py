@@ -81,8 +81,9 @@ def main() -> int:
     else:
         print_result(
             console,
-            "GO: every object was accounted for at every step, and the certificate proves that OBS equals the source.",
-            "GO：每一步都能说明每个对象的状态，证书证明 OBS 与源端一致。",
+            "GO: every object was accounted for at every step, and the certificate proves that every source object is"
+            " in OBS with equal contents.",
+            "GO：每一步都能说明每个对象的状态，证书证明源端的每个对象都在 OBS 中，且内容一致。",
         )
     if arguments.picture:
         write_picture(console, arguments.picture)

@@ -133,28 +133,31 @@ def play_recovery(box: Sandbox, console: Console) -> Inventory:
     box.advance(HOUR)
     inventory = take_inventory(box, set(LOST_EVENT_KEYS))
     old_count, lost_count = len(inventory.old_keys), len(inventory.lost_keys)
+    copied_count = len(inventory.old_keys - inventory.missing_keys)
     answer = box.tick("reconcile").value
     print_line(
         console,
         choose(
             f"An hour later, the daily reconcile pass begins. Of {answer['scanned']} objects in OSS,"
             f" {answer['submitted']} have no success record: {old_count} existing objects, and {lost_count} objects"
-            f" whose events were lost. Reconcile submits them; OMS accepts {answer['accepted']}, and skips objects that"
-            " are already in OBS.",
+            f" whose events were lost. Reconcile submits them; OMS accepts {answer['accepted']}, and skips the"
+            f" {copied_count} of these that are already in OBS. (By default, reconcile omits objects written more than"
+            " three days before the first deployment; these existing objects are younger.)",
             f"一小时后，每天一轮的对账开始：OSS 的 {answer['scanned']} 个对象中，"
             f"{answer['submitted']} 个没有成功记录，即 {old_count} 个存量对象和 {lost_count} 个事件丢失的对象。"
-            f"reconcile 补交这些对象，OMS 接受 {answer['accepted']} 个，并跳过 OBS 中已有的对象。",
+            f"reconcile 补交这些对象，OMS 接受 {answer['accepted']} 个，并跳过其中已在 OBS 中的 {copied_count} 个。"
+            "（默认情况下，reconcile 不补交首次部署三天之前写入的对象；这里的存量对象较新，因此也会补交。）",
         ),
     )
     box.wait_idle(timeout=MAX_WAIT_SECONDS)
     inventory = take_inventory(box, set(LOST_EVENT_KEYS))
     print_inventory(inventory, console)
-    equal_count = len(inventory.uploaded_objects) - len(inventory.missing_keys)
-    print_result(
-        console,
-        f"{equal_count} of {len(inventory.uploaded_objects)} objects are in OBS, without manual work.",
-        f"{len(inventory.uploaded_objects)} 个对象中有 {equal_count} 个已在 OBS 中，无需人工处理。",
-    )
+    if not inventory.missing_keys:
+        print_result(
+            console,
+            f"All {len(inventory.uploaded_objects)} objects are in OBS, without manual work.",
+            f"全部 {len(inventory.uploaded_objects)} 个对象均已在 OBS 中，无需人工处理。",
+        )
     return inventory
 
 
@@ -215,7 +218,7 @@ def print_faults(box: Sandbox, inventory: Inventory, console: Console) -> None:
         print_line(
             console,
             choose(
-                "The reason THROTTLED has two causes: OMS answered 429, or forward left the object to replay without"
+                "THROTTLED is recorded in two cases: OMS answered 429, or forward left the object to replay without"
                 " calling OMS. Forward does so with some objects, for up to a minute after a 429.",
                 "原因 THROTTLED 有两种情况：OMS 返回 429；或者在 429 之后最长一分钟内，"
                 "forward 将部分对象直接留给 replay，不为这些对象调用 OMS。",

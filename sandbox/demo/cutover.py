@@ -24,6 +24,8 @@ from sandbox.oms.copier import CopyFailure
 UNCOPIED_KEYS = [f"not copied/{number}.jpg" for number in range(5)]
 DELETED_KEY, OVERWRITTEN_KEY = "photos/0001.jpg", "photos/0002.jpg"
 SAMPLE_SIZE = 50
+# Seconds from the comparison to the recheck, as in the command `cutover`.
+RECHECK_SECONDS = 20
 # The identifier of the cutover run that closes the project.
 RUN_ID = "demo"
 # Two minutes after the close no function submits keys; a second is added, because times are in whole seconds.
@@ -51,8 +53,8 @@ def play_copy_failures(box: Sandbox, console: Console) -> None:
         choose(
             f"\n[bold]4.[/] OMS accepts {len(UNCOPIED_KEYS)} more objects, fails to copy them, and writes the"
             " failures to lists in OBS. Replay reads these lists.",
-            f"\n[bold]4.[/] OMS 又接受 {len(UNCOPIED_KEYS)} 个对象，但复制失败，并在 OBS 的失败对象列表中列出。"
-            "replay 会读取这些列表。",
+            f"\n[bold]4.[/] OMS 又接受 {len(UNCOPIED_KEYS)} 个对象，但复制失败。"
+            "OMS 将这些对象写入自己的失败对象列表（位于 OBS 中），replay 会读取这些列表。",
         ),
     )
     failure = CopyFailure("GET_SRC_OBJ_FAILURE", "the source did not answer")
@@ -61,6 +63,15 @@ def play_copy_failures(box: Sandbox, console: Console) -> None:
         box.bucket(box.source_bucket).put_object(key, b"copied in the end")
     box.wait_idle(timeout=MAX_WAIT_SECONDS)
     print_replay(console, box.tick("replay").value)
+    box.wait_idle(timeout=MAX_WAIT_SECONDS)
+    if all(key in box.task.destination for key in UNCOPIED_KEYS):
+        print_line(
+            console,
+            choose(
+                f"This time, OMS copies all {len(UNCOPIED_KEYS)} objects.",
+                f"这一次，OMS 复制了全部 {len(UNCOPIED_KEYS)} 个对象。",
+            ),
+        )
     box.obs.delete(box.destination_bucket, DELETED_KEY)
     box.obs.put(box.destination_bucket, OVERWRITTEN_KEY, b"an application's")
     print_line(
@@ -86,14 +97,16 @@ def play_cutover(box: Sandbox, console: Console) -> tuple[Inventory, dict[str, A
         console,
         choose(
             f"\n[bold]5.[/] Cutover day: all writes to the source stopped at {freeze_time}. Half an hour later, you run"
-            f" `{cutover_command}`. This command compares both buckets and makes a certificate.",
+            f" `{cutover_command}`. This command compares both buckets, submits missing objects, rechecks them when OMS"
+            " has copied them, and makes a certificate.",
             f"\n[bold]5.[/] 割接当天：源端已于 {freeze_time} 停止写入。半小时后，你执行"
-            f" `{cutover_command}`。该命令比对两侧的桶，并生成证书。",
+            f" `{cutover_command}`。该命令比对两侧的桶，补交缺失的对象，待 OMS 复制后重新判定，并生成证书。",
         ),
     )
     advance_half_an_hour(box)
     print_step(console, *_COMPARE_STEP)
-    compare(box, console)
+    comparison = compare(box, console, cutover=True)
+    recheck(box, console, comparison, freeze_time)
     certify(box, console, freeze_time)
     print_result(
         console,
@@ -103,10 +116,11 @@ def play_cutover(box: Sandbox, console: Console) -> tuple[Inventory, dict[str, A
     print_line(
         console,
         choose(
-            "\nThe comparison has submitted the missing object. Whether to overwrite the newer object in OBS is your"
-            " decision; by default, neither compare nor cutover does so. You decide to overwrite the object, and run"
+            "\nOMS has copied the missing object. Whether to overwrite the newer object in OBS is your decision; by"
+            " default, neither compare nor cutover does so. You decide to overwrite the object, and run"
             " `python3 ops.py compare --overwrite --restart`:",
-            "\n比对时已补交缺失的对象。是否覆盖 OBS 中较新的对象，由你决定；默认情况下，compare 和 cutover 都不会覆盖。"
+            "\n缺失的对象已由 OMS 复制。是否覆盖 OBS 中较新的对象，由你决定；"
+            "默认情况下，compare 和 cutover 都不会覆盖。"
             "你决定覆盖，并执行 `python3 ops.py compare --overwrite --restart`：",
         ),
     )
@@ -115,19 +129,38 @@ def play_cutover(box: Sandbox, console: Console) -> tuple[Inventory, dict[str, A
     print_line(
         console,
         choose(
-            "\nHalf an hour later, OMS has copied both objects. You run the cutover again, now with a sample:"
+            "\nHalf an hour later, OMS has copied this object, too. You run the cutover again, now with a sample:"
             f" `{cutover_command} --sample {SAMPLE_SIZE} --restart`. This command compares again, closes the project"
             " after you agree, and checks that both buckets are unchanged.",
-            "\n半小时后，OMS 已复制这两个对象。你再次割接，并增加抽样："
+            "\n半小时后，OMS 也已复制该对象。你再次割接，并增加抽样："
             f"`{cutover_command} --sample {SAMPLE_SIZE} --restart`。"
             "该命令重新比对，经你同意后关闭项目，再确认两侧的桶没有变化。",
         ),
     )
     print_step(console, *_COMPARE_STEP)
-    comparison = compare(box, console, restart=True)
+    comparison = compare(box, console, cutover=True, restart=True)
     close_project(box, console)
     run_standstill(box, console, comparison)
     return take_inventory(box, set(LOST_EVENT_KEYS)), certify(box, console, freeze_time, sample=SAMPLE_SIZE, run=RUN_ID)
+
+
+def recheck(box: Sandbox, console: Console, comparison: dict[str, Any], freeze_time: str) -> None:
+    """Recheck the objects that differ in `comparison`, after OMS has copied the submitted objects."""
+    box.wait_idle(timeout=MAX_WAIT_SECONDS)
+    box.advance(RECHECK_SECONDS)
+    print_step(console, "Recheck objects in progress", "重新判定在途对象")
+    payload = json.dumps({"cutover": True, "again": True, "frozen_since": freeze_time})
+    classes = box.fc.invoke("compare", payload.encode()).value["classes"]
+    keys = sorted({*comparison["classes"]["missing"]["keys"]} - {*classes["missing"]["keys"]})
+    count = sum(count_objects(row)[0] for name, row in classes.items() if name not in EQUAL_CLASSES)
+    noun = "object" if count == 1 else "objects"
+    print_line(
+        console,
+        choose(
+            f"{', '.join(keys)} is now in OBS. Still different: {count} {noun}.",
+            f"{'、'.join(keys)} 已在 OBS 中。仍不一致：{count} 个对象。",
+        ),
+    )
 
 
 def close_project(box: Sandbox, console: Console) -> None:
@@ -164,9 +197,13 @@ def run_standstill(box: Sandbox, console: Console, comparison: dict[str, Any]) -
 
 
 def advance_half_an_hour(box: Sandbox) -> None:
-    """Wait until all work is done, then advance the clock, because compare does not classify younger objects."""
+    """Wait until all work is done, then advance the clock, because compare does not classify younger objects.
+
+    Replay's timer fires at the new time, as it does every minute.
+    """
     box.wait_idle(timeout=MAX_WAIT_SECONDS)
     box.advance(HOUR // 2)
+    box.tick("replay")
 
 
 def certify(box: Sandbox, console: Console, freeze_time: str, **options: object) -> dict[str, Any]:

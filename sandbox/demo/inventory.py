@@ -101,7 +101,7 @@ def print_inventory(inventory: Inventory, console: Console) -> None:
     lost_answer_count = len(inventory.failure_reasons.keys() - inventory.missing_keys)
     account_rows = [
         (
-            "existing objects without a record, copied by a task group",
+            "existing objects without a record, copied by `migrate`",
             "没有记录的存量对象，由迁移任务组复制",
             len(inventory.old_keys),
         ),

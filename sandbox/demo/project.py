@@ -84,8 +84,9 @@ def deploy(box: Sandbox, project: Path, console: Console) -> None:
         console,
         choose(
             "The sandbox deploys the seven functions and their triggers, as `s deploy` does. From now on, each"
-            " object written to OSS is submitted to OMS.",
-            "沙箱部署七个函数及其触发器，相当于执行 `s deploy`。从现在起，写入 OSS 的每个对象都会提交给 OMS。",
+            " object written to OSS is submitted to OMS, which copies the object to OBS.",
+            "沙箱部署七个函数及其触发器，相当于执行 `s deploy`。"
+            "从现在起，写入 OSS 的每个对象都会提交给 OMS，由 OMS 复制到 OBS。",
         ),
     )
 
