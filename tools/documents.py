@@ -113,13 +113,13 @@ def reasons() -> str:
                     "Replay resends all recorded keys automatically; if a fault must be repaired, after the repair."
                     " A change of `s.yaml` or of a secret (`python3 ops.py secrets`) takes effect after `s deploy -y`."
                     " Replay does not resend keys while the project is closed, nor keys of records that belong to"
-                    " another sync task, prefix or suffix. If you have changed the task in SYNC_URL, run a"
-                    " [backfill](operations.md#backfill), which also submits the objects that failed before the"
-                    " change.",
+                    " another sync task, prefix or suffix. If you have changed the task in SYNC_URL, run"
+                    " `python3 ops.py compare --since 1970-01-01` after the deployment: it submits all objects that are"
+                    " missing or older in OBS.",
                     "replay 会自动重发所有已记录的对象；须先修复故障的，修复后重发。更改 `s.yaml` 或机密"
                     "（`python3 ops.py secrets`）之后，须执行 `s deploy -y` 才会生效。以下情况不会重发：项目已关闭；"
                     "记录属于其他同步任务、前缀或后缀。如果更改了 SYNC_URL 中的任务，"
-                    "请执行[存量补交](operations.zh.md#存量补交)，同时补交更改之前失败的对象。",
+                    "请在部署之后执行 `python3 ops.py compare --since 1970-01-01`：补交 OBS 中缺失或较旧的全部对象。",
                 ),
             ],
         )
