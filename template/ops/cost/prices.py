@@ -25,7 +25,7 @@ OSS_EGRESS_PRICE, OSS_NIGHT_EGRESS_PRICE = 0.50 / YUAN_PER_DOLLAR, 0.25 / YUAN_P
 OBS_EGRESS_PRICE = 0.50 / YUAN_PER_DOLLAR
 
 # Restoring objects of cold archive within hours: 0.06 yuan a gigabyte, plus 3 yuan for 10,000 requests.
-RESTORE_PRICE = 0.06 / YUAN_PER_DOLLAR
+RESTORE_PRICE, RESTORE_REQUESTS_PRICE = 0.06 / YUAN_PER_DOLLAR, 3 / YUAN_PER_DOLLAR
 
 
 class Prices(NamedTuple):

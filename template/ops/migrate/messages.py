@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from ops.cost import estimate, nights
-from ops.cost.prices import RESTORE_PRICE, Prices
+from ops.cost.prices import RESTORE_PRICE, RESTORE_REQUESTS_PRICE, Prices
 from ops.intention import Intention
 from ops.report import cost_table, existing_objects
 from ops.report.comparison import counted_classes
@@ -67,11 +67,12 @@ def plan(
             " keys when the migration is finished, but keeps them while failed objects can be retried."
         ),
         t(
-            "Archived objects are copied only if you restore them in OSS first, or OMS does, for about"
-            " {dollars:.3f} dollars per GB. Otherwise their copies fail, and OMS lists them. The command asks"
-            " separately whether to restore archived objects, unless you pass --restore or --yes (which restores"
-            " none).",
+            "Archived objects are copied only if you restore them in OSS first, or OMS does (Cold Archive: about"
+            " {dollars:.3f} dollars per GB and {request_dollars:.2f} dollars per 10,000 objects). Otherwise their"
+            " copies fail, and OMS lists them. The command asks separately whether to restore archived objects,"
+            " unless you pass --restore or --yes (which restores none).",
             dollars=RESTORE_PRICE,
+            request_dollars=RESTORE_REQUESTS_PRICE,
         ),
         storage_class_plan(Step("migrate", {"keep_storage_class": True}), keeps_class=intention.keep_storage_class),
         t(

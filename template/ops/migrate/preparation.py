@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from ops.accounts.both_clouds import Holder
 from ops.accounts.needs import ResourceState
 from ops.clock import timestamp
-from ops.cost.prices import RESTORE_PRICE, Prices
+from ops.cost.prices import RESTORE_PRICE, RESTORE_REQUESTS_PRICE, Prices
 from ops.cutover.cutover import require_sound_setup
 from ops.cutover.open_and_close import opening_step
 from ops.errors import UsageError
@@ -139,10 +139,12 @@ def _agrees_to_restore(session: Session, options: Namespace, user: str) -> bool:
         return bool(options.restore)
     return session.agrees(
         t(
-            "Also restore and copy archived source objects? This costs about {dollars:.3f} dollars per GB,"
-            " and takes minutes to hours. The RAM user {user} needs the permission oss:RestoreObject, which"
-            " setup does not grant. [y/N]",
+            "Also restore and copy archived source objects? For Cold Archive, this costs about {dollars:.3f}"
+            " dollars per GB and {request_dollars:.2f} dollars per 10,000 objects (the price for Archive was not"
+            " checked). It takes minutes to hours. The RAM user {user} needs the permission oss:RestoreObject,"
+            " which setup does not grant. [y/N]",
             dollars=RESTORE_PRICE,
+            request_dollars=RESTORE_REQUESTS_PRICE,
             user=user,
         )
     )

@@ -65,7 +65,7 @@ def migrate_archived(world, *words, typed=""):
 @pytest.mark.parametrize(("words", "typed"), [([], "yes\ny\n"), (["--restore"], "yes\n"), (["--yes", "--restore"], "")])
 def test_migrate_restores_and_copies_archived_objects_after_a_yes(world, words, typed):
     code, output, copied_keys = migrate_archived(world, *words, typed=typed)
-    assert "about 0.009 dollars per GB" in output, output
+    assert "about 0.009 dollars per GB and 0.43 dollars per 10,000 objects" in output, output
     assert (code, copied_keys) == (0, 3), output
 
 
