@@ -45,9 +45,9 @@ def main() -> int:
     print_line(
         console,
         choose(
-            "[bold]This machine simulates both clouds: OSS and Function Compute, OMS and OBS. The project runs in"
-            " these clouds.",
-            "[bold]两家云（OSS 和函数计算，OMS 和 OBS）都在本机模拟，项目在其中运行。",
+            "[bold]A sandbox on this machine simulates both clouds: OSS and Function Compute, OMS and OBS. The project"
+            " runs in these clouds.",
+            "[bold]本机的沙箱模拟两家云（OSS 和函数计算，OMS 和 OBS），项目在其中运行。",
         ),
     )
     with Sandbox(bare=True) as box, TemporaryDirectory() as folder:

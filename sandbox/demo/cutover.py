@@ -132,7 +132,7 @@ def play_cutover(box: Sandbox, console: Console) -> tuple[Inventory, dict[str, A
             "\nHalf an hour later, OMS has copied this object, too. You run the cutover again, now with a sample:"
             f" `{cutover_command} --sample {SAMPLE_SIZE} --restart`. This command compares again, closes the project"
             " after you agree, and checks that both buckets are unchanged.",
-            "\n半小时后，OMS 也已复制该对象。你再次割接，并增加抽样："
+            "\n半小时后，OMS 也已复制该对象。你再次执行割接，并增加抽样："
             f"`{cutover_command} --sample {SAMPLE_SIZE} --restart`。"
             "该命令重新比对，经你同意后关闭项目，再确认两侧的桶没有变化。",
         ),
@@ -161,6 +161,14 @@ def recheck(box: Sandbox, console: Console, comparison: dict[str, Any], freeze_t
             f"{'、'.join(keys)} 已在 OBS 中。仍不一致：{count} 个对象。",
         ),
     )
+    if count:
+        print_line(
+            console,
+            choose(
+                "The command does not close the project before these are repaired. A closed project submits nothing.",
+                "这些对象修复之前，该命令不关闭项目。项目关闭后，不再提交任何对象。",
+            ),
+        )
 
 
 def close_project(box: Sandbox, console: Console) -> None:
@@ -172,7 +180,8 @@ def close_project(box: Sandbox, console: Console) -> None:
     print_line(
         console,
         choose(
-            "The project is closed: nothing is submitted after two minutes. OMS has finished all accepted objects.",
+            "The project is closed: two minutes later, nothing is submitted any more. OMS has finished all accepted"
+            " objects.",
             "项目已关闭：两分钟后不再提交任何对象。OMS 已处理完所接受的全部对象。",
         ),
     )
@@ -225,8 +234,10 @@ def certify(box: Sandbox, console: Console, freeze_time: str, **options: object)
         print_line(
             console,
             choose(
-                f"{passed_count} checks passed. Sample: {sample_text}.",
-                f"{passed_count} 项检查通过。抽样：{sample_text}。",
+                f"{passed_count} checks passed. Each object has an equal size and MD5 on both sides. In addition, a"
+                f" sample was read on both sides, and no object differs: {sample_text}.",
+                f"{passed_count} 项检查通过。每个对象的大小和 MD5 在两侧均一致。另在两侧读取抽样对象，未发现差异："
+                f"{sample_text}。",
             ),
         )
         more_count = len(document["headers"]["more"])

@@ -102,7 +102,7 @@ def print_inventory(inventory: Inventory, console: Console) -> None:
     account_rows = [
         (
             "existing objects without a record, copied by `migrate`",
-            "没有记录的存量对象，由迁移任务组复制",
+            "没有记录的存量对象，已由 `migrate` 复制",
             len(inventory.old_keys),
         ),
         ("accepted by OMS (success_object/)", "OMS 已接受（success_object/）", len(inventory.succeeded_keys)),
