@@ -1122,9 +1122,9 @@ MISTAKES = (
         f"{_OPS}/canary/run.py",
         """        if options.report:
             self._write_report(options.report, report)
-        session.screen.answer([UnwrappedLine(json.dumps(answer))] if options.json else lines)
+        session.screen.answer(json_lines(answer) if options.json else lines)
 """,
-        """        session.screen.answer([UnwrappedLine(json.dumps(answer))] if options.json else lines)
+        """        session.screen.answer(json_lines(answer) if options.json else lines)
         if options.report:
             self._write_report(options.report, report)
 """,

@@ -153,12 +153,12 @@ def recheck(box: Sandbox, console: Console, comparison: dict[str, Any], freeze_t
     classes = box.fc.invoke("compare", payload.encode()).value["classes"]
     keys = sorted({*comparison["classes"]["missing"]["keys"]} - {*classes["missing"]["keys"]})
     count = sum(count_objects(row)[0] for name, row in classes.items() if name not in EQUAL_CLASSES)
-    noun = "object" if count == 1 else "objects"
+    count_text = format_object_count(count)
     print_line(
         console,
         choose(
-            f"{', '.join(keys)} is now in OBS. Still different: {count} {noun}.",
-            f"{'、'.join(keys)} 已在 OBS 中。仍不一致：{count} 个对象。",
+            f"{', '.join(keys)} is now in OBS. Still different: {count_text}.",
+            f"{'、'.join(keys)} 已在 OBS 中。仍不一致：{count_text}。",
         ),
     )
     if count:
@@ -306,10 +306,13 @@ def compare(box: Sandbox, console: Console, **options: bool) -> dict[str, Any]:
         )
     else:
         sentence = choose("The classes add up to the totals of both buckets.", "各类别之和等于两侧的总数。")
-    count = comparison["submitted"]
-    noun = "object" if count == 1 else "objects"
-    print_line(console, choose(f"{sentence} Submitted: {count} {noun}.", f"{sentence}补交：{count} 个对象。"))
+    count_text = format_object_count(comparison["submitted"])
+    print_line(console, choose(f"{sentence} Submitted: {count_text}.", f"{sentence}补交：{count_text}。"))
     return comparison
+
+
+def format_object_count(count: int) -> str:
+    return choose(f"{count} object{'' if count == 1 else 's'}", f"{count} 个对象")
 
 
 def count_objects(row: dict[str, Any]) -> tuple[int, int]:

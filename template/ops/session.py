@@ -5,7 +5,6 @@ A pass is a walk of a job, such as `compare`, over all keys of a bucket, in seve
 
 from __future__ import annotations
 
-import json
 import threading
 from argparse import Namespace
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from ops.report import passes
 from ops.report.blocks import Report
 from ops.shell import sentence
 from ops.show import lines, page
-from ops.terminal import MarkedLine, Screen, UnwrappedLine
+from ops.terminal import MarkedLine, Screen, json_lines
 from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.headers_answer import HeadersAnswer
 from oss_oms_sync.answers.pass_answers import CompareAnswer, PassAnswer, ReconcileAnswer
@@ -96,7 +95,7 @@ class Session:
             self.write(options.html, page.draw(report))
         is_short = options.command == "status" and not options.in_full
         self.screen.answer(
-            [UnwrappedLine(json.dumps(value))] if options.json else lines.draw(report),
+            json_lines(value) if options.json else lines.draw(report),
             _MAX_SHORT_STATUS_LINES if is_short else None,
             lambda number: sentence(
                 _OMITTED_LINES_TEXT.filled(n=number, command=Step("status", {"all": True})), self.lang

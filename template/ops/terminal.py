@@ -9,12 +9,13 @@ import contextlib
 import errno
 import getpass
 import io
+import json
 import os
 import re
 import shutil
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TextIO
 
 from ops.clock import WallClock
@@ -59,6 +60,12 @@ class FittedLines(NamedTuple):
 
 
 Line = str | MarkedLine | FittedLines
+
+
+def json_lines(value: object) -> Sequence[Line]:
+    """Return `value` as JSON, on a single line."""
+    return [UnwrappedLine(json.dumps(value))]
+
 
 # Lines are wrapped between words, and between Chinese characters, but not within a command. No line begins with a
 # Chinese closing mark, and none ends with an opening mark.

@@ -26,7 +26,7 @@ from ops.exit_codes import ExitCode
 from ops.intention import Holder, Intentions
 from ops.project import read
 from ops.session import Session, format_duration
-from ops.terminal import UnwrappedLine
+from ops.terminal import json_lines
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import CanaryResult
 from oss_oms_sync.answers.layout import canary_result_name
@@ -80,7 +80,7 @@ def _remove_all(session: Session, options: Namespace, accounts: Accounts, journa
     ]
     if options.json:
         removed_prefixes = [journal.prefix for journal in all_journals if journal.prefix not in remaining_prefixes]
-        session.screen.answer([UnwrappedLine(json.dumps({"removed": removed_prefixes, "left": remaining_prefixes}))])
+        session.screen.answer(json_lines({"removed": removed_prefixes, "left": remaining_prefixes}))
     elif not all_journals:
         session.screen.answer([t("No canary objects are left.").of(session.lang)])
     return ExitCode.NOT_PROVEN if remaining_prefixes else ExitCode.OK
@@ -163,7 +163,7 @@ class _Run:
         # The file is written before the output, because a reader of the output, such as head, may end this program.
         if options.report:
             self._write_report(options.report, report)
-        session.screen.answer([UnwrappedLine(json.dumps(answer))] if options.json else lines)
+        session.screen.answer(json_lines(answer) if options.json else lines)
         default_file = Path("field-report.json")
         if not options.report and session.agrees(
             t("Write the field report, without identifying data, to {wanted}? [y/N]", wanted=default_file)

@@ -6,7 +6,6 @@ deployment tool, without appearing on a command line.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from argparse import Namespace
@@ -18,7 +17,7 @@ from ops.errors import UsageError
 from ops.functions.call import Caller
 from ops.project import read_text
 from ops.session import Session
-from ops.terminal import UnwrappedLine
+from ops.terminal import json_lines
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
@@ -177,7 +176,7 @@ def store_secrets(session: Session, options: Namespace, folder: Path) -> int:
     values = _read_secrets(session, options.name or [*secret_names])
     store(session.caller, {secret_names[name]: value for name, value in values.items()})
     if options.json:
-        session.screen.answer([UnwrappedLine(json.dumps({"stored": [*values]}))])
+        session.screen.answer(json_lines({"stored": [*values]}))
         return 0
     for name in values:
         session.print_text(

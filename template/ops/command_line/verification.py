@@ -25,7 +25,7 @@ from ops.functions.tool_output import object_without_duplicates
 from ops.report import cutover_result
 from ops.report.words import Translator
 from ops.session import Session
-from ops.terminal import Line, MarkedLine, UnwrappedLine
+from ops.terminal import Line, MarkedLine, json_lines
 from oss_oms_sync.answers.certificate import KIND, SCHEMA
 from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.step import Step
@@ -38,11 +38,7 @@ _TRUE_TEXT, _FALSE_TEXT = t("holds"), t("does not hold")
 def check(session: Session, options: Namespace) -> int:
     """Print each claim about a certificate and its result, and return the exit code. Raises OpsError."""
     document, claims = list_claims(options.certificate, options.source, options.destination, session.clock.now())
-    lines = (
-        [UnwrappedLine(json.dumps(_to_json(document, claims)))]
-        if options.json
-        else _format_claims(document, claims, session.lang)
-    )
+    lines = json_lines(_to_json(document, claims)) if options.json else _format_claims(document, claims, session.lang)
     session.screen.answer(lines)
     return exit_code(document, claims)
 

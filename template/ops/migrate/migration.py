@@ -7,7 +7,6 @@ id of the migration's run.
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -29,7 +28,7 @@ from ops.migrate.windows import read_windows
 from ops.report import existing_objects
 from ops.session import Session, T
 from ops.shell import sentence
-from ops.terminal import Line, UnwrappedLine
+from ops.terminal import Line, json_lines
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import WORKING_STATES, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
@@ -367,9 +366,7 @@ class ProjectMigration:
         self._intentions.end(intention, self._holders, self._session.clock.now(), result_name, group)
 
     def _print_state(self, group: TaskGroup | None, lines: Iterable[Line]) -> None:
-        self._session.screen.answer(
-            [UnwrappedLine(json.dumps(messages.to_json(group)))] if self._options.json else lines
-        )
+        self._session.screen.answer(json_lines(messages.to_json(group)) if self._options.json else lines)
 
     def _print_texts(self, texts: Iterable[Text]) -> None:
         self._print_state(None, [sentence(text, self._session.lang) for text in texts])

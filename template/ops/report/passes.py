@@ -195,7 +195,7 @@ def progress_line(answer: PassAnswer | None, language: str) -> str:
     parts = (
         None if answer.share is None else f"{answer.share:.0%}",
         None if answer.objects is None else translate("{number:object|objects}", number=answer.objects),
-        translate("{number:object|objects} per minute", number=answer.objects_per_minute or 0),
+        units.objects_a_minute(answer.objects_per_minute or 0, translate),
         None if answer.minutes_left is None else translate("{left:time} left", left=60 * answer.minutes_left),
     )
     return translate(", ").join(filter(None, parts))

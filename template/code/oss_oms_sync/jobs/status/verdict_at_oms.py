@@ -44,20 +44,16 @@ def check_stuck_copies(facts: Facts) -> Iterator[Verdict]:
     """Yield a verdict if OMS fails to copy objects after every resend."""
     failures = facts.failures
     if failures and failures.stuck:
-        first_code, *other_codes = failures.stuck_codes
-        fix = find_copy_code(first_code).fix
-        if other_codes:
-            fix = t(
-                "{fix} This remedy is only for {code}; status lists the other remedies.",
-                fix=fix,
-                code=first_code or "?",
-            )
+        codes = [code or "?" for code in failures.stuck_codes]
+        fix = find_copy_code(next(iter(failures.stuck_codes))).fix
+        if len(codes) > 1:
+            fix = t("{fix} This remedy is only for {code}; status lists the other remedies.", fix=fix, code=codes[0])
         yield make_behind_verdict(
             t(
                 "OMS repeatedly fails to copy {stuck:object|objects} ({codes}): {fix} Replay keeps resending these"
                 " objects, eventually once a day. After you have removed the cause, resend them at once: {step}",
                 stuck=failures.stuck,
-                codes=[code or "?" for code in failures.stuck_codes],
+                codes=codes,
                 fix=fix,
                 step=Step("replay", {"reason": "COPY_FAILED"}),
             ),
